@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+"""Compare all lanes of the latest run: `python3 scripts/compare.py [--help]`."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+
+def own_environment() -> None:
+    """Go on in the environment that bench_local.sh made, when this Python lacks what comparing needs."""
+    python = HERE.parent / ".venv" / "bin" / "python"
+    lacking = [name for name in ("msgspec", "numpy", "matplotlib", "psutil") if importlib.util.find_spec(name) is None]
+    if not lacking:
+        return
+    if python.is_file() and not os.environ.get("TRTBENCH_REEXEC"):
+        os.environ["TRTBENCH_REEXEC"] = "1"
+        os.execv(python, [str(python), __file__, *sys.argv[1:]])
+    sys.exit(
+        f"error: this Python lacks {', '.join(lacking)}; install requirements/compare.txt or run: bash scripts/bench_local.sh"
+    )
+
+
+if __name__ == "__main__":
+    own_environment()
+    from trtbench.compare import main
+    from trtbench.errors import run_main
+
+    run_main(main)

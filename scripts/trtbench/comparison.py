@@ -1,0 +1,170 @@
+"""All records of a run to one comparison: figures per cell and lane, and each lane against the best PyTorch lane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from trtbench.lanes import LANES
+from trtbench.records import SCHEMA, Environment, Model, Trial
+from trtbench.runs import Absent, Run, counting
+from trtbench.settings import QUANTISED
+from trtbench.speedup import Interval, Verdict, interval, verdict
+from trtbench.summary import Figures, Hole, figures, shape
+
+
+class Against(msgspec.Struct, kw_only=True, frozen=True):
+    """One lane against the base of its cell. Shares are positive when the lane is better (less time, more tokens/s)."""
+
+    lane: str
+    precision: str
+    base: str
+    base_precision: str
+    same_precision: bool
+    headline: bool
+    speedup: Interval
+    verdict: Verdict
+    reduction: float
+    gain: float
+    memory_variation: float | None
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """One cell of the report: all lanes in it, the best PyTorch lane, the comparisons."""
+
+    batch: int
+    prompt_length: int
+    new_tokens: int
+    figures: list[Figures]
+    holes: list[Hole]
+    against: list[Against]
+
+
+class Comparison(msgspec.Struct, kw_only=True, tag="comparison", tag_field="kind"):
+    """What the report files are printed from."""
+
+    schema: int
+    run: str
+    created: str
+    command: str
+    stopped: str | None
+    model: Model
+    environment: Environment
+    settings: dict[str, Any]
+    demonstration: bool
+    simulated: bool
+    interleaved: bool
+    workload_digest: str
+    read_bandwidth: float | None
+    headline_lane: str | None
+    cells: list[Row]
+    failed: list[Absent]
+    not_run: list[str]
+
+
+def base_of(rows: Sequence[Figures], precision: str) -> Figures | None:
+    """The fastest PyTorch lane in this precision, else (for a quantised lane) the fastest in any full precision."""
+    candidates = [f for f in rows if LANES[f.lane].baseline and f.precision not in QUANTISED]
+    same = [f for f in candidates if f.precision == precision]
+    pool = same or (candidates if precision in QUANTISED else [])
+    return min(pool, key=lambda f: (f.latency, f.lane, f.precision), default=None)
+
+
+def compare(run: Run, trials: Sequence[Trial]) -> Comparison:
+    """Compare all trials of a run; the result does not depend on their order."""
+    good = counting(trials)
+    groups: dict[tuple[str, str], list[Trial]] = {}
+    for trial in good:
+        groups.setdefault((trial.lane, trial.precision), []).append(trial)
+    order = list(LANES)
+    keys = sorted(groups, key=lambda key: (order.index(key[0]), key[1]))
+    shapes = sorted({shape(record.cell) for trial in good for record in trial.cells})
+    settings = run.settings
+    margin = float(settings["EQUIVALENCE_MARGIN"])
+    level = 1 - 0.05 / max(1, len(shapes))
+    cells = [
+        _row(where, [figures(groups[key], where) for key in keys], run.headline, margin, level) for where in shapes
+    ]
+    every = [f for row in cells for f in row.figures]
+    return Comparison(
+        schema=SCHEMA,
+        run=run.id,
+        created=run.created,
+        command=run.command,
+        stopped=run.stopped,
+        model=trials[0].model,
+        environment=trials[0].environment,
+        settings=settings,
+        demonstration=run.demonstration,
+        simulated=any(f.simulated for f in every),
+        interleaved=all(f.interleaved for f in every),
+        workload_digest=run.workload_digest,
+        read_bandwidth=run.read_bandwidth,
+        headline_lane=run.headline,
+        cells=cells,
+        failed=failures(run, trials, set(groups)),
+        not_run=[
+            name for name in LANES if name not in {t.lane for t in trials} and name not in {a.lane for a in run.absent}
+        ],
+    )
+
+
+def failures(run: Run, trials: Sequence[Trial], measured: set[tuple[str, str]]) -> list[Absent]:
+    """Lanes that were asked for and have no figures, each with its last reason."""
+    found = {(a.lane, a.precision): a for a in run.absent}
+    for trial in trials:
+        if trial.failure is not None and (trial.lane, trial.precision) not in measured:
+            found.setdefault(
+                (trial.lane, trial.precision), Absent(lane=trial.lane, precision=trial.precision, failure=trial.failure)
+            )
+    return [found[key] for key in sorted(found)]
+
+
+def _row(
+    where: tuple[int, int, int], found: Sequence[Figures | Hole], headline: str | None, margin: float, level: float
+) -> Row:
+    rows = [f for f in found if isinstance(f, Figures)]
+    against = []
+    for f in rows:
+        base = base_of(rows, f.precision)
+        if base is None or base is f:
+            continue
+        first = f.lane == headline
+        at = level if first else 0.95
+        against.append(
+            Against(
+                lane=f.lane,
+                precision=f.precision,
+                base=base.lane,
+                base_precision=base.precision,
+                same_precision=f.precision == base.precision,
+                headline=first,
+                speedup=interval(f.latency_trials, base.latency_trials, at),
+                verdict=verdict(f.latency_trials, base.latency_trials, margin, at),
+                reduction=1 - f.latency / base.latency,
+                gain=f.throughput / base.throughput - 1,
+                memory_variation=_variation(f, base),
+            )
+        )
+    return Row(
+        batch=where[0],
+        prompt_length=where[1],
+        new_tokens=where[2],
+        figures=rows,
+        holes=[h for h in found if isinstance(h, Hole)],
+        against=against,
+    )
+
+
+def memory_of(f: Figures) -> int | None:
+    """The memory that counts: the GPU's where there is one, else the process tree's peak resident set. Bytes."""
+    return f.gpu_memory if f.gpu_memory is not None else f.peak_rss
+
+
+def _variation(f: Figures, base: Figures) -> float | None:
+    mine, other = memory_of(f), memory_of(base)
+    if mine is None or other is None or (f.gpu_memory is None) != (base.gpu_memory is None):
+        return None
+    return mine / other - 1

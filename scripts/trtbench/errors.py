@@ -1,0 +1,28 @@
+"""The one exception that reaches a user."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+class UserError(Exception):
+    """One sentence for the user: what is wrong, and what would be right. Exit status 2."""
+
+
+def run_main(main: Callable[[], int]) -> None:
+    """Run a command's `main`, turning a UserError into its sentence and exit status 2, Ctrl-C into 130."""
+    try:
+        status = main()
+        sys.stdout.flush()  # a full disk or a closed pipe shows here, while it can still be told
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 2
+    except BrokenPipeError:
+        # The reader (head, less) went away; without this the interpreter would complain once more at exit.
+        sys.stderr.close()
+        status = 141
+    except KeyboardInterrupt:
+        print("stopped: finished trials are kept; --resume runs what is missing.", file=sys.stderr)
+        status = 130
+    sys.exit(status)

@@ -1,0 +1,134 @@
+"""`onnxruntime`: ONNX Runtime GenAI on a CPU, converted from the model folder by its own builder."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from trtbench.lanes.base import Lane, Prepared, Unsupported
+from trtbench.records import Memory, Statement
+
+_PRECISION = {"float32": "fp32", "int8": "int8", "int4": "int4"}
+
+
+class OnnxRuntime(Lane):
+    """The engine's own generation loop, one call a token, as its documentation shows."""
+
+    def prepare(self) -> Prepared:
+        if self.plan.precision not in _PRECISION:
+            raise Unsupported(f"ONNX Runtime GenAI runs float32, int8 and int4 on a CPU, not {self.plan.precision}")
+        folder = self.folder()
+        note = folder / "prepared.json"
+        if note.is_file():
+            made = json.loads(note.read_text())
+            return Prepared(made["nanoseconds"], True, made["bytes"])
+        aside = folder.with_name(f".{folder.name}.{os.getpid()}")
+        shutil.rmtree(aside, ignore_errors=True)
+        start = time.perf_counter_ns()
+        # A process of its own: the builder holds the whole model and torch, which must not count as this lane's memory.
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "onnxruntime_genai.models.builder",
+                "-i",
+                str(self.plan.model),
+                "-o",
+                str(aside),
+                "-p",
+                _PRECISION[self.plan.precision],
+                "-e",
+                "cpu",
+                "-c",
+                str(self.plan.cache / "onnx-builder"),
+            ],
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        if done.returncode != 0 or not (aside / "genai_config.json").is_file():
+            shutil.rmtree(aside, ignore_errors=True)
+            raise Unsupported(
+                f"the model builder of onnxruntime-genai failed with status {done.returncode}; its messages are in the log"
+            )
+        took = time.perf_counter_ns() - start
+        size = sum(file.stat().st_size for file in aside.rglob("*") if file.is_file())
+        (aside / "prepared.json").write_text(json.dumps({"nanoseconds": took, "bytes": size}))
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+        return Prepared(took, False, size)
+
+    def folder(self) -> Path:
+        """Where the converted model lies: named by all that went into it."""
+        versions = [importlib.metadata.version(name) for name in ("onnxruntime-genai", "onnx", "transformers", "torch")]
+        key = hashlib.sha256("\0".join([self.plan.model_digest, self.plan.precision, *versions]).encode()).hexdigest()[
+            :16
+        ]
+        return self.plan.cache / "onnxruntime" / f"{self.plan.precision}-{key}"
+
+    def load(self) -> None:
+        import onnxruntime_genai as og
+
+        folder = self.folder()
+        if not (folder / "prepared.json").is_file():
+            raise Unsupported("the converted model is not in the cache; run the step again, it converts first")
+        self.og = og
+        config = og.Config(str(folder))
+        # Without this the engine behaves like one thread.
+        options = {"intra_op_num_threads": self.plan.threads, "inter_op_num_threads": 1}
+        # No end id: the end of sequence must not stop a fixed-length generation (min_length would mask a logit).
+        config.overlay(json.dumps({"model": {"eos_token_id": [], "decoder": {"session_options": options}}}))
+        self.model = og.Model(config)
+        self.config = json.loads((folder / "genai_config.json").read_text())
+
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        og, sampling = self.og, self.plan.sampling
+        length = len(prompts[0]) + new_tokens
+        search: dict[str, Any] = {"max_length": length, "batch_size": len(prompts), "do_sample": False}
+        if sampling.temperature > 0:
+            search.update(
+                do_sample=True, temperature=sampling.temperature, top_p=sampling.top_p, random_seed=sampling.seed
+            )
+        parameters = og.GeneratorParams(self.model)
+        parameters.set_search_options(**search)
+        generator = og.Generator(self.model, parameters)
+        generator.append_tokens(prompts if len(prompts) > 1 else prompts[0])
+        for _ in range(new_tokens):
+            generator.generate_next_token()
+        return [generator.get_sequence(row)[len(prompts[0]) :].tolist() for row in range(len(prompts))]
+
+    def statement(self) -> Statement:
+        import onnxruntime_genai
+
+        quantised = self.plan.precision in ("int8", "int4")
+        return Statement(
+            runtime="ONNX Runtime GenAI",
+            runtime_version=onnxruntime_genai.__version__,
+            device="cpu",
+            device_name="CPU",
+            compute_precision="float32",
+            weight_precision=self.plan.precision,
+            kv_precision="float32",
+            threads=self.plan.threads,
+            cuda_graphs=False,
+            prefix_reuse=False,
+            attention="GroupQueryAttention",
+            versions={
+                "onnxruntime-genai": onnxruntime_genai.__version__,
+                "onnxruntime": importlib.metadata.version("onnxruntime"),
+            },
+            notes=["weights are stored quantised, activations stay float32"] if quantised else [],
+        )
+
+    def memory(self) -> Memory:
+        return Memory(weights=sum(f.stat().st_size for f in self.folder().glob("*.onnx*")))
+
+    def close(self) -> None:
+        del self.model

@@ -1,0 +1,325 @@
+"""What a trial writes: typed, versioned, written whole or not at all, read strictly.
+
+Times are integer nanoseconds of `time.perf_counter_ns`, memory is bytes, throughput is never stored (it is
+computed from raw times and counted ids). What is not known is absent (null), never zero.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from trtbench.errors import UserError
+from trtbench.lanes import LANES
+
+SCHEMA = 1
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+Amount = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Cell(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True, order=True):
+    """One point of the workload. `precision` is what was asked for."""
+
+    batch: Positive
+    prompt_length: Positive
+    new_tokens: Positive
+    precision: str
+
+
+class Sampling(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """Greedy when `temperature` is 0."""
+
+    temperature: Amount = 0.0
+    top_p: Amount = 1.0
+    seed: Count = 0
+
+
+class Statement(_Strict):
+    """What a lane says about itself once loaded; asked of the engine wherever the engine can tell."""
+
+    runtime: str
+    runtime_version: str
+    device: str
+    device_name: str
+    compute_precision: str
+    weight_precision: str
+    kv_precision: str | None = None
+    threads: Count | None = None
+    cuda_graphs: bool | None = None
+    prefix_reuse: bool | None = None
+    attention: str | None = None
+    simulated: bool = False
+    versions: dict[str, str] = {}
+    notes: list[str] = []
+
+
+class Cold(_Strict):
+    """One-off costs in nanoseconds, never averaged into a steady figure. `prepare` is conversion, build or
+    compilation; when its result came from the cache, `prepare_cached` is true and the time is that of the making."""
+
+    imports: Count | None = None
+    load: Count | None = None
+    prepare: Count | None = None
+    prepare_cached: bool | None = None
+    prepared_bytes: Count | None = None
+
+
+class Pass(_Strict):
+    """Timed calls of one kind: `times[i]` ns gave the ids `outputs[output[i]]` (batch rows of new ids).
+
+    `foreign_cpu[i]` is the CPU time in seconds that other processes used meanwhile, as far as the kernel's
+    counters (10 ms steps) tell. `prompts_digest` is the SHA-256 of the prompt ids handed over, in order.
+    """
+
+    times: list[Positive]
+    outputs: list[list[list[int]]]
+    output: list[Count]
+    prompts_digest: str
+    foreign_cpu: list[Amount] | None = None
+
+
+class Memory(_Strict):
+    """Bytes, from a pass of its own. `peak_rss` is the process tree's; the rest as far as the lane can tell."""
+
+    peak_rss: Count | None = None
+    load_peak_rss: Count | None = None
+    weights: Count | None = None
+    kv_pool: Count | None = None
+    torch_allocated: Count | None = None
+    torch_reserved: Count | None = None
+    gpu_peak: Count | None = None
+    gpu_baseline: Count | None = None
+
+
+class CellRecord(_Strict):
+    """One cell of a trial: measured, or a hole with its reason."""
+
+    cell: Cell
+    hole: str | None = None
+    first_call: Positive | None = None
+    warmup: list[Positive] = []
+    settled: bool | None = None
+    e2e: Pass | None = None
+    ttft: Pass | None = None
+    memory: Memory | None = None
+
+
+class Gpu(_Strict):
+    """One GPU that the trial used; clocks in MHz, power in W, temperature in °C, energy in J, memory in bytes."""
+
+    uuid: str
+    name: str
+    samples: Count
+    memory_total: Count | None = None
+    memory_baseline: Count | None = None
+    memory_peak: Count | None = None
+    sm_clock: list[Count] | None = None
+    memory_clock: list[Count] | None = None
+    temperature: list[Count] | None = None
+    power: list[Amount] | None = None
+    utilisation: list[Count] | None = None
+    energy: Amount | None = None
+    energy_tokens: Count | None = None
+    idle_power: Amount | None = None
+    power_cap: Amount | None = None
+    throttle_reasons: list[str] | None = None
+    foreign_processes: Count | None = None
+    memory_bus_width: Count | None = None
+    memory_clock_max: Count | None = None
+    sm_clock_max: Count | None = None
+
+
+class Telemetry(_Strict):
+    """What was seen around the trial from outside the measured process."""
+
+    gpus: list[Gpu] | None = None
+    load_average: Amount | None = None
+    cpu_mhz: list[Amount] | None = None
+    swap_used_before: Count | None = None
+    swap_used_after: Count | None = None
+    read_bandwidth: Amount | None = None
+    problems: list[str] = []
+
+
+class Environment(_Strict):
+    """The machine and the software. `machine` is a digest of what must be equal for records to be comparable."""
+
+    machine: str
+    cpu_model: str
+    cores: Count
+    physical_cores: Count | None
+    memory: Count
+    governor: str | None
+    os: str
+    kernel: str
+    python: str
+    libraries: dict[str, str]
+    git_commit: str | None
+    container: str | None
+    gpus: list[str] | None = None
+    driver: str | None = None
+    cuda: str | None = None
+
+
+class Model(_Strict):
+    """Which model: where it came from and the digest over its weights, configuration and tokenizer."""
+
+    name: str
+    source: str
+    revision: str | None
+    digest: str
+    parameters: Count
+    architecture: str
+    synthetic: bool
+    config: dict[str, Any]
+
+
+class Failure(_Strict):
+    """Why a trial or a lane gave no figures: where it stopped and one sentence."""
+
+    phase: str
+    reason: str
+    hint: str | None = None
+
+
+class Trial(_Strict, tag="trial", tag_field="kind"):
+    """One fresh process with one lane: the unit of replication."""
+
+    schema: int
+    run: str
+    lane: str
+    precision: str
+    index: Count
+    attempt: Count
+    position: Count
+    interleaved: bool
+    started: str
+    seconds: Amount
+    workload_digest: str
+    settings: dict[str, Any]
+    model: Model
+    environment: Environment
+    failure: Failure | None = None
+    statement: Statement | None = None
+    cold: Cold = msgspec.field(default_factory=Cold)
+    cells: list[CellRecord] = []
+    telemetry: Telemetry | None = None
+    checksum: str = ""
+
+
+T = TypeVar("T")
+
+
+def encode(value: Any) -> bytes:
+    """JSON with sorted fields and a final newline. Raises ValueError for NaN or infinity, which JSON cannot hold."""
+    built = msgspec.to_builtins(value)
+    _finite(built, "$")
+    return msgspec.json.format(msgspec.json.encode(built, order="deterministic"), indent=1) + b"\n"
+
+
+def _finite(value: Any, path: str) -> None:
+    # msgspec writes NaN and infinity as null without a word.
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{path} is {value}; a record holds numbers only")
+    if isinstance(value, dict):
+        for name, part in value.items():
+            _finite(part, f"{path}.{name}")
+    elif isinstance(value, (list, tuple)) and value and not isinstance(value[0], int):
+        for i, part in enumerate(value):
+            _finite(part, f"{path}[{i}]")
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write `data` to `path` through a temporary file in the same folder: whole or not at all, also on a full disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes it private; results are for the user to share
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def checksum(trial: Trial) -> str:
+    """SHA-256 over the trial's JSON with an empty checksum field: tells a record changed after it was written."""
+    plain = msgspec.structs.replace(trial, checksum="")
+    return hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()
+
+
+def write_trial(path: Path, trial: Trial) -> None:
+    """Seal the trial with its checksum and write it whole."""
+    trial.checksum = checksum(trial)
+    write_whole(path, encode(trial))
+
+
+def read_as(kind: type[T], path: Path) -> T:
+    """Read a JSON file strictly as `kind`; a UserError names the file and what is wrong with it."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        found = _schema_of(data)
+        if found is not None and found != SCHEMA:
+            raise UserError(f"{path} has schema version {found}; this program reads version {SCHEMA}.") from None
+        raise UserError(f"{path} is not a valid {kind.__name__.lower()} record: {error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"{path} is truncated or not JSON: {error}.") from None
+
+
+def _schema_of(data: bytes) -> Any:
+    try:
+        found = msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return found.get("schema") if isinstance(found, dict) else None
+
+
+def read_trial(path: Path) -> Trial:
+    """Read one trial; refuses other schema versions, unknown lanes and passes whose lists do not fit together."""
+    trial = read_as(Trial, path)
+    if trial.schema != SCHEMA:
+        raise UserError(f"{path} has schema version {trial.schema}; this program reads version {SCHEMA}.")
+    if trial.lane not in LANES:
+        raise UserError(f"{path} names the lane {trial.lane!r}, which this program does not know.")
+    for record in trial.cells:
+        for part in (record.e2e, record.ttft):
+            if part is None:
+                continue
+            if len(part.times) != len(part.output) or not part.times:
+                raise UserError(f"{path}: {len(part.times)} times stand beside {len(part.output)} outputs.")
+            if max(part.output) >= len(part.outputs):
+                raise UserError(f"{path}: an output number is beyond the {len(part.outputs)} stored outputs.")
+            if part.foreign_cpu is not None and len(part.foreign_cpu) != len(part.times):
+                raise UserError(f"{path}: {len(part.times)} times stand beside {len(part.foreign_cpu)} CPU readings.")
+    return trial
+
+
+def json_schema() -> bytes:
+    """The JSON Schema of a trial record; a test holds the committed file equal to it."""
+    return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(Trial), order="deterministic"), indent=1) + b"\n"
+
+
+if __name__ == "__main__":
+    print(json_schema().decode(), end="")

@@ -1,0 +1,1 @@
+"""The report: one file a format, all printed from one Comparison."""

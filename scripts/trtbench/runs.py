@@ -1,0 +1,141 @@
+"""Run folders: `results/runs/<id>/` holds run.json, workload.json, trials/*.json and logs/*.log. Nothing in it is ever overwritten
+but run.json; the files at the top of `results/` are views of the latest run."""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trtbench.errors import UserError
+from trtbench.records import SCHEMA, Failure, Trial, encode, read_as, read_trial, write_whole
+
+_ID = re.compile(r"^\d{8}-\d{6}(-\d+)?$")
+
+
+class Absent(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A lane that was asked for and is not in the run, with the reason."""
+
+    lane: str
+    precision: str
+    failure: Failure
+
+
+class Run(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What is fixed when a run begins, and how it ended. `headline` is declared before the first trial."""
+
+    schema: int
+    id: str
+    created: str
+    workload_digest: str
+    model_digest: str
+    machine: str
+    settings: dict[str, Any]
+    demonstration: bool
+    headline: str | None = None
+    lanes: list[str] = []
+    absent: list[Absent] = []
+    stopped: str | None = None
+    read_bandwidth: float | None = None
+    command: str = ""
+
+
+def folder(results: Path, run: str) -> Path:
+    return results / "runs" / run
+
+
+def listed(results: Path) -> list[str]:
+    """Ids of all runs, oldest first."""
+    home = results / "runs"
+    if not home.is_dir():
+        return []
+    return sorted(path.name for path in home.iterdir() if _ID.match(path.name) and (path / "run.json").is_file())
+
+
+def new_id(results: Path) -> str:
+    """A new id from the UTC time, never one that exists."""
+    stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%d-%H%M%S")
+    candidates = [stamp, *(f"{stamp}-{n}" for n in range(2, 1000))]
+    return next(name for name in candidates if not folder(results, name).exists())
+
+
+def read(results: Path, run: str) -> Run:
+    """Read run.json strictly."""
+    path = folder(results, run) / "run.json"
+    found = read_as(Run, path)
+    if found.schema != SCHEMA:
+        raise UserError(f"{path} has schema version {found.schema}; this program reads version {SCHEMA}.")
+    return found
+
+
+def write(results: Path, run: Run) -> None:
+    write_whole(folder(results, run.id) / "run.json", encode(run))
+
+
+def find(results: Path, wanted: str | None) -> str:
+    """The id of the run asked for, else the latest. A UserError says which there are."""
+    there = listed(results)
+    if not there:
+        raise UserError(f"{results} holds no run; start one with: bash scripts/bench_local.sh")
+    if wanted is None:
+        return there[-1]
+    if wanted not in there:
+        raise UserError(f"{results} holds no run {wanted!r}; there are {', '.join(there[-5:])}.")
+    return wanted
+
+
+def trial_name(trial: Trial) -> str:
+    """File name of a trial: place in the run, lane, precision, number, attempt."""
+    return f"{trial.position:04d}-{trial.lane}-{trial.precision}-t{trial.index}-a{trial.attempt}.json"
+
+
+def trials(results: Path, run: str) -> list[Trial]:
+    """All trials of a run, in the order of their places."""
+    return read_trials(sorted((folder(results, run) / "trials").glob("*.json")))
+
+
+def read_trials(paths: Sequence[Path]) -> list[Trial]:
+    """Read these trial files; the result does not depend on their order."""
+    found = [read_trial(path) for path in paths]
+    return sorted(
+        found, key=lambda trial: (trial.run, trial.position, trial.lane, trial.precision, trial.index, trial.attempt)
+    )
+
+
+def counting(found: Sequence[Trial]) -> list[Trial]:
+    """The trials that count: for each number of a lane the last attempt, when it did not fail."""
+    last: dict[tuple[str, str, str, int], Trial] = {}
+    for trial in found:
+        key = (trial.run, trial.lane, trial.precision, trial.index)
+        if key not in last or trial.attempt > last[key].attempt:
+            last[key] = trial
+    return [trial for trial in last.values() if trial.failure is None]
+
+
+@contextmanager
+def locked(results: Path) -> Iterator[None]:
+    """Hold the results folder for one run at a time: two at once would slow each other and neither figure would count."""
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        handle = (results / ".lock").open("a+")
+    except OSError as error:
+        raise UserError(f"RESULTS_DIR={str(results)!r} cannot be written: {error.strerror}.") from None
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            handle.seek(0)
+            raise UserError(
+                f"another run (process {handle.read().strip() or 'unknown'}) is using {results}; wait for it, or set RESULTS_DIR."
+            ) from None
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield

@@ -1,0 +1,141 @@
+"""The table of cards: consistent with itself and with NVML's clocks, and names that can't be mixed up."""
+
+from __future__ import annotations
+
+import pytest
+
+from trtbench import cards
+from trtbench.cards import CARDS, Card
+from trtbench.errors import UserError
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+def test_every_row_is_plausible(card: Card) -> None:
+    assert card.source
+    assert 100 < card.bandwidth_gbs < 10_000
+    assert 1 <= card.l2_mib <= 128
+    if card.bus_bits is not None and card.data_rate is not None:
+        # H200: 4.8 TB/s is published, bus and clock give 4.92.
+        assert card.bus_bits * card.data_rate / 8 == pytest.approx(card.bandwidth_gbs, rel=0.025)
+    if card.gate_peak is not None and card.peak is not None:
+        assert card.gate_peak > card.peak
+
+
+def test_names_are_unique_and_each_finds_its_own_row() -> None:
+    assert len({card.name for card in CARDS}) == len(CARDS)
+    assert [cards.find(card.name) for card in CARDS] == list(CARDS)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("NVIDIA GeForce RTX 4070", "GeForce RTX 4070"),
+        ("rtx4070", "GeForce RTX 4070"),
+        ("RTX 4070 12GB", "GeForce RTX 4070"),
+        ("4070", "GeForce RTX 4070"),
+        ("RTX 4070 Ti", "GeForce RTX 4070 Ti"),
+        ("rtx-4070-super", "GeForce RTX 4070 SUPER"),
+        ("NVIDIA GeForce RTX 4070 Ti SUPER", "GeForce RTX 4070 Ti SUPER"),
+        ("RTX 4060 Ti 16GB", "GeForce RTX 4060 Ti"),
+        ("RTX 3080 10GB", "GeForce RTX 3080 10GB"),
+        ("NVIDIA H200", "H200"),
+        ("NVIDIA H100 80GB HBM3", "H100 SXM"),
+        ("NVIDIA H100 PCIe", "H100 PCIe"),
+        ("NVIDIA A100-SXM4-40GB", "A100 40GB"),
+        ("NVIDIA A100-PCIE-40GB", "A100 40GB"),
+        ("A100-40", "A100 40GB"),
+        ("NVIDIA A100-SXM4-80GB", "A100 80GB SXM"),
+        ("NVIDIA A100 80GB PCIe", "A100 80GB PCIe"),
+        ("Tesla T4", "T4"),
+        ("Tesla V100-SXM2-16GB", "V100 SXM"),
+        ("NVIDIA A10", "A10"),
+        ("NVIDIA A10G", "A10G"),
+        ("NVIDIA L4", "L4"),
+        ("NVIDIA L40S", "L40S"),
+        ("NVIDIA RTX A6000", "RTX A6000"),
+        ("NVIDIA RTX 6000 Ada Generation", "RTX 6000 Ada"),
+        ("NVIDIA GH200 480GB", "GH200 96GB"),
+    ],
+)
+def test_names_as_people_and_nvml_write_them(written: str, name: str) -> None:
+    assert cards.find(written).name == name
+    assert cards.fastest(written).name == name
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ("A100", ["A100 40GB", "A100 80GB PCIe", "A100 80GB SXM"]),
+        ("A100 80GB", ["A100 80GB PCIe", "A100 80GB SXM"]),
+        ("H100", ["H100 PCIe", "H100 SXM", "H100 NVL"]),
+        ("RTX 3080", ["GeForce RTX 3080 10GB", "GeForce RTX 3080 12GB"]),
+    ],
+)
+def test_an_ambiguous_name_is_refused_or_gives_the_upper_envelope(written: str, names: list[str]) -> None:
+    with pytest.raises(UserError) as refusal:
+        cards.find(written)
+    envelope = cards.fastest(written)
+    rows = [cards.find(name) for name in names]
+    for row in rows:
+        assert row.name in str(refusal.value)
+        assert row.name in envelope.name
+        assert envelope.bandwidth >= row.bandwidth
+        assert envelope.cache >= row.cache
+        assert envelope.gate_peak is None or (
+            row.gate_peak is not None and envelope.gate_peak >= row.gate_peak
+        )
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "NVIDIA GeForce RTX 4070 Laptop GPU",
+        "RTX 4070 24GB",
+        "A100 20GB",
+        "RTX",
+        "",
+        "RTX 4090 D",
+        "NVIDIA GB200",
+        "AMD Instinct MI300X",
+        "70",
+        "Ti",
+    ],
+)
+def test_other_cards_are_not_taken_for_known_ones(written: str) -> None:
+    for look_up in (cards.find, cards.fastest):
+        with pytest.raises(UserError, match="--bandwidth-gbs"):
+            look_up(written)
+
+
+def test_a_near_miss_names_its_neighbours() -> None:
+    with pytest.raises(UserError, match="GeForce RTX 4070"):
+        cards.find("RTX 4071")
+
+
+@pytest.mark.parametrize(
+    ("name", "bus_bits", "clock_mhz", "published_gbs"),
+    [
+        ("RTX 3060", 192, 7501, 360),
+        ("RTX 4070", 192, 10501, 504),
+        ("RTX 4090", 384, 10501, 1008),
+        ("A100 40GB", 5120, 1215, 1555),
+        ("A100 80GB SXM", 5120, 1593, 2039),
+        ("A100 80GB PCIe", 5120, 1512, 1935),
+        ("L4", 192, 6251, 300),
+        ("T4", 256, 5001, 320),
+        ("H100 SXM", 5120, 2619, 3350),
+        ("H100 PCIe", 5120, 1593, 2039),
+        ("RTX 5090", 512, 14001, 1792),
+        ("V100 SXM", 4096, 877, 900),
+    ],
+)
+def test_bandwidth_from_nvml_clocks_is_the_published_one(
+    name: str, bus_bits: int, clock_mhz: int, published_gbs: float
+) -> None:
+    assert cards.bandwidth_from_clock(bus_bits, clock_mhz) == pytest.approx(published_gbs * 1e9, rel=0.003)
+    assert cards.find(name).bandwidth_gbs == published_gbs
+
+
+def test_h200_reports_more_than_its_datasheet() -> None:
+    assert cards.bandwidth_from_clock(6144, 3201) == pytest.approx(4.917e12, rel=1e-3)
+    assert cards.find("H200").bandwidth == 4.8e12

@@ -1,0 +1,204 @@
+"""`python3 -m trtbench.possible` as a process: verdicts, exit status and sentences."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import trtbench
+
+SCRIPTS = Path(trtbench.__file__).resolve().parents[1]
+
+
+def run(*arguments: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPTS)}
+    return subprocess.run(
+        [sys.executable, *options, "-m", "trtbench.possible", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
+        check=False,
+    )
+
+
+def tinyllama(gpu: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run("--model", "tinyllama", "--gpu", gpu, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("latency_ms", "rate", "product", "times_the_ceiling"),
+    [("627.9", "864.4", "543", "3.55"), ("260.3", "2723.2", "709", "11.19")],
+)
+def test_the_old_table_is_refused_by_ceiling_and_by_rate(
+    latency_ms: str, rate: str, product: str, times_the_ceiling: str
+) -> None:
+    by_time = tinyllama("RTX 4070", "--tokens", "200", "--latency-ms", latency_ms)
+    assert by_time.returncode == 1
+    assert "the time is shorter than" in by_time.stdout
+    assert "at most 243.3 tokens/s" in by_time.stdout
+
+    by_rate = tinyllama("RTX 4070", "--tokens-per-s", rate)
+    assert by_rate.returncode == 1
+    assert "the rate is above the ceiling" in by_rate.stdout
+
+    both = tinyllama("RTX 4070", "--tokens", "200", "--latency-ms", latency_ms, "--tokens-per-s", rate)
+    assert both.returncode == 1
+    assert f"{times_the_ceiling} times the ceiling" in both.stdout
+    assert f"Rate x time is {product} tokens where 200 were made" in both.stdout
+    assert "prompt tokens were counted" in both.stdout
+    assert "rate and time contradict each other" in both.stdout
+
+
+@pytest.mark.parametrize(
+    ("gpu", "rate", "status"),
+    [
+        ("RTX 4090", "450", 0),
+        ("RTX 4090", "560", 1),
+        ("H200", "1349", 0),
+        ("NVIDIA H200", "2400", 1),
+        ("RTX 4070", "244", 0),
+        ("RTX 4070", "250", 1),
+        ("H100", "1700", 0),
+        ("H100 SXM", "1700", 1),
+    ],
+)
+def test_rates_on_both_sides_of_the_ceiling(gpu: str, rate: str, status: int) -> None:
+    done = tinyllama(gpu, "--tokens-per-s", rate)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("IMPOSSIBLE" if status else "POSSIBLE")
+
+
+def test_an_honest_measurement_passes_whole() -> None:
+    done = tinyllama(
+        "H200", "--tokens", "200", "--prompt", "128", "--latency-ms", "306", "--tokens-per-s", "654"
+    )
+    assert done.returncode == 0, done.stdout
+    done = tinyllama(
+        "H200",
+        "--batch",
+        "32",
+        "--tokens",
+        "200",
+        "--prompt",
+        "1024",
+        "--latency-ms",
+        "490",
+        "--tokens-per-s",
+        "13050",
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_prompt_tokens_counted_as_output_are_named() -> None:
+    done = tinyllama(
+        "H200", "--tokens", "200", "--prompt", "128", "--latency-ms", "1000", "--tokens-per-s", "328"
+    )
+    assert done.returncode == 1
+    assert "prompt and output together" in done.stdout
+
+
+def test_fewer_tokens_than_asked_for_contradict_too() -> None:
+    done = tinyllama("H200", "--tokens", "200", "--latency-ms", "1000", "--tokens-per-s", "100")
+    assert done.returncode == 1
+    assert "fewer tokens came" in done.stdout
+
+
+def test_a_lower_precision_explains_a_rate_that_fp16_cannot() -> None:
+    assert tinyllama("RTX 4070", "--tokens-per-s", "400").returncode == 1
+    assert tinyllama("RTX 4070", "--tokens-per-s", "400", "--precision", "int8").returncode == 0
+    assert tinyllama("RTX 4070", "--tokens-per-s", "200", "--precision", "fp32").returncode == 1
+
+
+def test_a_batch_shares_the_weights() -> None:
+    assert tinyllama("H200", "--batch", "8", "--tokens-per-s", "5513").returncode == 0
+    assert tinyllama("H200", "--batch", "1", "--tokens-per-s", "5513").returncode == 1
+
+
+def test_a_prefill_above_the_peak_is_refused() -> None:
+    done = tinyllama("T4", "--batch", "32", "--prompt", "2048", "--tokens", "1", "--latency-ms", "200")
+    assert done.returncode == 1, done.stdout
+    assert "the time is shorter than" in done.stdout
+
+
+def test_a_model_that_fits_the_cache_is_not_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(
+        json.dumps(
+            {
+                "model_type": "llama",
+                "vocab_size": 4096,
+                "hidden_size": 256,
+                "intermediate_size": 688,
+                "num_hidden_layers": 4,
+                "num_attention_heads": 8,
+                "num_key_value_heads": 2,
+            }
+        ),
+        encoding="utf-8",
+    )
+    done = run("--model", str(tmp_path), "--gpu", "RTX 4090", "--tokens-per-s", "200000")
+    assert done.returncode == 0, done.stdout
+    assert "rules nothing out" in done.stdout
+    bare = run(
+        "--model", str(tmp_path / "config.json"), "--bandwidth-gbs", "1008", "--tokens-per-s", "200000"
+    )
+    assert bare.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([], "--model"),
+        (["--model", "tinyllama", "--tokens-per-s", "5"], "--gpu"),
+        (["--model", "tinyllama", "--gpu", "RTX 4070"], "--latency-ms"),
+        (["--model", "tinyllama", "--gpu", "RTX 4070", "--latency-ms", "5"], "--tokens"),
+        (
+            ["--model", "tinyllama", "--gpu", "RTX 4070", "--bandwidth-gbs", "5", "--tokens-per-s", "5"],
+            "exclude",
+        ),
+        (["--model", "tinyllama", "--gpu", "Voodoo 2", "--tokens-per-s", "5"], "Voodoo 2"),
+        (["--model", "/nowhere/at/all", "--gpu", "RTX 4070", "--tokens-per-s", "5"], "/nowhere/at/all"),
+        (["--model", "tinyllama", "--gpu", "T4", "--tokens-per-s", "nan"], "'nan'"),
+        (["--model", "tinyllama", "--gpu", "T4", "--tokens-per-s", "-1"], "'-1'"),
+        (["--model", "tinyllama", "--gpu", "T4", "--tokens-per-s", "5", "--batch", "0"], "'0'"),
+        (["--model", "tinyllama", "--gpu", "T4", "--tokens-per-s", "5", "--batch", "1.5"], "'1.5'"),
+        (["--model", "tinyllama", "--gpu", "T4", "--tokens-per-s", "5", "--precision", "fp12"], "'fp12'"),
+        (["--model", "tinyllama", "--gpu", "T4", "--tokens-per-s", "5", "--tokkens", "5"], "--tokkens"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(arguments: list[str], named: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert named in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_it_loads_nothing_heavy_and_starts_at_once() -> None:
+    arguments = ("--model", "tinyllama", "--gpu", "RTX 4070", "--tokens-per-s", "200")
+    imported = run(*arguments, options=("-X", "importtime"))
+    assert imported.returncode == 0
+    modules = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in imported.stderr.splitlines()}
+    assert "trtbench" in modules
+    assert not modules & {"torch", "numpy", "transformers", "msgspec", "socket", "ssl", "matplotlib"}
+
+    def seconds(*command: str) -> float:
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, *command],
+            check=True,
+            capture_output=True,
+            env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        )
+        return time.perf_counter() - start
+
+    # Against the bare interpreter, so that a busy machine doesn't decide.
+    pairs = [(seconds("-m", "trtbench.possible", *arguments), seconds("-c", "pass")) for _ in range(5)]
+    assert statistics.median(whole - bare for whole, bare in pairs) < 0.2
