@@ -20,7 +20,7 @@ def own_environment() -> None:
         os.environ["TRTBENCH_REEXEC"] = "1"
         os.execv(python, [str(python), __file__, *sys.argv[1:]])
     sys.exit(
-        f"error: this Python lacks {', '.join(lacking)}; install requirements/compare.txt or run: bash scripts/bench_local.sh"
+        f"error: this Python lacks {', '.join(lacking)}; install requirements/compare.lock or run: bash scripts/bench_local.sh"
     )
 
 
