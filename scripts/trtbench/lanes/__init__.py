@@ -52,6 +52,15 @@ LANES: dict[str, Row] = {
         {"cpu": ("float32", "int8", "int4")},
         label="ONNX Runtime",
     ),
+    "openvino": Row(
+        "trtbench.lanes.openvino:OpenVino",
+        "openvino",
+        "bench_openvino.sh",
+        ("openvino", "openvino_genai", "openvino_tokenizers", "torch", "transformers"),
+        ("cpu",),
+        {"cpu": ("float32", "bfloat16", "int8", "int4")},
+        label="OpenVINO",
+    ),
 }
 
 

@@ -107,7 +107,6 @@ class OnnxRuntime(Lane):
     def statement(self) -> Statement:
         import onnxruntime_genai
 
-        quantised = self.plan.precision in ("int8", "int4")
         return Statement(
             runtime="ONNX Runtime GenAI",
             runtime_version=onnxruntime_genai.__version__,
@@ -124,8 +123,22 @@ class OnnxRuntime(Lane):
                 "onnxruntime-genai": onnxruntime_genai.__version__,
                 "onnxruntime": importlib.metadata.version("onnxruntime"),
             },
-            notes=["weights are stored quantised, activations stay float32"] if quantised else [],
+            notes=self.activations(),
         )
+
+    def activations(self) -> list[str]:
+        """What the quantised kernels compute with, read off the converted graph (accuracy level 4 is int8)."""
+        import onnx
+
+        if self.plan.precision == "float32":
+            return []
+        graph = onnx.load(str(self.folder() / "model.onnx"), load_external_data=False).graph
+        nodes = [node for node in graph.node if node.op_type == "MatMulNBits"]
+        levels = {a.i for node in nodes for a in node.attribute if a.name == "accuracy_level"}
+        kinds = sorted({node.op_type for node in graph.node if "MatMul" in node.op_type})
+        return [
+            f"kernels {', '.join(kinds)}" + (f", accuracy level {max(levels)} (4: int8 activations)" if levels else "")
+        ]
 
     def memory(self) -> Memory:
         return Memory(weights=sum(f.stat().st_size for f in self.folder().glob("*.onnx*")))
