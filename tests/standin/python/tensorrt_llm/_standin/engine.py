@@ -1,0 +1,71 @@
+"""The engine folder: config.json with the real keys, and a rank0.engine that says it is no engine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from tensorrt_llm._standin import failures, hardware
+
+MAGIC = b"STANDIN ENGINE (simulated)\n"
+DIGEST = 32
+
+
+def write_engine(folder: Path, config: dict[str, Any], weights: bytes) -> None:
+    """Write config.json and rank0.engine: magic, one line of JSON, the checkpoint's safetensors, SHA-256."""
+    header = json.dumps(
+        {
+            "simulated": hardware.SIMULATED,
+            "tensorrt": hardware.tensorrt_version(),
+            "compute_capability": hardware.compute_capability(),
+        }
+    ).encode()
+    body = MAGIC + header + b"\n" + weights
+    body += hashlib.sha256(body).digest()
+    if failures.failing("corrupt-engine"):
+        body = body[: len(body) // 2]
+    (folder / "rank0.engine").write_bytes(body)
+    (folder / "config.json").write_text(json.dumps(config, indent=4) + "\n", encoding="utf-8")
+
+
+def engine_config(folder: Path) -> dict[str, Any]:
+    """Read and check config.json as the real runtime infers a model's format from it."""
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ValueError(f"Failed to infer model format because no config.json exists in {folder}")
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if "pretrained_config" not in config or "build_config" not in config:
+        raise NotImplementedError(f"the stand-in's engine runtime loads engine folders only, got {folder}")
+    return config
+
+
+def load_engine(folder: Path) -> tuple[Any, dict[str, Any], int]:
+    """Return the model that runs, the folder's config.json and the engine file's bytes."""
+    from safetensors.torch import load
+
+    from tensorrt_llm._standin.models import from_tensors
+
+    config = engine_config(folder)
+    path = folder / "rank0.engine"
+    if not path.is_file():
+        raise RuntimeError(f"[TensorRT-LLM][ERROR] Assertion failed: Error opening engine file: {path}")
+    body = path.read_bytes()
+    digest = body[-DIGEST:]
+    if not body.startswith(MAGIC) or hashlib.sha256(body[:-DIGEST]).digest() != digest:
+        from tensorrt_llm._standin.log import trt_log
+
+        trt_log(
+            "E",
+            "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (Serialization assertion "
+            "safeVersionRead == kSAFE_SERIALIZATION_VERSION failed.)",
+        )
+        failures.deserialisation_failed()
+    line, _, weights = body[len(MAGIC) : -DIGEST].partition(b"\n")
+    header = json.loads(line)
+    if header["tensorrt"] != hardware.tensorrt_version():
+        failures.version_tag_mismatch()
+    if header["compute_capability"] != hardware.compute_capability():
+        failures.incompatible_device(hardware.compute_capability(), header["compute_capability"])
+    return from_tensors(config["pretrained_config"], load(weights)), config, len(body)
