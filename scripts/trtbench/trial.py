@@ -241,6 +241,9 @@ def run(spec: Spec, say: Callable[[str], None]) -> Trial:
             lane.load()
             trial.cold.load = time.perf_counter_ns() - start
             load_peak = host.tree_rss()
+            # What is loaded by now lives to the end: freezing it makes the collection before each timed call short.
+            gc.collect()
+            gc.freeze()
             for cell in spec.cells:
                 record = measured_or_hole(lane, workload, cell, spec, enter)
                 if record.memory is not None:

@@ -18,11 +18,12 @@ class Row:
     where: str  # module:class
     family: str  # names the result file <family>_benchmark.json
     script: str  # under scripts/, runs the family
-    modules: tuple[str, ...]  # what must be importable
+    modules: tuple[str, ...]  # imported by every trial
     devices: tuple[str, ...]
     precisions: dict[str, tuple[str, ...]]  # by device, the default first
     baseline: bool = False  # a candidate for "the best PyTorch lane"
     label: str = ""
+    to_prepare: tuple[str, ...] = ()  # needed besides, but only for conversion, in a process of its own
 
 
 _TORCH: dict[str, tuple[str, ...]] = {
@@ -47,26 +48,29 @@ LANES: dict[str, Row] = {
         "trtbench.lanes.onnxruntime:OnnxRuntime",
         "onnxruntime",
         "bench_onnx.sh",
-        ("onnxruntime_genai", "torch", "transformers", "onnx"),
+        ("onnxruntime_genai",),
         ("cpu",),
         {"cpu": ("float32", "int8", "int4")},
         label="ONNX Runtime",
+        to_prepare=("torch", "transformers", "onnx"),
     ),
     "openvino": Row(
         "trtbench.lanes.openvino:OpenVino",
         "openvino",
         "bench_openvino.sh",
-        ("openvino", "openvino_genai", "openvino_tokenizers", "torch", "transformers"),
+        ("openvino", "openvino_genai"),
         ("cpu",),
         {"cpu": ("float32", "bfloat16", "int8", "int4")},
         label="OpenVINO",
+        to_prepare=("torch", "transformers", "openvino_tokenizers"),
     ),
 }
 
 
 def missing(name: str) -> str | None:
     """Say which module the lane lacks here, or None; imports nothing."""
-    absent = [module for module in LANES[name].modules if importlib.util.find_spec(module) is None]
+    row = LANES[name]
+    absent = [module for module in (*row.modules, *row.to_prepare) if importlib.util.find_spec(module) is None]
     return f"needs {', '.join(absent)}, which is not installed" if absent else None
 
 
