@@ -58,14 +58,7 @@ def check_folder(folder: Path) -> None:
         raise UserError(
             f"MODEL_NAME={str(folder)!r} is not a folder; give a Hub id, a folder, or one of {', '.join(SYNTHETIC)}."
         )
-    config = read_config(folder)
-    if "auto_map" in config:
-        raise UserError(
-            f"{folder}/config.json has auto_map: the model brings its own code, and this program runs none; "
-            "take a model that transformers knows by itself."
-        )
-    if not isinstance(config.get("architectures"), list) or not config["architectures"]:
-        raise UserError(f"{folder}/config.json names no architecture.")
+    check_config(folder, str(folder))
     files = weight_files(folder)
     if not files:
         raise UserError(
@@ -78,16 +71,32 @@ def check_folder(folder: Path) -> None:
         raise UserError(f"{folder} has no tokenizer.json; convert its tokenizer to the fast format first.")
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """Read config.json; a UserError names the folder when it is absent or broken."""
+def check_config(folder: Path, where: str) -> None:
+    """Refuse own code (auto_map, of the model or its tokenizer) and a missing architecture; `where` is named then."""
+    config = read_config(folder)
+    parts = {"config.json": config}
+    if (folder / "tokenizer_config.json").is_file():
+        parts["tokenizer_config.json"] = read_config(folder, "tokenizer_config.json")
+    for name, part in parts.items():
+        if "auto_map" in part:
+            raise UserError(
+                f"{where}/{name} has auto_map: the model brings its own code, and this program runs none; "
+                "take a model that transformers knows by itself."
+            )
+    if not isinstance(config.get("architectures"), list) or not config["architectures"]:
+        raise UserError(f"{where}/config.json names no architecture.")
+
+
+def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
+    """Read config.json (or `name`); a UserError names the folder when it is absent or broken."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((folder / name).read_text(encoding="utf-8"))
     except OSError:
-        raise UserError(f"{folder} has no config.json; a Hugging Face model folder is wanted.") from None
+        raise UserError(f"{folder} has no {name}; a Hugging Face model folder is wanted.") from None
     except ValueError as error:
-        raise UserError(f"{folder}/config.json is not JSON: {error}.") from None
+        raise UserError(f"{folder}/{name} is not JSON: {error}.") from None
     if not isinstance(config, dict):
-        raise UserError(f"{folder}/config.json is not a JSON object.")
+        raise UserError(f"{folder}/{name} is not a JSON object.")
     return config
 
 
@@ -117,7 +126,7 @@ def _read_header(file: Path) -> dict[str, Any]:
         end = max((part["data_offsets"][1] for name, part in header.items() if name != "__metadata__"), default=0)
         if file.stat().st_size < 8 + length + end:
             raise ValueError("cut off")
-    except (OSError, ValueError, struct.error, KeyError, TypeError) as error:
+    except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{file} is not a whole safetensors file ({error}); fetch or convert it again.") from None
     return header
 
@@ -152,8 +161,8 @@ def describe(folder: Path, settings: Settings) -> Model:
 
 
 def _revision(folder: Path) -> str | None:
-    parts = folder.parts
-    return parts[-1] if "snapshots" in parts else None
+    """The commit, where the folder lies in a cache of the Hub: …/snapshots/COMMIT."""
+    return folder.name if folder.parent.name == "snapshots" else None
 
 
 def digest(folder: Path, cache: Path) -> str:

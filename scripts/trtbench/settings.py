@@ -71,7 +71,7 @@ class Settings:
         help="where MODEL_NAME is looked for; auto decides by its look",
     )
     model_revision: str = _row(
-        "", "text", help="Hub revision (branch, tag or commit); empty: the pinned one", example="main"
+        "", "text", help="Hub revision (branch, tag or commit); empty: the pinned one"
     )
     lanes: tuple[str, ...] = _row(
         ("auto",),
@@ -193,6 +193,22 @@ class Settings:
         help="your own prompts: a text file (one prompt a paragraph) or JSON lines with a field prompt or text",
         example="prompts.txt",
     )
+    examples_dir: str = _row(
+        "",
+        "path",
+        help="the examples of TensorRT-LLM, where its converters are; empty: /app/tensorrt_llm/examples, as in the image",
+    )
+    engine_start_limit: float = _row(
+        600.0,
+        "float",
+        low=1,
+        high=86400,
+        unit="seconds",
+        help="a TensorRT-LLM lane that has not started by then is ended: its executor can wait for ever",
+    )
+    trtllm_bench: bool = _row(
+        False, "switch", help="also run NVIDIA's trtllm-bench latency on each engine; it stands beside the figures"
+    )
     data_dir: str = _row(str(ROOT / "data"), "path", help="folder of models, checkpoints, engines and caches")
     results_dir: str = _row("", "path", help="folder of results; empty: DATA_DIR/results")
     report_lang: str = _row("en", "choice", choices=("en", "fr"), help="language of the report")
@@ -227,7 +243,10 @@ ROWS: dict[str, Row] = {field.name.upper(): field.metadata["row"] for field in d
 DEFAULTS: dict[str, Any] = {field.name.upper(): field.default for field in dataclasses.fields(Settings)}
 ALIASES: dict[str, str] = {alias: name for name, row in ROWS.items() for alias in row.aliases}
 # Compose itself reads these from the same `.env`; they are no settings of a run.
-COMPOSE_NAMES = ("COMPOSE_PROJECT_NAME", "COMPOSE_FILE", "COMPOSE_PROFILES", "BASE_IMAGE", "HOST_UID", "HOST_GID")
+COMPOSE_NAMES = (
+    *("COMPOSE_PROJECT_NAME", "COMPOSE_FILE", "COMPOSE_PROFILES"),
+    *("BASE_IMAGE", "CPU_BASE_IMAGE", "TORCH_CPU_INDEX", "SHM_SIZE"),
+)
 
 
 def show(name: str, value: Any) -> str:
