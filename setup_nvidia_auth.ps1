@@ -38,7 +38,8 @@ it is asked for without being shown. It is never a command-line argument.
 Options:
   --check            change nothing; say whether the image can be read now
   --logout           remove the stored login
-  --key-file FILE    read the key from FILE, or from standard input when FILE is -
+  --key-file FILE    read the key from FILE (the key alone, or a line NGC_API_KEY=key),
+                     or from standard input when FILE is -
   --registry HOST    registry to log in to (default nvcr.io)
   --image NAME:TAG   image to ask for (default nvidia/tensorrt-llm/release:1.2.1)
   --timeout SECONDS  longest wait for each answer, 1 to 600 (default 60)
@@ -133,6 +134,9 @@ function Read-Options {
     }
     if ($seconds -notmatch '^[0-9]{1,3}$' -or [int]$seconds -lt 1 -or [int]$seconds -gt 600) {
         Exit-With $EXIT_INPUT "--timeout is '$seconds'; it must be a whole number of seconds from 1 to 600."
+    }
+    if ($keyFile -ne '' -and $keyFile -ne '-' -and -not (Test-Path -LiteralPath $keyFile -PathType Leaf)) {
+        Exit-With $EXIT_INPUT "--key-file is '$keyFile'; there is no such file."
     }
     if ($image -match '^([^/]*[.:][^/]*|localhost)/(.+)$') {
         $first = $Matches[1]
@@ -350,9 +354,6 @@ function Read-KeyFile {
     }
     $script:keySource = $keyFile
     $path = $ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($keyFile)
-    if (-not (Test-Path -LiteralPath $path -PathType Leaf)) {
-        Exit-With $EXIT_INPUT "--key-file is '$keyFile'; there is no such file."
-    }
     if ((Get-Item -LiteralPath $path).Length -gt 8192) {
         Exit-With $EXIT_INPUT "--key-file is '$keyFile'; it has more than 8192 bytes, so it is not a key."
     }
@@ -394,7 +395,7 @@ function Test-Key {
     elseif ($key -eq $LOGIN_USER) { $problem = 'it is the user name for the login, not the key' }
     elseif ($key -clike 'hf_*') { $problem = 'it starts with hf_, so it is a Hugging Face token' }
     elseif ($key -match '\s') { $problem = 'there is a blank in it' }
-    elseif ($key -cmatch '^(NGC_|NVIDIA_).*=') { $problem = 'it is NAME=value; give the value alone' }
+    elseif ($key -cmatch '^NVIDIA_.*=') { $problem = 'it is NAME=value; the name has to be NGC_API_KEY' }
     elseif ($key -match '^["'']') { $problem = 'it is in quotes; give it without them' }
     elseif ($key -clike 'nvapi-*') {
         if ($key -notmatch '^nvapi-[A-Za-z0-9_-]{32,250}$') {
@@ -423,6 +424,8 @@ function Get-Key {
     }
     # Byte order marks, CRLF and blanks around the key are how files and clipboards come, not part of it.
     $script:key = ([string]$key).Replace("`r", '').Replace("`0", '').Trim([char[]]@(' ', "`t", "`n", [char]0xFEFF))
+    # A settings file such as .env is a key file too.
+    if ($key -cmatch '(?m)^NGC_API_KEY=(.*)$') { $script:key = $Matches[1].Trim() }
     Test-Key
 }
 

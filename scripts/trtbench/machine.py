@@ -1,0 +1,283 @@
+"""What a machine must have for TensorRT-LLM 1.2.1: GPU, driver, disk, shared memory, Python.
+
+Shared by the doctor and the preflight of the engine build. Standard library only and Python 3.8 syntax, because the
+doctor runs with the host's own Python before anything is installed. Every check returns a `Check` (or a list of them)
+and never raises for what it finds; GB are 10^9 bytes, GiB 2^30.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+# What TensorRT-LLM 1.2.1 asks for: its kernels are built for these architectures, its CUDA 13 for this driver branch.
+MIN_COMPUTE_CAPABILITY = (8, 0)
+BUILT_FOR = ((8, 0), (8, 6), (8, 9), (9, 0), (10, 0), (12, 0))
+MIN_DRIVER = 580
+# Cards sold as 8 GB report 8188 MiB, or some 7.5 GiB with error correction on.
+MIN_GPU_MEMORY_MIB = 7600
+SHARED_MEMORY_GB = 1.0
+MIN_PYTHON = (3, 10)
+SECONDS = 15  # longest wait for one answer
+
+Level = str  # "ok", "warn" or "fail"
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One line of the report: `sentence` says what is, `todo` what to do about it, `figures` hold the numbers."""
+
+    name: str
+    level: Level
+    sentence: str
+    todo: str = ""
+    figures: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def run_program(*words: str, seconds: float = SECONDS) -> tuple[int | None, str, str]:
+    """Run a program without our secrets. Returns status (None: not there or no answer in time), stdout, stderr."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("NGC_API_KEY", "HF_TOKEN")}
+    environment["LC_ALL"] = "C"
+    try:
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired:
+        return None, "", f"{words[0]} gave no answer within {seconds:g} seconds"
+    except OSError as error:
+        return None, "", f"{words[0]} can't be run: {error.strerror}"
+    return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+
+
+def last_line(*texts: str) -> str:
+    lines = [line.strip() for text in texts for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "nothing"
+
+
+def version_in(text: str) -> tuple[int, ...]:
+    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return tuple(int(part) for part in found.groups() if part) if found else ()
+
+
+# ---- the GPU -------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Gpu:
+    """A row of nvidia-smi; memory in MiB, None where the driver does not say (unified memory)."""
+
+    index: int
+    name: str
+    capability: tuple[int, int] | None
+    driver: str
+    total_mib: int | None
+    free_mib: int | None
+
+    @property
+    def supported(self) -> bool:
+        return self.capability is None or self.capability >= MIN_COMPUTE_CAPABILITY
+
+    @property
+    def large_enough(self) -> bool:
+        return self.total_mib is None or self.total_mib >= MIN_GPU_MEMORY_MIB
+
+
+def query_gpus() -> tuple[list[Gpu], str]:
+    """The GPUs that nvidia-smi lists in the driver's order, or an empty list and the reason."""
+    # WSL2 keeps it where not every PATH (sudo's, a service's) leads.
+    program = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path="/usr/lib/wsl/lib")
+    if not program:
+        return [], "nvidia-smi is not here, so there is no driver, or this container was started without a GPU"
+    fields = ["index", "name", "driver_version", "memory.total", "memory.free", "compute_cap"]
+    while True:
+        status, out, err = run_program(program, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
+        if status != 0 and fields[-1] == "compute_cap" and "compute_cap" in out + err:
+            fields.pop()  # drivers before 510 do not know the field
+            continue
+        break
+    if status != 0:
+        return [], f"nvidia-smi fails: {last_line(out, err)}"
+    gpus = []
+    for line in out.splitlines():
+        row = dict(zip(fields, (cell.strip() for cell in line.split(","))))
+        if len(row) == len(fields) and row["index"].isdigit():
+            capability = version_in(row.get("compute_cap", ""))
+            gpus.append(
+                Gpu(
+                    int(row["index"]),
+                    row["name"],
+                    (capability[0], capability[1]) if capability else None,
+                    row["driver_version"],
+                    _mib(row["memory.total"]),
+                    _mib(row["memory.free"]),
+                )
+            )
+    return gpus, "" if gpus else f"nvidia-smi lists no GPU ({last_line(out, err)})"
+
+
+def _mib(cell: str) -> int | None:
+    return int(cell) if cell.isdigit() else None  # [N/A] where GPU and CPU share their memory
+
+
+def gpu_checks() -> list[Check]:
+    """GPU, compute capability, driver and GPU memory of the first GPU that can do; one failed check without a GPU."""
+    gpus, reason = query_gpus()
+    if not gpus:
+        return [
+            Check("gpu", "fail", f"No NVIDIA GPU: {reason}.", "NVIDIA_SETUP.md, step 4; without a GPU: the CPU lanes")
+        ]
+    chosen = next((gpu for gpu in gpus if gpu.supported and gpu.large_enough), gpus[0])
+    figures = {"index": chosen.index, "name": chosen.name, "count": len(gpus)}
+    if chosen is not gpus[0]:
+        first = Check(
+            "gpu",
+            "warn",
+            f"GPU 0 ({gpus[0].name}) can't run TensorRT-LLM 1.2.1, GPU {chosen.index} ({chosen.name}) can.",
+            f"export CUDA_DEVICE_ORDER=PCI_BUS_ID CUDA_VISIBLE_DEVICES={chosen.index}",
+            figures,
+        )
+    else:
+        more = f", the first of {len(gpus)}" if len(gpus) > 1 else ""
+        first = Check("gpu", "ok", f"{chosen.name}{more}.", "", figures)
+    return [first, _capability_check(chosen), _driver_check(chosen), _memory_check(chosen)]
+
+
+def _capability_check(gpu: Gpu) -> Check:
+    name = "compute-capability"
+    if gpu.capability is None:
+        return Check(
+            name, "warn", f"The driver does not tell the compute capability of {gpu.name}.", "update the driver"
+        )
+    shown = f"{gpu.capability[0]}.{gpu.capability[1]}"
+    figures = {"capability": shown, "needed": "8.0"}
+    if not gpu.supported:
+        return Check(
+            name,
+            "fail",
+            f"{gpu.name} has compute capability {shown}; TensorRT-LLM 1.2.1 needs 8.0 or newer. "
+            "RTX 20xx, GTX 16xx, T4, V100 and older are not supported by this release.",
+            "use an RTX 30xx, A100 or newer; the PyTorch and CPU lanes still run",
+            figures,
+        )
+    if gpu.capability not in BUILT_FOR:
+        return Check(
+            name,
+            "warn",
+            f"Compute capability {shown} is new enough, but this release is not built for it in particular.",
+            "the engine build will tell",
+            figures,
+        )
+    return Check(name, "ok", f"Compute capability {shown} (8.0 or newer is needed).", "", figures)
+
+
+def _driver_check(gpu: Gpu) -> Check:
+    major = re.match(r"\d+", gpu.driver)
+    figures = {"version": gpu.driver, "needed": MIN_DRIVER}
+    if not major:
+        return Check("driver", "warn", f"The driver's version is not a number: {gpu.driver!r}.", "", figures)
+    if int(major.group()) < MIN_DRIVER:
+        return Check(
+            "driver",
+            "fail",
+            f"NVIDIA driver {gpu.driver} is too old; the image's CUDA 13 needs {MIN_DRIVER} or newer.",
+            "NVIDIA_SETUP.md, step 4 (WSL2: update the driver in Windows, never inside WSL)",
+            figures,
+        )
+    return Check("driver", "ok", f"NVIDIA driver {gpu.driver} ({MIN_DRIVER} or newer is needed).", "", figures)
+
+
+def _memory_check(gpu: Gpu) -> Check:
+    name, figures = "gpu-memory", {"total_mib": gpu.total_mib, "free_mib": gpu.free_mib}
+    if gpu.total_mib is None:
+        return Check(name, "warn", f"{gpu.name} does not tell its memory; 8 GB are needed.", "", figures)
+    total = f"{gpu.total_mib / 1024:.1f} GiB"
+    if not gpu.large_enough:
+        return Check(
+            name,
+            "fail",
+            f"{gpu.name} has {total} of memory; 8 GB are needed.",
+            "use a larger card, or a smaller model on your own risk",
+            figures,
+        )
+    if gpu.free_mib is not None and gpu.free_mib < MIN_GPU_MEMORY_MIB * 3 // 4:
+        return Check(
+            name,
+            "warn",
+            f"{gpu.free_mib / 1024:.1f} of {total} are free; other programs hold the rest and would disturb the timing.",
+            "nvidia-smi lists them; close what you can",
+            figures,
+        )
+    return Check(name, "ok", f"{total} of GPU memory (8 GB are needed).", "", figures)
+
+
+# ---- disk and shared memory ----------------------------------------------------------------------------------------
+
+
+def _free_and_total_gb(path: Path) -> tuple[float | None, float, str]:
+    """Free space for this user and size of the file system that holds `path` or will, in GB; or None and the reason."""
+    place = path.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    status, out, err = run_program("df", "-Pk", str(place))
+    found = re.search(r"\s(\d+)\s+\d+\s+(-?\d+)\s+\d+%", out)
+    if status != 0 or not found:
+        return None, 0.0, last_line(out, err)
+    return int(found.group(2)) * 1024 / 1e9, int(found.group(1)) * 1024 / 1e9, ""
+
+
+def disk_check(path: str | Path, need_gb: float, name: str = "disk") -> Check:
+    """Are `need_gb` GB free where `path` is, or will be?"""
+    free, _, reason = _free_and_total_gb(Path(path))
+    if free is None:
+        return Check(name, "warn", f"The free space at {path} can't be measured ({reason}).", "", {"need_gb": need_gb})
+    figures = {"path": str(path), "free_gb": round(free, 1), "need_gb": need_gb}
+    sentence = f"{free:.1f} GB free at {path}, {need_gb:g} GB needed."
+    if free < need_gb:
+        return Check(name, "fail", sentence, f"free some {need_gb - free:.0f} GB there, or use another disk", figures)
+    return Check(name, "ok", sentence, "", figures)
+
+
+def shared_memory_check(need_gb: float = SHARED_MEMORY_GB, path: str | Path = "/dev/shm") -> Check:
+    """Is shared memory large enough for MPI and NCCL? A container has 64 MB unless told otherwise: a bus error later."""
+    name = "shared-memory"
+    if not Path(path).exists():
+        return Check(name, "warn", f"There is no {path} here.", "", {"need_gb": need_gb})
+    free, total, reason = _free_and_total_gb(Path(path))
+    if free is None:
+        return Check(name, "warn", f"Shared memory at {path} can't be measured ({reason}).", "", {"need_gb": need_gb})
+    figures = {"free_gb": round(free, 3), "total_gb": round(total, 3), "need_gb": need_gb}
+    sentence = f"{free:.2f} GB of shared memory free, {need_gb:g} GB needed."
+    if free < need_gb:
+        todo = "in a container: --shm-size=2g or --ipc=host (Compose: shm_size); else mount -o remount,size=2g /dev/shm"
+        return Check(name, "fail", sentence, todo, figures)
+    return Check(name, "ok", sentence, "", figures)
+
+
+# ---- Python --------------------------------------------------------------------------------------------------------
+
+
+def python_check(version: tuple[int, ...] | None = None) -> Check:
+    """Is this Python new enough for the local mode, and can it make a virtual environment?"""
+    found = tuple(version or sys.version_info[:3])
+    shown = ".".join(str(part) for part in found)
+    figures = {"version": shown, "executable": sys.executable}
+    if found < MIN_PYTHON:
+        todo = "install Python 3.10 or newer; not needed with Docker"
+        return Check("python", "fail", f"Python {shown} is too old for the local mode (3.10).", todo, figures)
+    lacking = [module for module in ("venv", "ensurepip") if importlib.util.find_spec(module) is None]
+    if lacking:
+        todo = f"sudo apt-get install python{found[0]}.{found[1]}-venv"
+        sentence = f"Python {shown} can't make a virtual environment ({', '.join(lacking)} missing)."
+        return Check("python", "fail", sentence, todo, figures)
+    return Check("python", "ok", f"Python {shown}.", "", figures)

@@ -1,0 +1,287 @@
+#!/usr/bin/env bats
+# shellcheck disable=SC2016  # the stand-ins expand what stands in single quotes
+# doctor.sh on machines that stand-ins for docker, nvidia-smi and df make up; nothing else of this machine's is on PATH.
+
+setup() {
+  script=$BATS_TEST_DIRNAME/../../scripts/doctor.sh
+  box=$BATS_TEST_TMPDIR
+  mkdir -p "$box/bin" "$box/config" "$box/docker-root" "$box/data"
+  for tool in bash env dirname mktemp rm cat tr mkdir sleep id stat head stty; do
+    ln -s "$(command -v "$tool")" "$box/bin/$tool"
+  done
+  ln -s "$(python3 -c 'import sys; print(sys.executable)')" "$box/bin/python3"
+  for name in $(env | sed -n 's/^\(HF_[A-Z_]*\|OFFLINE\|MODEL_NAME\|BASE_IMAGE\|NGC_API_KEY\)=.*/\1/p'); do unset "$name"; done
+  export BOX=$box DOCKER_CONFIG=$box/config MODEL_NAME=demo DATA_DIR=$box/data
+
+  stub docker <<'STUB'
+case "$1 $2" in
+  '--version '*) echo 'Docker version 27.3.1, build ce12230' ;;
+  'version '*)
+    [ ! -e "$BOX/daemon-off" ] || { echo 'Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?' >&2; exit 1; } ;;
+  'info '*) [ ! -e "$BOX/daemon-off" ] || { echo '{"ServerErrors":["Cannot connect to the Docker daemon at unix:///x."]}'; exit 1; }; cat "$BOX/info" ;;
+  'compose '*) cat "$BOX/compose" ;;
+  'image '*) [ -e "$BOX/image-here" ] ;;
+  'manifest '*) [ ! -e "$BOX/private" ] || { echo 'unauthorized: authentication required'; exit 1; }; echo '{}' ;;
+esac
+STUB
+  stub nvidia-smi <<'STUB'
+[ ! -e "$BOX/smi-words" ] || { cat "$BOX/smi-words"; exit 9; }
+cat "$BOX/gpus"
+STUB
+  stub df <<'STUB'
+for place; do :; done
+case $place in */docker-root*) free=$(cat "$BOX/df-docker") ;; /dev/shm) free=$(cat "$BOX/df-shm") ;; *) free=$(cat "$BOX/df-data") ;; esac
+printf 'Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/a b 999999999 1 %s 1%% %s\n' "$free" "$place"
+STUB
+  echo "{\"ServerVersion\":\"27.3.1\",\"DockerRootDir\":\"$box/docker-root\",\"Runtimes\":{\"nvidia\":{},\"runc\":{}}}" >"$box/info"
+  echo 2.29.7 >"$box/compose"
+  echo '0, NVIDIA GeForce RTX 4070, 580.95.05, 12282, 11800, 8.9' >"$box/gpus"
+  echo 200000000 >"$box/df-docker"
+  echo 200000000 >"$box/df-data"
+  echo 8000000 >"$box/df-shm"
+}
+
+stub() { # NAME: the body comes by standard input
+  { echo '#!/usr/bin/env bash'; cat; } >"$box/bin/$1"
+  chmod +x "$box/bin/$1"
+}
+line() { # LEVEL NAME [WORDS]: the check has this level, and the words stand in its line or the one below
+  [[ $'\n'$output =~ $'\n'"$1"\ +"$2"\ +([^$'\n']*($'\n'\ +[^$'\n']*)?) ]] || { echo "no line '$1 $2' in:"; echo "$output"; return 1; }
+  [[ ${BASH_REMATCH[1]} == *"${3-}"* ]] || { echo "'${BASH_REMATCH[1]}' lacks '${3-}'"; return 1; }
+}
+ready() { [ "$status" -eq 0 ] || { echo "$output"; return 1; }; }
+not_ready() { [ "$status" -eq 1 ] || { echo "status $status: $output"; return 1; }; }
+
+@test "a machine that has everything: every needed line ok, status 0" {
+  run env PATH="$box/bin" bash "$script"
+  ready
+  for name in docker docker-daemon compose container-toolkit gpu compute-capability driver gpu-memory docker-disk disk \
+    shared-memory ngc-login model; do
+    line ok "$name"
+  done
+  [[ $output == *"Ready for 'docker'."* ]]
+}
+
+@test "docker missing" {
+  rm "$box/bin/docker"
+  run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail docker 'https://docs.docker.com/engine/install/'
+  line fail docker-daemon
+  line fail ngc-login
+}
+
+@test "docker missing does not matter for the local mode" {
+  rm "$box/bin/docker" "$box/bin/nvidia-smi"
+  run env PATH="$box/bin" bash "$script" --for local
+  ready
+  line warn docker "Not needed for 'local'"
+  line warn gpu
+  line ok python
+}
+
+@test "daemon off" {
+  touch "$box/daemon-off"
+  run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail docker-daemon 'systemctl start docker'
+  line fail ngc-login
+}
+
+@test "Compose: absent, old, standalone" {
+  : >"$box/compose"
+  run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail compose 'not installed'
+  echo 'echo 1.25.0' | stub docker-compose
+  run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail compose 'too old'
+  echo 'echo 1.29.2' | stub docker-compose
+  run env PATH="$box/bin" bash "$script"
+  ready
+  line ok compose 'docker-compose 1.29.2'
+}
+
+@test "container toolkit: absent, not configured, by hook, by CDI, Docker Desktop" {
+  bare="{\"ServerVersion\":\"27.3.1\",\"DockerRootDir\":\"$box/docker-root\",\"Runtimes\":{\"runc\":{}}"
+  echo "$bare}" >"$box/info"
+  run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail container-toolkit 'not installed'
+  echo : | stub nvidia-ctk
+  run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail container-toolkit 'nvidia-ctk runtime configure'
+  echo : | stub nvidia-container-runtime-hook
+  run env PATH="$box/bin" bash "$script"
+  line ok container-toolkit hook
+  rm "$box/bin/nvidia-container-runtime-hook"
+  echo "$bare,\"DiscoveredDevices\":[{\"Source\":\"cdi\",\"ID\":\"nvidia.com/gpu=all\"}]}" >"$box/info"
+  run env PATH="$box/bin" bash "$script"
+  line ok container-toolkit CDI
+  echo "$bare,\"OperatingSystem\":\"Docker Desktop\"}" >"$box/info"
+  run env PATH="$box/bin" bash "$script"
+  ready
+  line warn container-toolkit 'docker run --rm --gpus all'
+}
+
+@test "no driver, driver that does not answer, no GPU" {
+  echo "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver." >"$box/smi-words"
+  run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail gpu "couldn't communicate"
+  rm "$box/smi-words"
+  echo 'No devices were found' >"$box/gpus"
+  run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail gpu 'lists no GPU'
+  rm "$box/bin/nvidia-smi"
+  run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail gpu 'nvidia-smi is not here'
+}
+
+@test "an RTX 20xx is not supported by this release" {
+  echo '0, NVIDIA GeForce RTX 2080 Ti, 580.95.05, 11264, 11000, 7.5' >"$box/gpus"
+  run env PATH="$box/bin" bash "$script" --for engine
+  not_ready
+  line fail compute-capability 'RTX 20xx'
+  line ok driver
+}
+
+@test "driver 579 is too old, 580 is not" {
+  echo '0, NVIDIA GeForce RTX 4070, 579.99, 12282, 11800, 8.9' >"$box/gpus"
+  run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail driver '580 or newer'
+  echo '0, NVIDIA GeForce RTX 4070, 580.00, 12282, 11800, 8.9' >"$box/gpus"
+  run env PATH="$box/bin" bash "$script"
+  ready
+}
+
+@test "GPU memory: 6 GB is too little, an 8 GB card is enough, little free is a warning" {
+  echo '0, NVIDIA GeForce RTX 3050, 580.95.05, 6144, 6000, 8.6' >"$box/gpus"
+  run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail gpu-memory '6.0 GiB'
+  echo '0, NVIDIA GeForce RTX 4060, 580.95.05, 8188, 7900, 8.9' >"$box/gpus"
+  run env PATH="$box/bin" bash "$script"
+  ready
+  line ok gpu-memory
+  echo '0, NVIDIA GeForce RTX 4060, 580.95.05, 8188, 2000, 8.9' >"$box/gpus"
+  run env PATH="$box/bin" bash "$script"
+  ready
+  line warn gpu-memory '2.0 of 8.0 GiB are free'
+}
+
+@test "the second GPU can what the first can't: a warning that names it" {
+  printf '%s\n' '0, Tesla T4, 580.95.05, 15360, 15000, 7.5' '1, NVIDIA A10, 580.95.05, 23028, 22000, 8.6' >"$box/gpus"
+  run env PATH="$box/bin" bash "$script"
+  ready
+  line warn gpu 'CUDA_VISIBLE_DEVICES=1'
+  line ok compute-capability 8.6
+}
+
+@test "disk: too little for the image, enough for the image only, and not needed when it is here" {
+  echo 40000000 >"$box/df-docker"
+  run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail docker-disk 'about 60 GB'
+  echo 65000000 >"$box/df-docker"
+  run env PATH="$box/bin" bash "$script"
+  ready
+  line warn docker-disk '80 GB are safer'
+  echo 1000000 >"$box/df-docker"
+  touch "$box/image-here"
+  run env PATH="$box/bin" bash "$script"
+  ready
+  line ok docker-disk 'already here'
+  line ok ngc-login 'no login is needed'
+}
+
+@test "disk: too little for models and engines" {
+  echo 5000000 >"$box/df-data"
+  run env PATH="$box/bin" bash "$script" --for local
+  not_ready
+  line fail disk '10 GB needed'
+}
+
+@test "shared memory matters for the engine only" {
+  echo 65536 >"$box/df-shm"
+  run env PATH="$box/bin" bash "$script"
+  ready
+  line warn shared-memory "Not needed for 'docker'"
+  run env PATH="$box/bin" bash "$script" --for engine
+  not_ready
+  line fail shared-memory '--shm-size'
+}
+
+@test "a login is needed" {
+  touch "$box/private"
+  run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail ngc-login ./setup_nvidia_auth.sh
+}
+
+@test "model: offline, folder with and without weights" {
+  MODEL_NAME=owner/name OFFLINE=1 HF_HOME=$box/hf run env PATH="$box/bin" bash "$script" --for local
+  not_ready
+  line fail model 'OFFLINE is set'
+  mkdir -p "$box/hf/hub/models--owner--name/snapshots/abc"
+  touch "$box/hf/hub/models--owner--name/snapshots/abc/config.json"
+  MODEL_NAME=owner/name OFFLINE=1 HF_HOME=$box/hf run env PATH="$box/bin" bash "$script" --for local
+  ready
+  mkdir "$box/folder"
+  touch "$box/folder/config.json"
+  MODEL_NAME=$box/folder run env PATH="$box/bin" bash "$script" --for local
+  not_ready
+  line fail model 'lacks *.safetensors, tokenizer.json'
+  touch "$box/folder/model.safetensors" "$box/folder/tokenizer.json"
+  MODEL_NAME=$box/folder run env PATH="$box/bin" bash "$script" --for local
+  ready
+}
+
+@test "--json: the same as data, with the status unchanged" {
+  rm "$box/bin/nvidia-smi"
+  run env PATH="$box/bin" bash "$script" --json
+  not_ready
+  echo "$output" | python3 -c '
+import json, sys
+report = json.load(sys.stdin)
+assert report["purpose"] == "docker" and report["ready"] is False
+rows = {row["name"]: row for row in report["checks"]}
+assert rows["gpu"]["level"] == "fail" and rows["gpu"]["needed"] and rows["gpu"]["todo"]
+assert rows["disk"]["figures"]["need_gb"] == 10
+assert not rows["python"]["needed"]'
+}
+
+@test "the secrets are not handed to the programs it runs" {
+  echo 'env >>"$BOX/environment"; echo "Docker version 27.3.1, build x"' | stub docker
+  NGC_API_KEY=nvapi-SECRET HF_TOKEN=hf_SECRET run env PATH="$box/bin" bash "$script" --for local
+  grep -q BOX "$box/environment"
+  run grep SECRET "$box/environment"
+  [ "$status" -eq 1 ]
+}
+
+@test "bad input: one sentence, status 2" {
+  while IFS='|' read -r offline arguments words; do
+    # shellcheck disable=SC2086
+    OFFLINE=$offline run env PATH="$box/bin" bash "$script" $arguments
+    [ "$status" -eq 2 ] || { echo "$arguments: $status $output"; false; }
+    [[ $output == "error: "*"$words"* ]] || { echo "$output"; false; }
+    [ "${#lines[@]}" -eq 1 ]
+  done <<'TABLE'
+|--for moon|moon
+|--nonsense|--nonsense
+|surplus|surplus
+maybe||OFFLINE='maybe'
+TABLE
+}
+
+@test "no Python: a sentence, status 1" {
+  rm "$box/bin/python3"
+  run env PATH="$box/bin" bash "$script"
+  [ "$status" -eq 1 ]
+  [[ $output == *'Python 3.8'* ]]
+}

@@ -1,0 +1,370 @@
+"""The doctor's checks as functions: what they return, and that nothing they meet makes them raise."""
+
+from __future__ import annotations
+
+import ast
+import http.server
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trtbench import docker, doctor, machine
+from trtbench.errors import UserError
+from trtbench.machine import Check
+
+SOURCES = [Path(module.__file__ or "") for module in (doctor, docker, machine)]
+GOOD_GPU = "0, NVIDIA GeForce RTX 4070, 580.95.05, 12282, 11800, 8.9"
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """An empty PATH, and a way to put a program on it: name, body of a shell script."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+
+    def put(name: str, body: str) -> None:
+        file = folder / name
+        file.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+        file.chmod(0o755)
+
+    return put
+
+
+def by_name(checks: list[Check]) -> dict[str, Check]:
+    return {check.name: check for check in checks}
+
+
+def nvidia_smi(*rows: str) -> str:
+    return "/bin/cat <<'ROWS'\n" + "\n".join(rows) + "\nROWS"
+
+
+def df(free_kib: int, total_kib: int = 10**9) -> str:
+    head = "Filesystem 1024-blocks Used Available Capacity Mounted on"
+    return f"/bin/cat <<'ROWS'\n{head}\n/dev/x y {total_kib} 1 {free_kib} 1% /\nROWS"
+
+
+# ---- GPU
+
+
+def test_a_supported_gpu_gives_four_ok_checks(programs: Callable[[str, str], None]) -> None:
+    programs("nvidia-smi", nvidia_smi(GOOD_GPU))
+    checks = machine.gpu_checks()
+    assert [(check.name, check.level) for check in checks] == [
+        ("gpu", "ok"),
+        ("compute-capability", "ok"),
+        ("driver", "ok"),
+        ("gpu-memory", "ok"),
+    ]
+    assert checks[3].figures == {"total_mib": 12282, "free_mib": 11800}
+
+
+@pytest.mark.parametrize(
+    ("capability", "level"),
+    [
+        *[(old, "fail") for old in ("7.0", "7.5")],
+        *[(built_for, "ok") for built_for in ("8.0", "8.6", "8.9", "9.0", "10.0", "12.0")],
+        *[(other, "warn") for other in ("8.7", "10.3", "12.1", "[N/A]")],
+    ],
+)
+def test_compute_capability(programs: Callable[[str, str], None], capability: str, level: str) -> None:
+    programs("nvidia-smi", nvidia_smi(f"0, Some GPU, 590.44.01, 24576, 24000, {capability}"))
+    assert by_name(machine.gpu_checks())["compute-capability"].level == level
+
+
+@pytest.mark.parametrize(
+    ("driver", "level"),
+    [("535.183.01", "fail"), ("579.99", "fail"), ("580.65.06", "ok"), ("1000.1", "ok"), ("?", "warn")],
+)
+def test_driver_is_compared_as_a_number(programs: Callable[[str, str], None], driver: str, level: str) -> None:
+    programs("nvidia-smi", nvidia_smi(f"0, Some GPU, {driver}, 24576, 24000, 8.9"))
+    assert by_name(machine.gpu_checks())["driver"].level == level
+
+
+def test_memory_shared_with_the_cpu_is_unknown_and_not_zero(programs: Callable[[str, str], None]) -> None:
+    programs("nvidia-smi", nvidia_smi("0, NVIDIA GB10, 580.95.05, [N/A], [N/A], 12.1"))
+    check = by_name(machine.gpu_checks())["gpu-memory"]
+    assert (check.level, check.figures["total_mib"]) == ("warn", None)
+
+
+def test_a_driver_too_old_for_compute_cap_is_asked_without_it(programs: Callable[[str, str], None]) -> None:
+    programs(
+        "nvidia-smi",
+        'case "$*" in *compute_cap*) echo "Field \\"compute_cap\\" is not a valid field to query."; exit 2;; esac\n'
+        'echo "0, Tesla V100, 470.82.01, 16160, 16000"',
+    )
+    checks = by_name(machine.gpu_checks())
+    assert checks["driver"].level == "fail"
+    assert checks["compute-capability"].level == "warn"
+
+
+def test_without_nvidia_smi_one_failed_check(programs: Callable[[str, str], None]) -> None:
+    assert [(check.name, check.level) for check in machine.gpu_checks()] == [("gpu", "fail")]
+
+
+def test_a_program_that_hangs_is_given_up(
+    programs: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs("nvidia-smi", "exec /bin/sleep 30")
+    monkeypatch.setattr(machine.run_program, "__kwdefaults__", {"seconds": 0.3})
+    (check,) = machine.gpu_checks()
+    assert check.level == "fail"
+    assert "no answer within 0.3 seconds" in check.sentence
+
+
+# ---- disk and shared memory
+
+
+def test_disk_check_measures_the_nearest_folder_that_exists(tmp_path: Path) -> None:
+    check = machine.disk_check(tmp_path / "not" / "yet", 0.001)
+    assert check.level == "ok"
+    assert check.figures["free_gb"] > 0
+    assert machine.disk_check(tmp_path, 10**9).level == "fail"
+
+
+def test_disk_check_agrees_with_the_system(tmp_path: Path) -> None:
+    system = os.statvfs(tmp_path)
+    free = machine.disk_check(tmp_path, 1).figures["free_gb"]
+    assert free == pytest.approx(system.f_bavail * system.f_frsize / 1e9, rel=0.05)
+
+
+@pytest.mark.parametrize(("free_kib", "level"), [(9_765_624, "fail"), (9_765_625, "ok")])
+def test_a_gb_is_ten_to_the_ninth(
+    programs: Callable[[str, str], None], tmp_path: Path, free_kib: int, level: str
+) -> None:
+    programs("df", df(free_kib))
+    assert machine.disk_check(tmp_path, 10).level == level
+
+
+def test_disk_that_cannot_be_measured_is_a_warning(programs: Callable[[str, str], None], tmp_path: Path) -> None:
+    assert machine.disk_check(tmp_path, 1).level == "warn"
+    programs("df", "echo nonsense")
+    assert machine.disk_check(tmp_path, 1).level == "warn"
+
+
+def test_shared_memory_of_a_plain_container_is_too_small(programs: Callable[[str, str], None], tmp_path: Path) -> None:
+    programs("df", df(65536, 65536))
+    check = machine.shared_memory_check(path=tmp_path)
+    assert check.level == "fail"
+    assert "--shm-size" in check.todo
+    assert machine.shared_memory_check(0.05, tmp_path).level == "ok"
+
+
+# ---- Python
+
+
+@pytest.mark.parametrize(("version", "level"), [((3, 9, 18), "fail"), ((3, 10, 0), "ok"), ((4, 0, 0), "ok")])
+def test_python_version(version: tuple[int, ...], level: str) -> None:
+    assert machine.python_check(version).level == level
+
+
+# ---- login
+
+
+@pytest.mark.parametrize(
+    ("status", "level", "todo"),
+    [
+        (0, "ok", ""),
+        (9, "fail", "./setup_nvidia_auth.sh"),
+        (5, "fail", "--logout"),
+        (6, "fail", "--check"),
+        (77, "fail", "--check"),
+    ],
+)
+def test_login_check_is_the_login_script_asked(tmp_path: Path, status: int, level: str, todo: str) -> None:
+    script = tmp_path / "auth.sh"
+    script.write_text(f'[ "$1" = --check ] || exit 99\necho "ok: out"\necho "went wrong" >&2\nexit {status}\n')
+    check = doctor.login_check("registry.example/image:1", script)
+    assert (check.level, check.figures["status"]) == (level, status)
+    assert todo in check.todo
+    assert check.sentence == ("out" if status == 0 else "went wrong")
+
+
+def test_login_check_without_the_script_is_a_warning(tmp_path: Path) -> None:
+    assert doctor.login_check("registry.example/image:1", tmp_path / "none.sh").level == "warn"
+
+
+# ---- the Hub, served here
+
+
+class _Hub(http.server.BaseHTTPRequestHandler):
+    answers: dict[str, tuple[int, bytes]] = {}
+    seen: list[str] = []
+
+    def do_GET(self) -> None:
+        self.seen.append(str(self.headers))
+        status, body = self.answers.get(self.path, (404, b"{}"))
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[_Hub]]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}/")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    _Hub.answers, _Hub.seen = {}, []
+    yield _Hub
+    server.shutdown()
+    server.server_close()
+
+
+def test_model_of_the_hub(hub: type[_Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.answers = {
+        "/api/models/o/open": (200, b'{"gated": false}'),
+        "/api/models/o/gated": (200, b'{"gated": "manual"}'),
+        "/api/models/o/broken": (502, b""),
+        "/api/models/o/garbage": (200, b"<html>"),
+    }
+
+    def level(model: str) -> str:
+        return doctor.model_access_check(model, data=tmp_path).level
+
+    assert level("o/open") == "ok"
+    assert level("o/gated") == "fail"
+    for model, words in [
+        ("o/absent", "knows no public model"),
+        ("o/broken", "out of order"),
+        ("o/garbage", "can't be reached"),
+    ]:
+        check = doctor.model_access_check(model, data=tmp_path)
+        assert check.level == "fail"
+        assert words in check.sentence
+    monkeypatch.setenv("HF_TOKEN", "hf_SECRET")
+    assert level("o/gated") == "ok"
+    assert hub.seen
+    assert not any("SECRET" in headers for headers in hub.seen)
+
+
+def test_offline_asks_nobody(hub: type[_Hub], tmp_path: Path) -> None:
+    assert doctor.model_access_check("o/open", offline=True, data=tmp_path).level == "fail"
+    snapshot = tmp_path / "cache" / "hub" / "models--o--open" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    assert doctor.model_access_check("o/open", offline=True, data=tmp_path).level == "ok"
+    assert hub.seen == []
+
+
+def test_hub_that_is_not_there(hub: type[_Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    check = doctor.model_access_check("o/open", data=tmp_path)
+    assert check.level == "fail"
+    assert "can't be reached" in check.sentence
+    monkeypatch.setenv("HF_ENDPOINT", "file:///etc/")
+    assert "not an address" in doctor.model_access_check("o/open", data=tmp_path).sentence
+    assert doctor.model_access_check("../x y", data=tmp_path).level == "fail"
+    assert doctor.model_access_check("a b", data=tmp_path).level == "fail"
+
+
+# ---- the report
+
+
+CHECKS = [
+    Check("docker", "fail", "No Docker.", "install it"),
+    Check("python", "ok", "Python.", "never shown"),
+    Check("disk", "warn", "Little.", "prune", {"free_gb": 11.5}),
+]
+
+
+def test_only_what_the_purpose_needs_is_fatal() -> None:
+    assert [check.level for check in doctor.weigh(CHECKS, "docker")] == ["fail", "ok", "warn"]
+    assert [check.level for check in doctor.weigh(CHECKS, "local")] == ["warn", "ok", "warn"]
+    assert "Not needed for 'local'" in doctor.weigh(CHECKS, "local")[0].sentence
+
+
+def test_text_has_a_line_a_check_and_what_to_do_below_it() -> None:
+    lines = doctor.text_report(CHECKS, "docker").splitlines()
+    assert [line.split()[0] for line in lines] == ["fail", "->", "ok", "warn", "->", "Not"]
+    assert lines[-1] == "Not ready for 'docker': docker."
+
+
+def test_json_says_ready_only_when_nothing_fails() -> None:
+    assert json.loads(doctor.json_report(CHECKS, "docker"))["ready"] is False
+    report = json.loads(doctor.json_report(doctor.weigh(CHECKS, "local"), "local"))
+    assert report["ready"] is True
+    assert report["checks"][2]["figures"] == {"free_gb": 11.5}
+    assert [row["needed"] for row in report["checks"]] == [False, True, True]
+
+
+def test_every_needed_name_is_a_check_that_runs(programs: Callable[[str, str], None], tmp_path: Path) -> None:
+    programs("nvidia-smi", nvidia_smi(GOOD_GPU))
+    names = {check.name for check in doctor.examine("registry.example/image:1", "demo", False, tmp_path)}
+    for purpose, needed in doctor.NEEDED.items():
+        assert needed <= names, purpose
+
+
+def test_bad_input_is_a_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="moon"):
+        doctor.main(["--for", "moon"])
+    monkeypatch.setenv("HF_HUB_OFFLINE", "perhaps")
+    with pytest.raises(UserError, match="HF_HUB_OFFLINE='perhaps'"):
+        doctor.main([])
+
+
+def test_settings_come_from_the_environment_before_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_text("# a comment\nexport MODEL_NAME='./none'\nDATA_DIR=/ # the root\n", encoding="utf-8")
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    monkeypatch.delenv("DATA_DIR", raising=False)
+    monkeypatch.delenv("MODEL_NAME", raising=False)
+    assert doctor.main(["--for", "local", "--json"]) == 1
+    rows = by_json_name(capsys.readouterr().out)
+    assert "none does not exist" in rows["model"]["sentence"]
+    assert rows["disk"]["figures"]["path"] == "/"
+    monkeypatch.setenv("MODEL_NAME", "demo")
+    doctor.main(["--for", "local", "--json"])
+    assert by_json_name(capsys.readouterr().out)["model"]["level"] == "ok"
+
+
+def by_json_name(text: str) -> dict[str, Any]:
+    return {row["name"]: row for row in json.loads(text)["checks"]}
+
+
+# ---- what it is made of
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_runs_on_an_old_python_with_nothing_installed(source: Path) -> None:
+    tree = ast.parse(source.read_text(encoding="utf-8"), feature_version=(3, 8))
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module or "")
+    ours = {name for name in imported if name.startswith("trtbench")}
+    assert ours <= {"trtbench.errors", "trtbench.machine", "trtbench.docker"}
+    assert {name.split(".")[0] for name in imported - ours} <= set(sys.stdlib_module_names)
+
+
+def test_the_command_runs_without_site_packages(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(SOURCES[0].parents[1])!r})\n"
+         "from trtbench.doctor import main; sys.exit(main(['--for', 'local', '--json']))"],
+        env={"PATH": str(tmp_path), "MODEL_NAME": "demo"}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    rows = by_json_name(done.stdout)
+    assert rows["docker"]["level"] == "warn", done.stderr
+    assert rows["python"]["level"] == "ok"
+
+
+def test_the_script_is_executable_for_its_owner() -> None:
+    for name in ("setup_nvidia_auth.sh", "scripts/doctor.sh"):
+        assert (doctor.ROOT / name).stat().st_mode & stat.S_IXUSR, name
