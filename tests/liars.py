@@ -1,0 +1,334 @@
+"""Whole runs for the audit, honest ones and lies: records, run, workload and judgement that fit each other.
+
+`Story` makes an honest run of two or more lanes; a cheat is a function that changes it, as a cheater would: before the
+records are sealed with their checksums (`seal`), unless the lie is to change them afterwards.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import factory
+import msgspec
+
+from trtbench import judgement, roofline
+from trtbench.findings import Finding
+from trtbench.judgement import Judgement, LaneScore, Reference, Score
+from trtbench.records import (
+    SCHEMA,
+    Cell,
+    CellRecord,
+    Cold,
+    Gpu,
+    Memory,
+    Model,
+    Pass,
+    Sampling,
+    Statement,
+    Telemetry,
+    Trial,
+    checksum,
+)
+from trtbench.runs import Run
+from trtbench.shape import ModelShape
+from trtbench.workload import Workload, digest_prompts
+
+TINYLLAMA: dict[str, Any] = {
+    "model_type": "llama",
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 2048,
+    "num_hidden_layers": 22,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 4,
+    "intermediate_size": 5632,
+    "vocab_size": 32000,
+    "max_position_embeddings": 2048,
+    "tie_word_embeddings": False,
+}
+DEMO = {**TINYLLAMA, "hidden_size": 768, "num_hidden_layers": 2, "num_attention_heads": 12, "num_key_value_heads": 4}
+DEMO |= {"intermediate_size": 2048, "vocab_size": 4096}
+GPU_UUID = "GPU-0"
+MS = factory.MS
+
+
+@dataclasses.dataclass
+class Story:
+    """What a run is made of. Times are means in ms; `spread` is the relative noise of iterations and trials."""
+
+    latency: dict[str, float] = dataclasses.field(
+        default_factory=lambda: {"pytorch-eager": 2000.0, "tensorrt-engine": 1000.0}
+    )
+    first: float = 20.0
+    precision: dict[str, str] = dataclasses.field(default_factory=dict)
+    default_precision: str = "float16"
+    config: dict[str, Any] = dataclasses.field(default_factory=lambda: dict(TINYLLAMA))
+    synthetic: bool = False
+    batch: int = 1
+    prompt: int = 128
+    new: int = 200
+    rounds: int = 6
+    iterations: int = 10
+    spread: tuple[float, float] = (0.005, 0.01)
+    noise: Callable[[random.Random], float] = lambda draw: draw.gauss(0, 1)
+    gpu: str | None = "NVIDIA GeForce RTX 4070"
+    near: dict[str, float] = dataclasses.field(default_factory=dict)
+    sampling: Sampling = dataclasses.field(default_factory=lambda: Sampling(seed=7))
+    seed: int = 1
+
+    # made by tell()
+    trials: list[Trial] = dataclasses.field(default_factory=list, init=False)
+    run: Run = dataclasses.field(init=False)
+    workload: Workload = dataclasses.field(init=False)
+    judged: Judgement | None = dataclasses.field(init=False, default=None)
+
+    def precision_of(self, lane: str) -> str:
+        return self.precision.get(lane, self.default_precision)
+
+    def tell(self) -> Story:
+        """Make the records."""
+        draw = random.Random(self.seed)
+        vocab = self.config["vocab_size"]
+        cells = [
+            Cell(batch=self.batch, prompt_length=self.prompt, new_tokens=self.new, precision=p)
+            for p in sorted({self.precision_of(lane) for lane in self.latency})
+        ]
+        self.workload = Workload(
+            ring=[draw.randrange(3, vocab) for _ in range(997)],
+            starts=list(range(0, 997, 100)),
+            bos=1,
+            cells=cells,
+            sampling=self.sampling,
+            prompts_name="x",
+        )
+        self.answers = [
+            [[draw.randrange(3, vocab) for _ in range(self.new)] for _ in range(self.batch)]
+            for _ in range(2 * self.iterations)
+        ]
+        settings = factory.settings(
+            num_iterations=self.iterations,
+            temperature=self.sampling.temperature,
+            precision=(self.default_precision,),
+            device="cuda" if self.gpu else "cpu",
+        )
+        self.settings = settings
+        self.run = factory.run(
+            tuple(self.latency),
+            settings=settings,
+            workload_digest=self.workload.digest(),
+            demonstration=self.synthetic,
+            read_bandwidth=4e10,
+        )
+        self.trials = []
+        for index in range(1, self.rounds + 1):
+            order = list(self.latency)
+            draw.shuffle(order)
+            self.trials += [
+                self.trial(lane, index, len(self.trials) + 1 + place, draw) for place, lane in enumerate(order)
+            ]
+        return self
+
+    def times(self, mean: float, scale: float, draw: random.Random) -> list[int]:
+        """Nanoseconds; the noise only ever slows, as it does on a machine."""
+        return [
+            round(mean * scale * MS * (1 + self.spread[1] * abs(self.noise(draw)))) + draw.randrange(1000)
+            for _ in range(self.iterations)
+        ]
+
+    def trial(self, lane: str, index: int, position: int, draw: random.Random) -> Trial:
+        precision = self.precision_of(lane)
+        cell = Cell(batch=self.batch, prompt_length=self.prompt, new_tokens=self.new, precision=precision)
+        scale = 1 + self.spread[0] * abs(self.noise(draw))
+        n = self.iterations
+        e2e = Pass(
+            times=self.times(self.latency[lane], scale, draw),
+            outputs=[[list(row) for row in answer] for answer in self.answers[:n]],
+            output=list(range(n)),
+            prompts_digest=digest_prompts(self.workload.prompts(cell, call) for call in range(n)),
+            foreign_cpu=[0.0] * n,
+        )
+        ttft = Pass(
+            times=self.times(self.first, scale, draw),
+            outputs=[[[row[0]] for row in answer] for answer in self.answers[n:]],
+            output=list(range(n)),
+            prompts_digest=digest_prompts(self.workload.prompts(cell, call) for call in range(n, 2 * n)),
+            foreign_cpu=[0.0] * n,
+        )
+        record = CellRecord(
+            cell=cell,
+            first_call=e2e.times[0] * 2,
+            warmup=[t + 5 for t in e2e.times[:3]],
+            settled=True,
+            e2e=e2e,
+            ttft=ttft,
+            memory=Memory(peak_rss=factory.GIB, weights=self.weights(precision)),
+        )
+        timed = sum(e2e.times) + sum(ttft.times) + (record.first_call or 0) + sum(record.warmup)
+        return Trial(
+            schema=SCHEMA,
+            run=self.run.id,
+            lane=lane,
+            precision=precision,
+            index=index,
+            attempt=1,
+            position=position,
+            interleaved=True,
+            started="2026-01-02T03:04:05+00:00",
+            seconds=timed / 1e9 + 4.0,
+            workload_digest=self.run.workload_digest,
+            settings=self.settings,
+            model=self.model(),
+            environment=factory.environment(
+                gpus=[self.gpu] if self.gpu else None,
+                driver="580.1" if self.gpu else None,
+                last_level_cache=32 * 2**20,
+            ),
+            statement=self.statement(lane, precision),
+            cold=Cold(imports=900 * MS, load=500 * MS),
+            cells=[record],
+            telemetry=self.telemetry(),
+        )
+
+    def model(self) -> Model:
+        return factory.model(name="TinyLlama/TinyLlama-1.1B-Chat-v1.0", synthetic=self.synthetic, config=self.config)
+
+    def weights(self, precision: str) -> int:
+        return round(ModelShape.from_config(self.config).parameters * roofline.precision(precision).weight_bits / 8)
+
+    def statement(self, lane: str, precision: str) -> Statement:
+        quantised = precision in ("int8", "int4", "fp8", "int4_awq")
+        compute = ("float16" if self.gpu else "float32") if quantised else precision
+        return Statement(
+            runtime="PyTorch" if lane.startswith("pytorch") else "TensorRT-LLM",
+            runtime_version="1.2.1",
+            device="cuda:0" if self.gpu else "cpu",
+            device_name=self.gpu or "CPU",
+            compute_precision=compute,
+            weight_precision=precision,
+            kv_precision=compute,
+            threads=2,
+            cuda_graphs=False,
+            prefix_reuse=False,
+        )
+
+    def telemetry(self) -> Telemetry:
+        gpus = None
+        if self.gpu:
+            gpus = [
+                Gpu(
+                    uuid=GPU_UUID,
+                    name=self.gpu,
+                    samples=20,
+                    sm_clock=[2475] * 20,
+                    memory_clock=[10501] * 20,
+                    throttle_reasons=[],
+                    foreign_processes=0,
+                    power_cap=200.0,
+                    memory_bus_width=192 if "4070" in self.gpu else None,
+                    memory_clock_max=10501 if "4070" in self.gpu else None,
+                )
+            ]
+        return Telemetry(gpus=gpus, load_average=0.3, swap_used_before=0, swap_used_after=0, read_bandwidth=4e10)
+
+    def of(self, lane: str) -> Iterator[Trial]:
+        """The trials of one lane."""
+        return (t for t in self.trials if t.lane == lane)
+
+    def passes(self, lane: str) -> Iterator[tuple[CellRecord, Pass, Pass]]:
+        for t in self.of(lane):
+            for record in t.cells:
+                assert record.e2e is not None and record.ttft is not None
+                yield record, record.e2e, record.ttft
+
+    def seal(self) -> Story:
+        """Judge what was returned, as the story says, and seal every record. A lane with a share of near ids of its own
+        has ids of its own."""
+        for lane in self.near:
+            self.answer_differently(lane)
+        self.judged = self.judgement()
+        for t in self.trials:
+            t.checksum = checksum(t)
+        return self
+
+    def judgement(self) -> Judgement:
+        scores: dict[judgement.Key, Score] = {}
+        for t in self.trials:
+            for record in t.cells:
+                if record.e2e is None:
+                    continue
+                for call in range(min(4, len(record.e2e.output))):
+                    row = record.e2e.outputs[record.e2e.output[call]][0]
+                    if not row:
+                        continue
+                    positions = min(len(row), judgement.MAX_POSITIONS)
+                    sampled = {}
+                    if self.sampling.temperature > 0:
+                        sampled = dict(surprisal=5.0 * positions, expected=5.0 * positions, variance=float(positions))
+                    score = Score(
+                        batch=self.batch,
+                        prompt_length=self.prompt,
+                        new_tokens=self.new,
+                        part="e2e",
+                        call=call,
+                        row=0,
+                        digest=judgement.digest(row),
+                        positions=positions,
+                        near=round(positions * self.near.get(t.lane, 1.0)),
+                        nll=float(positions),
+                        **sampled,
+                    )
+                    scores.setdefault(score.key, score)
+        made = Judgement(
+            schema=SCHEMA,
+            run=self.run.id,
+            model_digest=self.run.model_digest,
+            workload_digest=self.run.workload_digest,
+            sampling=self.sampling,
+            near_deviations=0.3,
+            max_positions=256,
+            seed=7,
+            seconds=3.0,
+            reference=Reference(precision="float32", device="cpu", libraries={}),
+            lanes=[
+                LaneScore(
+                    lane=lane,
+                    precision=self.precision_of(lane),
+                    batch=self.batch,
+                    prompt_length=self.prompt,
+                    new_tokens=self.new,
+                    sequences=4,
+                    positions=4 * self.new,
+                    near=self.near.get(lane, 1.0),
+                    perplexity=2.7,
+                    base=None,
+                    equal=None,
+                )
+                for lane in self.latency
+            ],
+            scores=sorted(scores.values(), key=lambda s: s.key),
+        )
+        made.checksum = judgement.checksum(made)
+        return made
+
+    def answer_differently(self, lane: str, seed: int = 99) -> None:
+        """Give a lane ids of its own, so that they are judged apart from the others'."""
+        draw = random.Random(seed)
+        vocab = self.config["vocab_size"]
+        other = [[[draw.randrange(3, vocab) for _ in row] for row in answer] for answer in self.answers]
+        for _, e2e, _ in self.passes(lane):
+            e2e.outputs = [[list(row) for row in answer] for answer in other[: self.iterations]]
+
+
+def clone(story: Story) -> Story:
+    """A copy whose records can be changed apart."""
+    copy = dataclasses.replace(story)
+    for name in ("run", "workload", "judged", "answers", "settings"):
+        setattr(copy, name, getattr(story, name))
+    copy.trials = [msgspec.convert(msgspec.to_builtins(t), Trial, strict=False) for t in story.trials]
+    return copy
+
+
+def codes(findings: Sequence[Finding], level: str | None = None) -> set[str]:
+    return {f.code for f in findings if level is None or f.level == level}

@@ -1,0 +1,500 @@
+"""Cheats, each caught by the finding meant for it, and honest runs, which raise no failure. Prints the confusion table."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import factory
+import liars
+import msgspec
+import pytest
+from liars import DEMO, TINYLLAMA, Story
+
+from trtbench import judgement, runs
+from trtbench.audit import audit
+from trtbench.comparison import compare
+from trtbench.errors import UserError
+from trtbench.findings import FAIL, WARN, Finding
+from trtbench.records import Sampling, checksum
+
+TRT, TORCH = "tensorrt-engine", "pytorch-eager"
+CELL = (1, 128, 200)
+Cheat = Callable[[Story], None]
+CHEATS: dict[str, tuple[Cheat, str, str]] = {}
+
+
+def cheat(code: str, level: str = FAIL) -> Callable[[Cheat], Cheat]:
+    def note(change: Cheat) -> Cheat:
+        CHEATS[change.__name__] = (change, code, level)
+        return change
+
+    return note
+
+
+def cut(story: Story, lane: str, keep: Callable[[list[int]], list[int]]) -> None:
+    for _, e2e, _ in story.passes(lane):
+        e2e.outputs = [[keep(row) for row in output] for output in e2e.outputs]
+
+
+def scale(story: Story, lane: str, factor: float) -> None:
+    for _, e2e, ttft in story.passes(lane):
+        for part in (e2e, ttft):
+            part.times = [round(t * factor) for t in part.times]
+
+
+@cheat("count.new_ids")
+def stops_at_end_of_sequence(story: Story) -> None:
+    cut(story, TRT, lambda row: row[:137])
+    scale(story, TRT, 0.9)
+
+
+@cheat("rate.disagrees")
+def stops_early_and_prints_all(story: Story) -> None:
+    cut(story, TRT, lambda row: row[:137])
+
+
+@cheat("count.new_ids")
+def returns_prompt_and_output(story: Story) -> None:
+    cut(story, TRT, lambda row: [5] * 128 + row)
+
+
+@cheat("count.prompt_returned")
+def returns_the_prompt_as_output(story: Story) -> None:
+    for record, e2e, _ in story.passes(TRT):
+        for call, output in enumerate(e2e.outputs):
+            for row, prompt in zip(output, story.workload.prompts(record.cell, call)):
+                row[:128] = prompt
+
+
+@cheat("count.padding")
+def counts_padding(story: Story) -> None:
+    cut(story, TRT, lambda row: row[:80] + [2] * 120)
+
+
+@cheat("count.ids")
+def returns_an_uninitialised_buffer(story: Story) -> None:
+    cut(story, TRT, lambda row: [*row[:-1], -1094795586])
+
+
+@cheat("count.iterations", WARN)
+def drops_slow_iterations(story: Story) -> None:
+    for _, e2e, _ in story.passes(TRT):
+        keep = sorted(range(10), key=lambda i: e2e.times[i])[:8]
+        e2e.times = [e2e.times[i] for i in sorted(keep)]
+        e2e.output, e2e.foreign_cpu = e2e.output[:8], (e2e.foreign_cpu or [])[:8]
+
+
+@cheat("parity.same_answer")
+def caches_answers(story: Story) -> None:
+    for _, e2e, _ in story.passes(TRT):
+        e2e.output = [0] * len(e2e.output)
+
+
+@cheat("ceiling.generation")
+def answers_from_a_table(story: Story) -> None:
+    scale(story, TRT, 0.05)
+
+
+@cheat("ceiling.decode")
+def divides_its_time_by_three(story: Story) -> None:
+    scale(story, TRT, 0.35)
+
+
+@cheat("provenance.copied")
+def prints_the_rivals_time_times_0_35(story: Story) -> None:
+    for (_, mine, _), (_, other, _) in zip(story.passes(TRT), story.passes(TORCH)):
+        mine.times = [round(t * 0.35) for t in other.times]
+
+
+@cheat("provenance.copied")
+def repeats_one_trial(story: Story) -> None:
+    first = next(story.passes(TRT))[1]
+    for _, e2e, _ in story.passes(TRT):
+        e2e.times = list(first.times)
+
+
+@cheat("ceiling.prefill")
+def stops_the_clock_before_the_token_is_there(story: Story) -> None:
+    for _, _, ttft in story.passes(TRT):
+        ttft.times = [t // 30 for t in ttft.times]
+
+
+@cheat("ceiling.ttft_above_whole")
+def times_another_first_token(story: Story) -> None:
+    for _, _, ttft in story.passes(TRT):
+        ttft.times = [t * 90 for t in ttft.times]
+
+
+@cheat("ceiling.same_times")
+def writes_equal_times(story: Story) -> None:
+    for _, e2e, _ in story.passes(TRT):
+        e2e.times = [e2e.times[0]] * len(e2e.times)
+
+
+@cheat("ceiling.zero")
+def writes_zeros_after_an_error(story: Story) -> None:
+    for _, e2e, _ in story.passes(TRT):
+        e2e.times = [0] * len(e2e.times)
+
+
+@cheat("rate.wall")
+def times_more_than_there_was(story: Story) -> None:
+    for t in story.of(TRT):
+        t.seconds = 3.0
+
+
+@cheat("fairness.precision")
+def says_another_precision(story: Story) -> None:
+    for t in story.of(TRT):
+        assert t.statement is not None
+        t.statement.weight_precision = t.statement.compute_precision = "fp8"
+
+
+@cheat("fairness.weights")
+def holds_int4_and_says_float16(story: Story) -> None:
+    for record, _, _ in story.passes(TRT):
+        assert record.memory is not None
+        record.memory.weights = 600_000_000
+
+
+@cheat("parity.near")
+def computes_in_int4_silently(story: Story) -> None:
+    story.near[TRT] = 0.09
+
+
+@cheat("parity.near")
+def drops_a_layer(story: Story) -> None:
+    story.near[TRT] = 0.58
+
+
+@cheat("parity.quantised")
+def quantises_a_real_model_to_rubbish(story: Story) -> None:
+    story.precision[TRT] = "int4_awq"
+    story.tell()
+    story.near[TRT] = 0.40
+
+
+@cheat("fairness.model")
+def runs_another_model(story: Story) -> None:
+    for t in story.of(TRT):
+        t.model = msgspec.structs.replace(t.model, digest="b" * 64)
+
+
+@cheat("fairness.prompts")
+def takes_easier_prompts(story: Story) -> None:
+    for _, e2e, _ in story.passes(TRT):
+        e2e.prompts_digest = "0" * 64
+
+
+@cheat("fairness.workload")
+def takes_another_workload(story: Story) -> None:
+    for t in story.of(TRT):
+        t.workload_digest = "0" * 64
+
+
+@cheat("fairness.reuse")
+def reuses_prefixes(story: Story) -> None:
+    for t in story.of(TRT):
+        assert t.statement is not None
+        t.statement.prefix_reuse = True
+
+
+@cheat("fairness.device")
+def runs_the_rival_on_the_cpu(story: Story) -> None:
+    for t in story.of(TORCH):
+        assert t.statement is not None
+        t.statement.device = "cpu"
+
+
+@cheat("fairness.machine")
+def brings_another_machines_records(story: Story) -> None:
+    for t in story.of(TRT):
+        t.environment = msgspec.structs.replace(t.environment, machine="fedcba9876543210")
+
+
+@cheat("fairness.settings")
+def samples_where_the_rival_is_greedy(story: Story) -> None:
+    for t in story.of(TRT):
+        t.settings = {**t.settings, "TEMPERATURE": 0.7}
+
+
+@cheat("fairness.graphs", WARN)
+def has_cuda_graphs_alone(story: Story) -> None:
+    for t in story.of(TRT):
+        assert t.statement is not None
+        t.statement.cuda_graphs = True
+
+
+@cheat("machine.throttled")
+def throttles_half_way(story: Story) -> None:
+    for t in story.of(TORCH):
+        assert t.telemetry is not None and t.telemetry.gpus
+        t.telemetry.gpus[0].sm_clock = [2475] * 10 + [1500] * 10
+        t.telemetry.gpus[0].throttle_reasons = ["sw_thermal_slowdown"]
+    for _, e2e, _ in story.passes(TORCH):
+        e2e.times = [round(t * (1.6 if i >= 5 else 1)) for i, t in enumerate(e2e.times)]
+
+
+@cheat("machine.clock")
+def lowers_the_clock_of_some_trials(story: Story) -> None:
+    for t in list(story.of(TORCH))[:2]:
+        assert t.telemetry is not None and t.telemetry.gpus
+        t.telemetry.gpus[0].sm_clock = [1800] * 20
+
+
+@cheat("machine.changed")
+def caps_the_rivals_power(story: Story) -> None:
+    for t in story.of(TORCH):
+        assert t.telemetry is not None and t.telemetry.gpus
+        t.telemetry.gpus[0].power_cap = 120.0
+
+
+@cheat("steady.drift", WARN)
+def drifts(story: Story) -> None:
+    for _, e2e, _ in story.passes(TRT):
+        e2e.times = [round(t * (1 + 0.01 * i)) for i, t in enumerate(e2e.times)]
+
+
+@cheat("steady.compile")
+def compiles_in_the_timed_pass(story: Story) -> None:
+    for _, e2e, _ in story.passes(TORCH):
+        e2e.times[0] *= 8
+    for t in story.of(TORCH):
+        t.seconds += 60
+
+
+@cheat("steady.first", WARN)
+def does_not_warm_up(story: Story) -> None:
+    for _, e2e, _ in list(story.passes(TORCH))[:2]:
+        e2e.times[0] = round(e2e.times[0] * 1.5)
+
+
+@cheat("machine.busy", WARN)
+def has_a_noisy_neighbour(story: Story) -> None:
+    for _, e2e, _ in story.passes(TORCH):
+        e2e.foreign_cpu = [t / 1e9 for t in e2e.times]
+
+
+@cheat("machine.neighbour", WARN)
+def shares_the_gpu(story: Story) -> None:
+    for t in story.of(TORCH):
+        assert t.telemetry is not None and t.telemetry.gpus
+        t.telemetry.gpus[0].foreign_processes = 1
+
+
+@cheat("machine.unwatched", WARN)
+def hides_telemetry(story: Story) -> None:
+    for t in story.of(TRT):
+        t.telemetry = None
+
+
+@cheat("provenance.simulated")
+def is_a_stand_in(story: Story) -> None:
+    for t in story.of(TRT):
+        assert t.statement is not None
+        t.statement.simulated = True
+
+
+@cheat("provenance.engine")
+def runs_an_engine_of_another_model(story: Story) -> None:
+    for t in story.of(TRT):
+        assert t.statement is not None
+        t.statement.built_from = {"model": "b" * 64, "gpu": story.gpu or "", "version": "1.2.1"}
+
+
+@cheat("provenance.versions")
+def updates_half_way(story: Story) -> None:
+    for t in list(story.of(TRT))[3:]:
+        assert t.statement is not None
+        t.statement.runtime_version = "1.2.2"
+
+
+@cheat("provenance.mixed")
+def mixes_runs(story: Story) -> None:
+    for t in story.of(TRT):
+        t.run = "20250101-000000"
+        t.settings = {**t.settings, "WARMUP_LIMIT": 99}
+
+
+@cheat("provenance.gap")
+def leaves_bad_trials_out(story: Story) -> None:
+    story.trials = [t for t in story.trials if not (t.lane == TRT and t.index in (2, 4))]
+
+
+@cheat("provenance.retried")
+def repeats_until_it_pleases(story: Story) -> None:
+    second = next(t for t in story.of(TRT) if t.index == 2)
+    again = msgspec.convert(msgspec.to_builtins(second), type(second))
+    again.attempt = 2
+    assert again.cells[0].e2e is not None
+    again.cells[0].e2e.times = [round(t * 0.97) + i for i, t in enumerate(again.cells[0].e2e.times)]
+    story.trials.append(again)
+
+
+@cheat("aa.differs", WARN)
+def slows_every_other_trial_of_the_rival(story: Story) -> None:
+    for t in story.of(TORCH):
+        if t.index % 2 == 0:
+            assert t.cells[0].e2e is not None
+            t.cells[0].e2e.times = [round(x * 1.2) for x in t.cells[0].e2e.times]
+            t.seconds += 10
+
+
+def caught(story: Story) -> list[Finding]:
+    return audit(story.run, story.trials, story.judged, story.workload)
+
+
+def told(change: Cheat) -> Story:
+    story = Story().tell()
+    change(story)
+    return story.seal()
+
+
+@pytest.mark.parametrize("name", CHEATS)
+def test_a_cheat_is_caught_by_the_finding_meant_for_it(name: str) -> None:
+    change, code, level = CHEATS[name]
+    findings = caught(told(change))
+    assert (code, level) in {(f.code, f.level) for f in findings}
+
+
+# Of zeros no comparison can be made at all: test_zeros_never_get_past_the_reader.
+FAILING = [name for name, (_, _, level) in CHEATS.items() if level == FAIL and name != "writes_zeros_after_an_error"]
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_a_cheat_that_fails_voids_the_verdict(name: str) -> None:
+    story = told(CHEATS[name][0])
+    made = compare(story.run, story.trials, caught(story), story.judged)
+    words = {a.verdict.word for a in made.cells[0].against}
+    assert words == ({"none"} if name == "is_a_stand_in" else {"void"})
+
+
+def test_zeros_never_get_past_the_reader(tmp_path: Path) -> None:
+    story = told(writes_zeros_after_an_error)
+    factory.store(tmp_path, story.run, story.trials)
+    with pytest.raises(UserError, match="times"):
+        runs.trials(tmp_path, story.run.id)
+
+
+def test_a_record_edited_by_hand_is_caught(tmp_path: Path) -> None:
+    story = told(lambda story: None)
+    home = factory.store(tmp_path, story.run, story.trials)
+    file = next(f for f in sorted((home / "trials").iterdir()) if TRT in f.name)
+    record = runs.read_trials([file])[0]
+    assert record.cells[0].e2e is not None
+    first = record.cells[0].e2e.times[0]
+    file.write_text(file.read_text().replace(str(first), str(first * 9 // 10), 1))
+    findings = audit(story.run, runs.trials(tmp_path, story.run.id), story.judged, story.workload)
+    assert [(f.code, f.lane) for f in findings if f.level == FAIL] == [("provenance.changed", TRT)]
+
+
+def test_a_judgement_edited_by_hand_is_caught() -> None:
+    story = told(drops_a_layer)
+    assert story.judged is not None
+    story.judged.scores = [msgspec.structs.replace(s, near=s.positions) for s in story.judged.scores]
+    assert ("provenance.changed", FAIL) in {(f.code, f.level) for f in caught(story)}
+
+
+def test_ids_that_were_not_judged_do_not_pass() -> None:
+    story = told(lambda story: None)
+    story.answer_differently(TRT)
+    for t in story.of(TRT):
+        t.checksum = checksum(t)
+    findings = caught(story)
+    assert ("parity.unscored", WARN, TRT) in {(f.code, f.level, f.lane) for f in findings}
+    assert ("parity", TRT) not in {(f.code, f.lane) for f in findings}
+
+
+def skewed(draw: random.Random) -> float:
+    return draw.expovariate(1.0)
+
+
+def outlying(draw: random.Random) -> float:
+    return draw.gauss(0, 1) + (40 if draw.random() < 0.05 else 0)
+
+
+HONEST: dict[str, Callable[[int], Story]] = {
+    "plain": lambda seed: Story(seed=seed),
+    "noisy": lambda seed: Story(seed=seed, spread=(0.05, 0.15)),
+    "skewed": lambda seed: Story(seed=seed, spread=(0.02, 0.05), noise=skewed),
+    "with outliers": lambda seed: Story(seed=seed, noise=outlying),
+    "slow": lambda seed: Story(seed=seed, latency={TORCH: 90000.0, TRT: 60000.0}, first=2000.0),
+    "fast but possible": lambda seed: Story(seed=seed, latency={TORCH: 900.0, TRT: 835.0}, first=4.9),
+    "quantised and saying so": lambda seed: Story(
+        seed=seed, latency={TORCH: 2000.0, TRT: 330.0}, precision={TRT: "int4_awq"}, near={TRT: 0.93}
+    ),
+    "quantised, random weights": lambda seed: Story(
+        seed=seed, latency={TORCH: 2000.0, TRT: 500.0}, precision={TRT: "int8"}, near={TRT: 0.09}, synthetic=True
+    ),
+    "cache-sized model": lambda seed: Story(
+        seed=seed, config=DEMO, latency={TORCH: 200.0, TRT: 9.0}, first=0.6, gpu="NVIDIA GeForce RTX 4090"
+    ),
+    "tied embeddings": lambda seed: Story(
+        seed=seed, config={**TINYLLAMA, "tie_word_embeddings": True}, latency={TORCH: 1500.0, TRT: 850.0}
+    ),
+    "grouped heads": lambda seed: Story(seed=seed, config={**TINYLLAMA, "num_key_value_heads": 1}),
+    "batch 32": lambda seed: Story(seed=seed, batch=32, new=50, rounds=5, latency={TORCH: 900.0, TRT: 320.0}, first=60),
+    "on a CPU": lambda seed: Story(
+        seed=seed, gpu=None, default_precision="float32", latency={TORCH: 50000.0, "onnxruntime": 30000.0}, first=2000
+    ),
+    "cache-sized on a CPU": lambda seed: Story(
+        seed=seed,
+        gpu=None,
+        config=DEMO,
+        default_precision="float32",
+        latency={TORCH: 1100.0, "onnxruntime": 310.0},
+        first=25,
+    ),
+    "unknown card": lambda seed: Story(seed=seed, gpu="NVIDIA Example 9000"),
+    "three trials": lambda seed: Story(seed=seed, rounds=3),
+    "sampled": lambda seed: Story(seed=seed, sampling=Sampling(temperature=0.8, top_p=0.9, seed=7)),
+    "two new tokens": lambda seed: Story(seed=seed, new=2, latency={TORCH: 40.0, TRT: 26.0}, spread=(0.05, 0.2)),
+    "equal lanes": lambda seed: Story(seed=seed, latency={TORCH: 1000.0, TRT: 1000.0}),
+}
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_an_honest_run_raises_no_failure(name: str) -> None:
+    for seed in range(1, 6):
+        story = HONEST[name](seed).tell().seal()
+        assert [f for f in caught(story) if f.level == FAIL] == []
+
+
+def test_the_plain_honest_run_has_nothing_but_passes() -> None:
+    assert liars.codes(caught(Story().tell().seal()), WARN) == set()
+
+
+def test_the_confusion_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every cheat and every honest run, and what the audit said; printed by pytest -s."""
+    rows = []
+    for name, (change, code, level) in CHEATS.items():
+        findings = [f for f in caught(told(change)) if f.level != "pass"]
+        hit = (code, level) in {(f.code, f.level) for f in findings}
+        others = sorted({f"{f.code} ({f.level})" for f in findings} - {f"{code} ({level})"})
+        rows.append((name.replace("_", " "), f"{code} ({level})", hit, ", ".join(others)))
+    false = []
+    for name, make in HONEST.items():
+        findings = caught(make(1).tell().seal())
+        false += [(name, f.code) for f in findings if f.level == FAIL]
+        rows.append((name, "no fail", not false, ", ".join(sorted({f.code for f in findings if f.level == WARN}))))
+    with capsys.disabled():
+        print(f"\n{'run':<44}{'meant':<32}{'':<8}also")
+        for name, meant, hit, others in rows:
+            print(f"{name:<44}{meant:<32}{'yes' if hit else 'MISSED':<8}{others}")
+        caught_ones = sum(hit for _, meant, hit, _ in rows if meant != "no fail")
+        print(
+            f"caught {caught_ones} of {len(CHEATS)} cheats; "
+            f"{len({name for name, _ in false})} of {len(HONEST)} honest runs failed"
+        )
+    assert caught_ones == len(CHEATS) >= 20
+    assert false == []
+
+
+def test_the_judge_file_is_read_as_it_was_written(tmp_path: Path) -> None:
+    story = told(drops_a_layer)
+    assert story.judged is not None
+    judgement.write(tmp_path / "judge.json", story.judged)
+    assert judgement.read(tmp_path / "judge.json") == story.judged
+    assert (story.batch, story.prompt, story.new) == CELL
