@@ -1,0 +1,190 @@
+"""Messages of engines and drivers that people really meet, each with our sentence and what to do about it.
+
+The fragments are short because the exact texts change from release to release; the log always has the whole message.
+docs/troubleshooting.md lists the same rows by what the user sees, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+
+@dataclasses.dataclass(frozen=True)
+class Symptom:
+    """`pattern` is looked for in a log, without regard to case; `reason` says what it means, `remedy` what to do."""
+
+    name: str
+    pattern: str
+    reason: str
+    remedy: str
+
+
+# The first row that is found counts, so a cause stands before the message that always follows it.
+SYMPTOMS = (
+    Symptom(
+        "old-driver",
+        r"driver on your system is too old|unsupported display driver|forward compatibility was attempted|"
+        r"driver version is insufficient|\berror 803\b",
+        "the NVIDIA driver is too old for this image's CUDA",
+        "install driver 580 or newer on the host (WSL2: in Windows); see NVIDIA_SETUP.md",
+    ),
+    Symptom(
+        "unsupported-gpu",
+        r"no kernel image is available",
+        "this GPU is not supported: TensorRT-LLM 1.2.1 needs compute capability 8.0 or newer, "
+        "and RTX 20xx, GTX 16xx, T4 and V100 have less",
+        "use an RTX 30xx, A100 or newer; the PyTorch and CPU lanes still run",
+    ),
+    Symptom(
+        "other-gpu",
+        r"generated on an incompatible device|incompatible device, expecting compute",
+        "the TensorRT engine was built on another kind of GPU",
+        "run bash scripts/build_engine.sh again: it builds one for this GPU",
+    ),
+    Symptom(
+        "other-tensorrt",
+        r"version tag does not match|stdVersionRead == kSERIALIZATION_VERSION|older plan file|newer plan file",
+        "the TensorRT engine was built by another version of TensorRT",
+        "run bash scripts/build_engine.sh again: it builds one for this version",
+    ),
+    Symptom(
+        "out-of-memory",
+        r"out of memory|OutOfMemory|cudaErrorMemoryAllocation|GPU memory \(\d+ bytes\) could not be allocated",
+        "CUDA out of memory",
+        "close other programs that use the GPU (nvidia-smi lists them), or lower BATCH_SIZES, PROMPT_LENGTHS or "
+        "NEW_TOKENS, or set PRECISION=int8",
+    ),
+    Symptom(
+        "damaged-engine",
+        r"failed to deserialize cuda engine|deserializeCudaEngine: Error|kSAFE_SERIALIZATION_VERSION",
+        "the TensorRT engine is damaged: TensorRT cannot read it",
+        "build it again: bash scripts/build_engine.sh --rebuild",
+    ),
+    Symptom(
+        "engine-too-small",
+        r"must not exceed engine max batch size|should not exceed max_seq_len|exceeds maximum input length",
+        "the workload is larger than the sizes that the engine was built for",
+        "run bash scripts/build_engine.sh with the same settings as the benchmark",
+    ),
+    Symptom(
+        "bus-error",
+        r"bus error|SIGBUS|signal:? 7\b|unable to open shared memory|/dev/shm",
+        "shared memory is too small: the worker ended with a bus error",
+        "start the container with --ipc=host or --shm-size=2g (Compose: shm_size), and --ulimit memlock=-1",
+    ),
+    Symptom(
+        "mpi-slots",
+        r"are already filled|not enough slots available",
+        "MPI has no free slot for the executor's worker",
+        "set OMPI_MCA_rmaps_base_oversubscribe=1, and do not start this program under mpirun or a job scheduler's "
+        "launcher",
+    ),
+    Symptom(
+        "mpi-root",
+        r"mpirun has detected an attempt to run as root",
+        "Open MPI refuses to run as root",
+        "set OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1, or start the container with --user",
+    ),
+    Symptom(
+        "mpi-spawn",
+        r"MPI_ERR_SPAWN|MPI_Comm_spawn|could not spawn processes",
+        "MPI cannot start the executor's worker",
+        "images from 1.3.0rc27 on ship an Open MPI 5 in which that is broken: use release:1.2.1; in it, "
+        "start the container with --ipc=host",
+    ),
+    Symptom(
+        "mpi-init",
+        r"opal_init failed|orte_init failed|ompi_mpi_init|PMIX ERROR",
+        "Open MPI cannot initialise itself",
+        "unset OMPI_*, PMIX_* and SLURM_* variables that come from outside the container, and keep the image's own "
+        "entrypoint, which sets LD_LIBRARY_PATH",
+    ),
+    Symptom(
+        "no-libmpi",
+        r"libmpi\S*: cannot open shared object|libmpi\.so",
+        "TensorRT-LLM finds no Open MPI library",
+        "run it in NVIDIA's image; outside, install Open MPI (Debian and Ubuntu: libopenmpi-dev)",
+    ),
+    Symptom(
+        "no-tensorrt",
+        r"No module named '?tensorrt'?(?![\w.])|libnvinfer\S*: cannot open shared object",
+        "TensorRT-LLM is here, but TensorRT itself cannot be imported",
+        "run it in NVIDIA's image with its own entrypoint; do not install tensorrt beside it with pip",
+    ),
+    Symptom(
+        "no-engine-runtime",
+        r"No module named '?tensorrt_llm\._tensorrt_engine",
+        "this release of TensorRT-LLM no longer runs TensorRT engines (1.3.0rc20 was the last that did)",
+        "use release:1.2.1, or run the lane tensorrt-pytorch, the only TensorRT-LLM lane in this image",
+    ),
+    Symptom(
+        "unknown-architecture",
+        r"unknown architecture for AutoModelForCausalLM",
+        "TensorRT-LLM's own PyTorch runtime does not know this model's architecture",
+        "leave tensorrt-pytorch out of LANES; tensorrt-engine may still run it",
+    ),
+    Symptom(
+        "calibration",
+        r"couldn't reach .* on the hub|unsupported dataset name|trust_remote_code=True|BuilderConfig '3\.0\.0' not found",
+        "the calibration texts could not be read",
+        "they are written into DATA_DIR/cache/calibration: look whether that folder can be read; "
+        "or choose a PRECISION without calibration (float16, int8, int4)",
+    ),
+    Symptom(
+        "other-transformers",
+        r"`rope_scaling` must be a dictionary|requires (?:the )?transformers|upgrade transformers|"
+        r"does not recognize this architecture|cannot import name .* from '(?:transformers|tensorrt_llm)",
+        "the converter and the installed transformers or tensorrt_llm do not fit together",
+        "use NVIDIA's image as it is: its converter beside its own transformers, nothing upgraded; a model that needs a "
+        "newer transformers cannot be converted by this release",
+    ),
+    Symptom(
+        "main-guard",
+        r"before the\s+current process has finished its bootstrapping phase",
+        "the executor's worker imported the program again and started it a second time",
+        "start the benchmark through scripts/ or python -m, not from a script without a main guard",
+    ),
+    Symptom(
+        "disk-full",
+        r"no space left on device",
+        "the disk is full",
+        "free space, or name with DATA_DIR a folder on another disk",
+    ),
+    Symptom(
+        "unknown-flag",
+        r"unrecognized arguments: |no such option: ",
+        "the tool does not know a flag that this program passes: it is of another release",
+        "use release:1.2.1; data/engines/contract_probe.json lists what differs",
+    ),
+    Symptom(
+        "worker-died",
+        r"executor worker died|worker has died|executor worker returned error",
+        "the executor's worker ended without saying why",
+        "most often shared memory is too small (start the container with --ipc=host) or the system ended it because memory "
+        "ran out (look at the system log)",
+    ),
+)
+KILLED = Symptom(
+    "killed",
+    "",
+    "the system ended the process (SIGKILL), which it does when memory runs out",
+    "look at the system log; give the container more memory, or take a smaller model, batch or sequence",
+)
+BUS_ERROR = next(symptom for symptom in SYMPTOMS if symptom.name == "bus-error")
+SLOW_START = Symptom(
+    "slow-start",
+    "",
+    "TensorRT-LLM did not start",
+    "known causes: too little shared memory (--ipc=host), a VPN or WSL2 network that Open MPI waits for (set "
+    "OMPI_MCA_btl_tcp_if_include=lo), another engine on the same GPU, or a large model on a slow disk (raise "
+    "ENGINE_START_LIMIT)",
+)
+
+
+def explain(text: str) -> Symptom | None:
+    """The first known symptom in a log or a message, or None."""
+    for symptom in SYMPTOMS:
+        if re.search(symptom.pattern, text, re.IGNORECASE):
+            return symptom
+    return None

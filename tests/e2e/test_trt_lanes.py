@@ -1,0 +1,246 @@
+"""Both TensorRT-LLM lanes on the stand-in, through the benchmark's own command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from standin.kit import Workshop
+from standin.product import Product
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def product(built: Product, tmp_path: Path) -> Product:
+    return built.copied(tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def measured(built: Product, tmp_path_factory: pytest.TempPathFactory) -> tuple[Product, str]:
+    """Three trials of PyTorch and of both runtimes, compared."""
+    product = built.copied(tmp_path_factory.mktemp("measured") / "data")
+    done = product.bench(
+        "--compare", LANES="pytorch-eager,tensorrt-engine,tensorrt-pytorch", TRIALS="3", NUM_ITERATIONS="2"
+    )
+    assert done.returncode == 0, done.stdout
+    return product, done.stdout
+
+
+def test_every_lane_returns_exactly_what_transformers_returns(measured: tuple[Product, str]) -> None:
+    outputs: dict[str, set[str]] = {}
+    for trial in measured[0].trials():
+        assert trial["failure"] is None
+        record = trial["cells"][0]
+        for part, length in (("e2e", 8), ("ttft", 1)):
+            assert {len(row) for output in record[part]["outputs"] for row in output} == {length}
+        outputs.setdefault(trial["lane"], set()).add(json.dumps(record["e2e"]["outputs"]))
+    assert set(outputs) == {"pytorch-eager", "tensorrt-engine", "tensorrt-pytorch"}
+    assert len({frozenset(found) for found in outputs.values()}) == 1
+
+
+def test_statements_name_the_runtime_and_what_it_computes_in(measured: tuple[Product, str]) -> None:
+    said = {trial["lane"]: trial["statement"] for trial in measured[0].trials()}
+    engine, pytorch = said["tensorrt-engine"], said["tensorrt-pytorch"]
+    assert (engine["runtime"], pytorch["runtime"]) == ("TensorRT engine", "TensorRT-LLM PyTorch")
+    for statement in (engine, pytorch):
+        assert statement["simulated"] is True
+        assert statement["compute_precision"] == statement["weight_precision"] == "float16"
+        assert statement["prefix_reuse"] is False
+    assert engine["versions"] == {"tensorrt_llm": "1.2.1", "tensorrt": "10.14.1.48"}
+    assert any("multiple profiles on" in note for note in engine["notes"])
+    assert any("overlap scheduler on, autotuner on" in note for note in pytorch["notes"])
+
+
+def test_the_engines_own_times_and_the_kv_pool_are_kept(measured: tuple[Product, str]) -> None:
+    for trial in measured[0].trials():
+        record = trial["cells"][0]
+        if trial["lane"] == "pytorch-eager":
+            assert record["engine_metrics"] is None
+            continue
+        metrics = record["engine_metrics"]
+        assert [len(metrics[name]) for name in ("queued", "ttft", "e2e")] == [2, 2, 2]
+        assert all(0 < q <= t <= e for q, t, e in zip(metrics["queued"], metrics["ttft"], metrics["e2e"]))
+        assert metrics["reused_blocks"] == 0, "no prompt may profit from an earlier call"
+        # 24 + 8 tokens are one block of 32 in the engine; one token more, for the overlap scheduler, makes it two.
+        tokens = 2 * 32 if trial["lane"] == "tensorrt-engine" else 2 * 64
+        assert record["memory"]["kv_pool"] == tokens * 256
+
+
+def test_the_build_is_reported_apart_from_the_load(measured: tuple[Product, str]) -> None:
+    trial = next(trial for trial in measured[0].trials() if trial["lane"] == "tensorrt-engine")
+    (engine,) = measured[0].engines().values()
+    assert trial["cold"]["prepare"] == round(engine["build_seconds"] * 1e9)
+    assert trial["cold"]["prepare_cached"] is True and trial["cold"]["load"] > 0
+
+
+def test_simulated_records_get_no_verdict(measured: tuple[Product, str]) -> None:
+    product, said = measured
+    assert "SIMULATED" in said
+    report = json.loads((product.data / "results" / "benchmark_comparison_report.json").read_text())
+    assert report["simulated"] is True
+    against = [a for row in report["cells"] for a in row["against"]]
+    assert {a["lane"] for a in against} == {"tensorrt-engine", "tensorrt-pytorch"}
+    assert not {a["verdict"]["word"] for a in against} & {"faster", "slower", "equivalent"}
+    view = json.loads((product.data / "results" / "tensorrt_benchmark.json").read_text())
+    assert view["simulated"] is True
+
+
+def compare(product: Product) -> tuple[int, dict[str, Any]]:
+    done = product.run("python", "-m", "trtbench.compare", "--no-chart")
+    report = product.data / "results" / "benchmark_comparison_report.json"
+    return done.returncode, json.loads(report.read_text())
+
+
+@pytest.mark.parametrize("resealed", [False, True])
+def test_simulated_records_cannot_lose_the_mark(
+    measured: tuple[Product, str], tmp_path: Path, resealed: bool
+) -> None:
+    """Whoever takes the mark out of a record breaks its checksum; and its environment still names the stand-in."""
+    from trtbench.records import read_trial, write_trial
+
+    product = measured[0].copied(tmp_path / "data")
+    for path in product.data.glob("results/runs/*/trials/*tensorrt*.json"):
+        if resealed:
+            trial = read_trial(path)
+            assert trial.statement is not None
+            trial.statement.simulated = False
+            write_trial(path, trial)
+        else:
+            path.write_text(path.read_text().replace('"simulated": true', '"simulated": false'))
+    _, report = compare(product)
+    words = {a["verdict"]["word"] for row in report["cells"] for a in row["against"]}
+    assert words and not words & {"faster", "slower", "equivalent"}
+
+
+def test_no_engine_yet_names_the_command_that_builds_it(built: Product, tiny_model: Path, tmp_path: Path) -> None:
+    product = Product(tiny_model, tmp_path / "data")
+    done = product.bench()
+    assert done.returncode == 2, done.stdout
+    assert "TensorRT engine not found: none in" in done.stdout
+    command = done.stdout.split("build it: ")[1].splitlines()[0].rstrip(".")
+    assert command.startswith("bash scripts/build_engine.sh --model-name ")
+    root = Path(__file__).resolve().parents[2]
+    made = product.run("bash", "-c", f"cd {root} && {command}")
+    assert made.returncode == 0, made.stdout
+    assert list(product.engines()) == list(built.engines()), "the very engine that the settings ask for"
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"NEW_TOKENS": "9"}, "are for batch 2, 24 prompt tokens, 32 in all"),
+        ({"PRECISION": "bfloat16"}, "those of this model are in float16"),
+        ({"STANDIN_TENSORRT": "10.15.0.1"}, "built for TensorRT 10.14.1.48, and here is 10.15.0.1"),
+        ({"STANDIN_SM": "8.9"}, "built for compute capability 8.6, and here is 8.9"),
+    ],
+)
+def test_an_engine_for_something_else_is_not_used(built: Product, settings: dict[str, str], reason: str) -> None:
+    done = built.bench("--new-run", RESULTS_DIR=str(built.data.parent / f"results-{next(iter(settings))}"), **settings)
+    assert done.returncode == 2
+    assert "TensorRT engine not found" in done.stdout and reason in done.stdout
+
+
+def test_a_damaged_engine_is_found_before_it_is_timed(product: Product) -> None:
+    (file,) = product.data.glob("engines/*/rank0.engine")
+    data = bytearray(file.read_bytes())
+    data[-40] ^= 1
+    file.write_bytes(data)
+    done = product.bench()
+    assert done.returncode == 2
+    assert "the TensorRT engine is damaged" in done.stdout and "--rebuild" in done.stdout
+    assert product.trials() == []
+
+
+def test_the_pytorch_runtime_says_that_it_does_not_know_opt(workshop: Workshop, tmp_path: Path) -> None:
+    product = Product(workshop.model("opt"), tmp_path / "data")
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("\n\n".join(" ".join(f"w{3 + (7 * r + w) % 300}" for w in range(20)) for r in range(3)))
+    done = product.bench(LANES="tensorrt-pytorch", PROMPTS_FILE=str(prompts))
+    assert done.returncode == 2
+    assert "TensorRT-LLM's own PyTorch runtime does not know OPTForCausalLM" in done.stdout
+
+
+def test_a_newer_image_has_only_the_pytorch_runtime(product: Product) -> None:
+    done = product.bench(LANES="tensorrt-engine,tensorrt-pytorch", STANDIN_VERSION="1.3.0rc22")
+    assert done.returncode == 0, done.stdout
+    assert "no longer runs TensorRT engines (1.3.0rc20 was the last that did)" in done.stdout
+    assert [trial["lane"] for trial in product.trials()] == ["tensorrt-pytorch"]
+
+
+@pytest.mark.parametrize("failure", ["hang-start", "hang-import"])
+def test_a_start_that_hangs_is_ended_and_its_known_causes_are_named(product: Product, failure: str) -> None:
+    began = time.monotonic()
+    done = product.bench(STANDIN_FAIL=failure, ENGINE_START_LIMIT="12")
+    assert time.monotonic() - began < 90
+    # An import that hangs is met in the preparation, which is the end of the only lane; a start that hangs, in a trial.
+    assert done.returncode == (2 if failure == "hang-import" else 0)
+    assert all(trial["failure"]["phase"] == "load" for trial in product.trials())
+    assert "did not start within ENGINE_START_LIMIT=12 seconds" in done.stdout
+    assert "OMPI_MCA_btl_tcp_if_include=lo" in done.stdout and "--ipc=host" in done.stdout
+    assert not [p for p in psutil.process_iter(["environ"]) if in_environment(p, product)]
+
+
+def in_environment(process: psutil.Process, product: Product) -> bool:
+    environ = process.info["environ"] or {}
+    return environ.get("DATA_DIR") == str(product.data) and process.pid != os.getpid()
+
+
+def test_a_benchmark_killed_with_sigkill_leaves_no_worker(product: Product) -> None:
+    child = product.start("python", "-m", "trtbench.bench", NUM_ITERATIONS="5000", STANDIN_LINGER="120")
+    try:
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline and not list(product.data.glob("results/runs/*/logs/0001*.log")):
+            time.sleep(0.2)
+        (log,) = product.data.glob("results/runs/*/logs/0001*.log")
+        while time.monotonic() < deadline and "whole generation" not in log.read_text():
+            time.sleep(0.2)
+        below = psutil.Process(child.pid).children(recursive=True)
+        assert len(below) >= 3, "keeper, trial and worker"
+    finally:
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+    assert psutil.wait_procs(below, timeout=15)[1] == []
+    assert child.stdout is not None
+    child.stdout.close()
+
+
+@pytest.mark.parametrize("failure", ["short-output", "wrong-tokens"])
+def test_wrong_output_does_not_count(product: Product, failure: str) -> None:
+    done = product.bench("--compare", LANES="pytorch-eager,tensorrt-engine", STANDIN_FAIL=failure)
+    trials = [trial for trial in product.trials() if trial["lane"] == "tensorrt-engine"]
+    if failure == "short-output":
+        assert "asked for 2 x 8 new ids, got 2 rows of 7" in done.stdout
+        assert all(trial["failure"] is not None for trial in trials)
+    else:
+        assert all(trial["failure"] is None for trial in trials)
+        assert "parity" in done.stdout and "FAIL" in done.stdout
+
+
+def test_trtllm_bench_stands_beside_and_may_fail(product: Product) -> None:
+    product.settings["BATCH_SIZES"] = "1"
+    assert product.build().returncode == 0
+    done = product.bench(TRTLLM_BENCH="1")
+    assert done.returncode == 0, done.stdout
+    assert "trtllm-bench latency, float16, 24 + 8 tokens:" in done.stdout and "; ours " in done.stdout
+    (report,) = product.data.glob("results/runs/*/trtllm-bench-float16-24+8.json")
+    assert json.loads(report.read_text())["request_info"]["avg_output_length"] == 8
+    failed = product.bench("--new-run", TRTLLM_BENCH="1", PATH=path_without_bench(product))
+    assert failed.returncode == 0, failed.stdout
+    assert "trtllm-bench latency is left out" in failed.stdout
+
+
+def path_without_bench(product: Product) -> str:
+    """A PATH on which trtllm-bench fails as it does on an engine whose config.json lacks a key that it asks for."""
+    folder = product.data.parent / "bin"
+    folder.mkdir()
+    tool = folder / "trtllm-bench"
+    tool.write_text("#!/bin/sh\necho \"KeyError: 'auto_parallel_config'\" >&2\nexit 1\n")
+    tool.chmod(0o755)
+    return os.pathsep.join([str(folder), product.environment()["PATH"]])
