@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.metadata
 import importlib.util
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,12 +26,15 @@ class Row:
     baseline: bool = False  # a candidate for "the best PyTorch lane"
     label: str = ""
     to_prepare: tuple[str, ...] = ()  # needed besides, but only for conversion, in a process of its own
+    spawns: bool = False  # runs in processes of its own, whose start can hang
 
 
 _TORCH: dict[str, tuple[str, ...]] = {
     "cpu": ("float32", "bfloat16", "float16"),
     "cuda": ("float16", "bfloat16", "float32"),
 }
+
+_ENGINE = ("float16", "bfloat16", "int8", "int4", "fp8", "int4_awq")
 
 DEFAULT_PRECISION = {"cpu": "float32", "cuda": "float16"}
 
@@ -43,6 +48,26 @@ LANES: dict[str, Row] = {
         _TORCH,
         baseline=True,
         label="PyTorch eager",
+    ),
+    "pytorch-compile": Row(
+        "trtbench.lanes.pytorch_compile:PytorchCompile",
+        "pytorch",
+        "bench_pytorch.sh",
+        ("torch", "transformers"),
+        ("cpu", "cuda"),
+        _TORCH,
+        baseline=True,
+        label="PyTorch compile",
+    ),
+    "pytorch-tuned": Row(
+        "trtbench.lanes.pytorch_tuned:PytorchTuned",
+        "pytorch",
+        "bench_pytorch.sh",
+        ("torch", "safetensors"),
+        ("cpu", "cuda"),
+        _TORCH,
+        baseline=True,
+        label="PyTorch tuned",
     ),
     "onnxruntime": Row(
         "trtbench.lanes.onnxruntime:OnnxRuntime",
@@ -64,14 +89,63 @@ LANES: dict[str, Row] = {
         label="OpenVINO",
         to_prepare=("torch", "transformers", "openvino_tokenizers"),
     ),
+    "tensorrt-engine": Row(
+        "trtbench.lanes.tensorrt_engine:TensorRTEngine",
+        "tensorrt",
+        "bench_trt.sh",
+        ("tensorrt_llm", "tensorrt_llm._tensorrt_engine"),
+        ("cuda",),
+        {"cuda": _ENGINE, "cpu": _ENGINE},
+        label="TensorRT engine",
+        spawns=True,
+    ),
+    "tensorrt-pytorch": Row(
+        "trtbench.lanes.tensorrt_pytorch:TensorRTPyTorch",
+        "tensorrt",
+        "bench_trt.sh",
+        ("tensorrt_llm",),
+        ("cuda",),
+        {"cuda": ("float16", "bfloat16"), "cpu": ("float16", "bfloat16")},
+        label="TensorRT-LLM PyTorch",
+        spawns=True,
+    ),
 }
 
 
 def missing(name: str) -> str | None:
     """Say which module the lane lacks here, or None; imports nothing."""
     row = LANES[name]
-    absent = [module for module in (*row.modules, *row.to_prepare) if importlib.util.find_spec(module) is None]
+    absent = [module for module in (*row.modules, *row.to_prepare) if not _there(module)]
+    top = absent[0].partition(".")[0] if absent else ""
+    if absent and absent[0] != top:
+        return f"needs {absent[0]}, which the {top} that is installed does not have"
     return f"needs {', '.join(absent)}, which is not installed" if absent else None
+
+
+def _there(module: str) -> bool:
+    """Whether a module can be found. find_spec imports the parents of a dotted name, which takes an engine's time and
+    processes, so below the top its files are looked for."""
+    top, *below = module.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None or not below:
+        return spec is not None
+    places = [Path(place).joinpath(*below) for place in spec.submodule_search_locations or []]
+    return any(place.is_dir() or place.with_suffix(".py").is_file() for place in places)
+
+
+def devices(name: str) -> tuple[str, ...]:
+    """Devices that the lane runs on. A runtime whose version says that it is simulated (the stand-in for tests) computes
+    on the CPU."""
+    row = LANES[name]
+    return (*row.devices, "cpu") if "cpu" not in row.devices and any(map(simulated, row.modules)) else row.devices
+
+
+def simulated(module: str) -> bool:
+    """Whether the installed distribution calls itself simulated, in the local part of its version."""
+    try:
+        return importlib.metadata.version(module).endswith("+simulated")
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return False
 
 
 def create(name: str) -> type[Lane]:

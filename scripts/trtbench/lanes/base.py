@@ -6,7 +6,7 @@ import abc
 import dataclasses
 from pathlib import Path
 
-from trtbench.records import Cell, Memory, Sampling, Statement
+from trtbench.records import Cell, EngineMetrics, Memory, Sampling, Statement
 
 
 class Unsupported(Exception):
@@ -25,6 +25,7 @@ class Plan:
     sampling: Sampling
     cells: tuple[Cell, ...]
     cache: Path
+    model_name: str = ""  # as the user wrote it, for sentences
 
     @property
     def max_batch(self) -> int:
@@ -70,6 +71,10 @@ class Lane(abc.ABC):
     @abc.abstractmethod
     def statement(self) -> Statement:
         """Say what runs: runtime, version, device, computing precision, threads, graphs, cache reuse."""
+
+    def engine_metrics(self, prompts: list[list[int]], new_tokens: int) -> EngineMetrics | None:
+        """The engine's own times of one more generation, untimed by us; None where it gives none."""
+        return None
 
     def memory(self) -> Memory:
         """Bytes by part, as far as the engine can tell; asked after the memory pass."""

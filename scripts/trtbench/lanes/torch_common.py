@@ -36,6 +36,9 @@ def load_model(plan: Plan, attention: str = "sdpa") -> Any:
         raise Unsupported(
             f"transformers {transformers.__version__} cannot load this model: {_first_line(error)}"
         ) from error
+    # The checkpoint's own defaults (end id, penalties, top-k) would fill whatever a call leaves open: no end id there,
+    # and the sequence would stop early.
+    model.generation_config = transformers.GenerationConfig()
     return model.to(plan.device).eval()
 
 

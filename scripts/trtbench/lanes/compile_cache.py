@@ -1,0 +1,74 @@
+"""Where torch.compile keeps what it made: one folder for each machine, version, shape of model and set of cells."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from trtbench import host, models
+from trtbench.lanes.base import Lane, Plan, Prepared, Unsupported
+
+
+class CompileCache:
+    """Points Inductor at a folder; `prepared.json` in it says that all cells were compiled and what that cost."""
+
+    def __init__(self, plan: Plan, lane: str, *sources: str) -> None:
+        import torch
+
+        cuda = plan.device == "cuda"
+        parts: list[Any] = [
+            {name: host.libraries().get(name) for name in ("torch", "transformers", "triton")},
+            str(torch.__version__),
+            [torch.cuda.get_device_name(), *torch.cuda.get_device_capability()]
+            if cuda
+            else [host.cpu_model(), plan.threads],
+            # Weights do not bear on what is compiled, the shape does.
+            models.read_config(plan.model),
+            plan.precision,
+            [plan.sampling.temperature, plan.sampling.top_p],
+            sorted([cell.batch, cell.prompt_length, cell.new_tokens] for cell in plan.cells),
+            [(Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8") for name in sources],
+        ]
+        key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+        self.plan = plan
+        self.folder = plan.cache / lane / f"{plan.precision}-{key}"
+        self.note = self.folder / "prepared.json"
+
+    def prepared(self, lane: Lane) -> Prepared:
+        """Use the folder in this process; unless it is complete, load the lane and make each cell's calls once."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(self.folder / "inductor")
+        os.environ["TRITON_CACHE_DIR"] = str(self.folder / "triton")
+        if self.note.is_file():
+            made = json.loads(self.note.read_text())
+            # Nothing is left to compile, so no pool of compiling processes shall stand beside the measurement.
+            os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+            return Prepared(made["nanoseconds"], True, made["bytes"])
+        lane.load()
+        start = time.perf_counter_ns()
+        for cell in self.plan.cells:
+            prompts = [[1] * cell.prompt_length] * cell.batch
+            _if_possible(lane, prompts, cell.new_tokens)
+            _if_possible(lane, prompts, 1)
+        return self._seal(time.perf_counter_ns() - start)
+
+    def _seal(self, nanoseconds: int) -> Prepared:
+        size = sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+        aside = self.note.with_suffix(f".{os.getpid()}")
+        aside.write_text(json.dumps({"nanoseconds": nanoseconds, "bytes": size}))
+        aside.replace(self.note)
+        return Prepared(nanoseconds, False, size)
+
+
+def _if_possible(lane: Lane, prompts: list[list[int]], new_tokens: int) -> None:
+    """Generate; a cell that the lane does not support or that memory does not hold is left to its trial, a hole there."""
+    import torch
+
+    try:
+        lane.generate(prompts, new_tokens)
+    except (torch.OutOfMemoryError, Unsupported) as error:
+        print(f"not prepared, batch {len(prompts)} and {len(prompts[0])} prompt ids: {error}")

@@ -1,0 +1,48 @@
+"""`pytorch-compile`: the fast path that transformers documents, a static KV cache and a compiled decode step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trtbench.lanes.base import Prepared
+from trtbench.lanes.pytorch_eager import PytorchEager
+from trtbench.records import Statement
+
+
+class PytorchCompile(PytorchEager):
+    """`generate(cache_implementation="static")`. On a GPU transformers itself compiles the decode step for it; on a CPU
+    it does so only with a private flag, so there the model's forward is compiled as its guide to torch.compile shows."""
+
+    loaded = False
+
+    def prepare(self) -> Prepared:
+        from trtbench.lanes.compile_cache import CompileCache
+
+        return CompileCache(self.plan, "pytorch-compile", "pytorch_compile", "pytorch_eager", "torch_common").prepared(
+            self
+        )
+
+    def load(self) -> None:
+        if self.loaded:
+            return
+        super().load()
+        # Each batch size and length is a compilation of its own; past the limit torch would go on uncompiled.
+        self._torch._dynamo.config.recompile_limit = 64
+        self._torch._dynamo.config.fail_on_recompile_limit_hit = True
+        if self.plan.device == "cpu":
+            self.model.forward = self._torch.compile(self.model.forward)
+        self.loaded = True
+
+    def configuration(self, new_tokens: int) -> Any:
+        made = super().configuration(new_tokens)
+        made.cache_implementation = "static"
+        return made
+
+    def statement(self) -> Statement:
+        if self.plan.device == "cpu":
+            how = "model.forward compiled by torch.compile: on a CPU transformers compiles only with a private flag"
+        else:
+            how = "decode step compiled by transformers itself (mode reduce-overhead: CUDA graphs), prefill eager"
+        return self._common.state(
+            self.model, self.plan, cuda_graphs=self.plan.device == "cuda", notes=["static KV cache", how]
+        )

@@ -1,0 +1,210 @@
+"""The compiled PyTorch lanes on a CPU: the ids of the plain lane, exactly N of them, and nothing compiled twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from trtbench.lanes import create  # noqa: E402
+from trtbench.lanes.base import Plan, Unsupported  # noqa: E402
+from trtbench.records import Cell, Sampling  # noqa: E402
+from trtbench.synthetic import Shape, write_synthetic  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+GQA = Shape(hidden=64, layers=2, heads=4, kv_heads=2, intermediate=96, vocab=500, positions=256)
+MHA = Shape(hidden=64, layers=2, heads=4, kv_heads=4, intermediate=96, vocab=500, positions=256)
+CELLS = [[1, 9, 12], [3, 9, 12], [1, 14, 5]]
+PROMPTS = {str(cell): [[(7 * row + 3 * i + 5) % 490 for i in range(cell[1])] for row in range(cell[0])] for cell in CELLS}
+# One process, as a trial is one. Steps and spans are made small, so that short generations cross their ends.
+CHILD = """
+import json, pathlib, sys
+from trtbench.lanes import create
+from trtbench.lanes.base import Plan
+from trtbench.records import Cell, Sampling
+asked = json.loads(sys.argv[1])
+cells = tuple(Cell(batch=b, prompt_length=p, new_tokens=n, precision="float32") for b, p, n in asked["cells"])
+lane = create(asked["lane"])(Plan(model=pathlib.Path(asked["model"]), model_digest="d", precision="float32",
+    device="cpu", threads=1, sampling=Sampling(**asked["sampling"]), cells=cells, cache=pathlib.Path(asked["cache"])))
+if asked["lane"] == "pytorch-tuned":
+    from trtbench.lanes import tuned_session
+    tuned_session.STEPS, tuned_session.LEAST_SPAN = 4, 16
+prepared = lane.prepare()
+lane.load()
+ids = {str(cell): [lane.generate(asked["prompts"][str(cell)], n) for n in (cell[2], 1, cell[2])] for cell in asked["cells"]}
+from torch._dynamo.utils import counters
+print(json.dumps({"ids": ids, "cached": prepared and prepared.cached, "cost": prepared and prepared.nanoseconds,
+    "bytes": prepared and prepared.bytes, "missed": counters["inductor"]["fxgraph_cache_miss"],
+    "hit": counters["inductor"]["fxgraph_cache_hit"], "notes": lane.statement().notes}))
+lane.close()
+"""
+
+
+def run(lane: str, model: Path, cache: Path, cells: list[list[int]] = CELLS, **sampling: float) -> dict[str, Any]:
+    asked = {"lane": lane, "model": str(model), "cache": str(cache), "cells": cells, "prompts": PROMPTS}
+    # A pool of compiling processes costs more than it saves on a model this small.
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+    env["PYTHONPATH"] = os.pathsep.join([str(ROOT / "scripts"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, json.dumps({**asked, "sampling": sampling})], env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def model_of(folder: Path, shape: Shape, **more: Any) -> Path:
+    """A synthetic folder; `more` goes into its configuration."""
+    folder.mkdir()
+    write_synthetic(folder, shape, seed=11)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **more}))
+    return folder
+
+
+def a_plan(model: Path, cache: Path, longest: int = 21) -> Plan:
+    cells = (Cell(batch=1, prompt_length=longest - 12, new_tokens=12, precision="float32"),)
+    return Plan(
+        model=model,
+        model_digest="d",
+        precision="float32",
+        device="cpu",
+        threads=1,
+        sampling=Sampling(),
+        cells=cells,
+        cache=cache,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.ngc
+@pytest.mark.parametrize("shape", [GQA, MHA], ids=["gqa", "mha"])
+def test_tuned_returns_the_ids_of_eager_and_compiles_once(shape: Shape, tmp_path: Path) -> None:
+    model = model_of(tmp_path / "model", shape)
+    plain = run("pytorch-eager", model, tmp_path / "cache")
+    first = run("pytorch-tuned", model, tmp_path / "cache")
+    again = run("pytorch-tuned", model, tmp_path / "cache")
+    assert plain["ids"] == first["ids"] == again["ids"]
+    for cell in CELLS:
+        whole, one, repeated = first["ids"][str(cell)]
+        assert [len(row) for row in whole] == [cell[2]] * cell[0]
+        assert one == [row[:1] for row in whole]
+        assert repeated == whole, "a call left something behind for the next"
+    assert not first["cached"] and first["missed"] > 0 and first["cost"] > 0 and first["bytes"] > 0
+    assert again["cached"] and again["missed"] == 0 and again["hit"] > 0
+    assert (again["cost"], again["bytes"]) == (first["cost"], first["bytes"])
+
+
+@pytest.mark.slow
+@pytest.mark.ngc
+def test_compile_returns_the_ids_of_eager_and_compiles_once(tmp_path: Path) -> None:
+    model = model_of(tmp_path / "model", GQA)
+    plain = run("pytorch-eager", model, tmp_path / "cache")
+    first = run("pytorch-compile", model, tmp_path / "cache")
+    again = run("pytorch-compile", model, tmp_path / "cache")
+    assert plain["ids"] == first["ids"] == again["ids"]
+    assert not first["cached"] and first["missed"] > 0
+    assert again["cached"] and again["missed"] == 0 and again["hit"] > 0
+    assert any("private flag" in note for note in first["notes"])
+
+
+@pytest.mark.slow
+@pytest.mark.ngc
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"rope_theta": 500.0, "tie_word_embeddings": True, "rms_norm_eps": 1e-3},
+        {
+            "rope_scaling": {
+                "rope_type": "llama3",
+                "factor": 4.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 32,
+            }
+        },
+        {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "use_sliding_window": False},
+        {"model_type": "mistral", "architectures": ["MistralForCausalLM"], "sliding_window": 64},
+    ],
+    ids=["tied", "llama3-rope", "qwen2", "mistral"],
+)
+def test_tuned_follows_the_configuration(more: dict[str, Any], tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    model = model_of(tmp_path / "model", GQA, **more)
+    if more.get("model_type") == "qwen2":
+        weights = load_file(model / "model.safetensors")
+        for name in [n for n in weights if n.endswith(("q_proj.weight", "k_proj.weight", "v_proj.weight"))]:
+            rows = weights[name].shape[0]
+            weights[name.replace("weight", "bias")] = torch.linspace(-1, 1, rows, dtype=torch.bfloat16)
+        save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+    cells = CELLS[:2]
+    assert (
+        run("pytorch-eager", model, tmp_path / "cache", cells)["ids"]
+        == run("pytorch-tuned", model, tmp_path / "cache", cells)["ids"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "longest", "said"),
+    [
+        ({"model_type": "gpt2"}, 21, "this model is gpt2"),
+        ({"hidden_act": "gelu"}, 21, "hidden_act='gelu'"),
+        ({"attention_bias": True}, 21, "attention_bias=True"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, 21, "'yarn'"),
+        ({"model_type": "mistral", "sliding_window": 20}, 21, "this model's is 20, the longest cell 21"),
+        ({"quantization_config": {"bits": 4}}, 21, "quantised weights"),
+    ],
+)
+def test_tuned_refuses_what_it_does_not_compute(more: dict[str, Any], longest: int, said: str, tmp_path: Path) -> None:
+    lane = create("pytorch-tuned")(a_plan(model_of(tmp_path / "model", GQA, **more), tmp_path / "cache", longest))
+    with pytest.raises(Unsupported, match="pytorch-tuned") as refusal:
+        lane.prepare()
+    assert said in str(refusal.value)
+
+
+def test_tuned_refuses_weights_that_are_not_there(tmp_path: Path) -> None:
+    model = model_of(tmp_path / "model", GQA, num_hidden_layers=3)
+    with pytest.raises(Unsupported, match=r"does not find model\.layers\.2\.self_attn\.q_proj\.weight"):
+        create("pytorch-tuned")(a_plan(model, tmp_path / "cache")).prepare()
+
+
+@pytest.mark.slow
+def test_sampling_is_drawn_anew_and_follows_the_seed(tmp_path: Path) -> None:
+    model = model_of(tmp_path / "model", GQA)
+    cells = CELLS[:1]
+    drawn = [run("pytorch-tuned", model, tmp_path / "cache", cells, temperature=1.0, top_p=0.9, seed=s) for s in (1, 1, 2)]
+    ids = [found["ids"][str(cells[0])] for found in drawn]
+    assert ids[0][0] != ids[0][2], "the same draw twice"
+    assert ids[1] != ids[2]
+    again = run("pytorch-tuned", model, tmp_path / "cache", cells, temperature=1.0, top_p=0.9, seed=1)
+    assert again["ids"] == drawn[1]["ids"]
+
+
+def test_choice_keeps_to_the_nucleus_and_to_its_shares() -> None:
+    from trtbench.lanes.tuned_steps import choose
+
+    torch.manual_seed(5)
+    shares = torch.tensor([0.45, 0.05, 0.3, 0.2])
+    drawn = choose(shares.log().expand(20_000, 4), 1.0, 0.7)
+    counts = torch.bincount(drawn, minlength=4) / 20_000
+    # 0.45 and 0.3 together hold 0.7; what is left out is shared among them.
+    assert counts[1] == counts[3] == 0
+    assert abs(counts[0] - 0.6) < 0.015
+    sharper = torch.bincount(choose(shares.log().expand(20_000, 4), 0.5, 1.0), minlength=4) / 20_000
+    assert torch.allclose(sharper, shares**2 / (shares**2).sum(), atol=0.015)
+
+
+@pytest.mark.parametrize("vocab", [500, 4096, 499])
+def test_greedy_takes_the_first_of_equal_logits(vocab: int) -> None:
+    from trtbench.lanes.tuned_steps import choose
+
+    logits = torch.randint(0, 4, (7, vocab)).float()
+    assert choose(logits, 0.0, 1.0).tolist() == logits.argmax(-1).tolist()
