@@ -6,6 +6,11 @@ import textwrap
 
 from trtbench.comparison import Against, Comparison, Row, memory_of
 from trtbench.lanes import LANES
+from trtbench.report import audit_text
+from trtbench.report.clean import NAME, plain, safe
+from trtbench.report.numbers import number as number
+from trtbench.report.numbers import percent as percent
+from trtbench.report.numbers import times as times
 from trtbench.report.words import words
 
 WIDTH = 80
@@ -14,7 +19,7 @@ WIDTH = 80
 def label(lane: str, precision: str, comparison: Comparison) -> str:
     """A lane's name for people; with its precision where the run has several."""
     several = len({f.precision for row in comparison.cells for f in row.figures}) > 1
-    return LANES[lane].label + (f" {precision}" if several else "")
+    return LANES[lane].label + (f" {plain(precision, NAME)}" if several else "")
 
 
 def render(comparison: Comparison, lang: str) -> str:
@@ -22,26 +27,28 @@ def render(comparison: Comparison, lang: str) -> str:
     say = words(lang)
     lines = ["=" * WIDTH, say["title"], "=" * WIDTH]
     lines += _wrapped(
-        f"{say['model']}: {comparison.model.name}"
-        + (f" @ {comparison.model.revision[:12]}" if comparison.model.revision else "")
+        f"{say['model']}: {plain(comparison.model.name, NAME)}"
+        + (f" @ {plain(comparison.model.revision[:12], NAME)}" if comparison.model.revision else "")
         + f", {comparison.model.parameters / 1e6:,.1f} M"
     )
     machine = comparison.environment
-    gpus = ", ".join(machine.gpus) + ", " if machine.gpus else ""
+    gpus = ", ".join(plain(name, NAME) for name in machine.gpus) + ", " if machine.gpus else ""
     threads = next((f for f in (comparison.settings.get("THREADS"),) if f), None)
     lines += _wrapped(
-        f"{say['machine']}: {gpus}{machine.cpu_model}, {machine.os}"
+        f"{say['machine']}: {gpus}{plain(machine.cpu_model, NAME)}, {plain(machine.os, NAME)}"
         + (", " + say["threads"].format(threads=threads) if threads else "")
     )
     lines += _wrapped(
         f"{say['run']}: {comparison.run}"
-        + (f" ({say['stopped'].lower()}: {comparison.stopped})" if comparison.stopped else "")
+        + (f" ({say['stopped'].lower()}: {plain(comparison.stopped)})" if comparison.stopped else "")
     )
     lines += notices(comparison, lang)
     for row in comparison.cells:
         lines += ["", *_cell(row, comparison, lang)]
+    several = len({f.precision for row in comparison.cells for f in row.figures}) > 1
+    lines += audit_text.block(comparison.findings, lang, several)
     lines += _absent(comparison, say)
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return "\n".join(safe(line).rstrip() for line in lines) + "\n"
 
 
 def notices(comparison: Comparison, lang: str) -> list[str]:
@@ -52,7 +59,9 @@ def notices(comparison: Comparison, lang: str) -> list[str]:
         found.append(say["simulated"])
     if comparison.model.synthetic:
         found.append(
-            say["demonstration" if comparison.model.name == "demo" else "synthetic"].format(model=comparison.model.name)
+            say["demonstration" if comparison.model.name == "demo" else "synthetic"].format(
+                model=plain(comparison.model.name, NAME)
+            )
         )
     if not comparison.interleaved:
         found.append(say["not_interleaved"])
@@ -71,16 +80,19 @@ def _cell(row: Row, comparison: Comparison, lang: str) -> list[str]:
     for a in row.against:
         if a.headline:
             lines += _wrapped(headline(a, comparison, lang), "  ")
+    if not row.figures:
+        return lines + _remarks(row, comparison, lang)
     lines += ["", f"{say['latency']} ({say['latency_note']})"]
     for f in row.figures:
         trials = say["trials" if f.trials > 1 else "trials_one"].format(
             trials=f.trials, iterations=f.iterations // f.trials
         )
-        lines.append(f"  {label(f.lane, f.precision, comparison):<24}{number(f.latency, lang):>12} ms   ({trials})")
+        lines += _named(label(f.lane, f.precision, comparison), 24, f"{number(f.latency, lang):>12} ms   ({trials})")
         if (f.lane, f.precision) in against:
             a = against[f.lane, f.precision]
-            ratio = f"{say['speedup']}: {times(a.speedup.ratio, lang)}{_span(a, lang)}"
-            lines.append(f"    {ratio}   {change(a.reduction, 'reduction', 'increase', say)}")
+            void = f" {say['void'].upper()}" if a.verdict.word == "void" else ""
+            ratio = f"{say['speedup']}: {times(a.speedup.ratio, lang)}{_span(a, lang)}{void}"
+            lines.append(f"    {ratio}   {change(a.reduction, 'reduction', 'increase', lang)}")
             if a.speedup.low is None:
                 spread = say["minmax"].format(
                     low=number(f.minimum, lang), mid=number(f.median, lang), high=number(f.maximum, lang)
@@ -88,37 +100,53 @@ def _cell(row: Row, comparison: Comparison, lang: str) -> list[str]:
                 lines.append(f"    {spread}")
     lines += ["", f"{say['throughput']} ({say['throughput_note']})"]
     for f in row.figures:
-        lines.append(f"  {label(f.lane, f.precision, comparison):<24}{number(f.throughput, lang):>12} tok/s")
+        lines += _named(label(f.lane, f.precision, comparison), 24, f"{number(f.throughput, lang):>12} tok/s")
         if (f.lane, f.precision) in against:
             a = against[f.lane, f.precision]
-            lines.append(f"    {change(a.gain, 'gain', 'loss', say)}   {say['ratio']}: {times(a.speedup.ratio, lang)}")
+            lines.append(f"    {change(a.gain, 'gain', 'loss', lang)}   {say['ratio']}: {times(a.speedup.ratio, lang)}")
     gpu = any(f.gpu_memory is not None for f in row.figures)
     lines += ["", f"{say['gpu_memory' if gpu else 'memory']} ({say['gpu_memory_note' if gpu else 'memory_note']})"]
     for f in row.figures:
         held = memory_of(f)
-        size = f"{number(held / 2**20, lang)} MiB" if held is not None else "-"
-        lines.append(f"  {label(f.lane, f.precision, comparison):<24}{size:>16}")
+        size = f"{number(held / 2**20, lang)} {say['mebibytes']}" if held is not None else "-"
+        lines += _named(label(f.lane, f.precision, comparison), 24, f"{size:>16}")
         variation = against[f.lane, f.precision].memory_variation if (f.lane, f.precision) in against else None
         if variation is not None:
-            lines.append(f"    {say['variation']}: {variation:+.1%}")
+            lines.append(f"    {say['variation']}: {percent(variation, lang, '+')}")
     lines += [
         "",
         f"{say['phases']} ({say['phases_note']})",
-        f"  {'':<22}{say['ttft']:>9}{say['tpot']:>9}{say['load']:>12}{say['first_call']:>14}{say['prepare']:>13}",
+        f"  {'':<22}{say['ttft']:>9}{say['tpot']:>9}{say['load']:>12}{say['first_call']:>14}{say['prepare']:>12}",
     ]
     for f in row.figures:
         cells = [f.ttft, f.tpot, f.load_ms, f.first_call_ms, f.prepare_ms]
         shown = [number(value, lang) if value is not None else "-" for value in cells]
-        lines.append(
-            f"  {label(f.lane, f.precision, comparison):<22}{shown[0]:>9}{shown[1]:>9}{shown[2]:>12}{shown[3]:>14}{shown[4]:>13}"
-        )
+        rest = f"{shown[0]:>9}{shown[1]:>9}{shown[2]:>12}{shown[3]:>14}{shown[4]:>12}"
+        lines += _named(label(f.lane, f.precision, comparison), 22, rest)
+    names = [label(f.lane, f.precision, comparison) for f in row.figures]
+    lines += audit_text.evidence(row.figures, names, lang)
     lines += _remarks(row, comparison, lang)
     return lines
 
 
+def _named(name: str, width: int, rest: str) -> list[str]:
+    """A line of a table; a name that is too long stands on a line of its own."""
+    if len(name) <= width:
+        return [f"  {name:<{width}}{rest}"]
+    return [f"  {name}", " " * (2 + width) + rest]
+
+
 def _remarks(row: Row, comparison: Comparison, lang: str) -> list[str]:
+    found = remarks(row, comparison, lang)
+    return [""] + [line for remark in found for line in _wrapped("* " + remark)] if found else []
+
+
+def remarks(row: Row, comparison: Comparison, lang: str) -> list[str]:
+    """What must be known about the figures of one cell."""
     say = words(lang)
-    found = [f"{label(h.lane, h.precision, comparison)}: {say['hole'].format(reason=h.reason)}" for h in row.holes]
+    found = [
+        f"{label(h.lane, h.precision, comparison)}: {say['hole'].format(reason=plain(h.reason))}" for h in row.holes
+    ]
     if len(row.figures) == 1 and not row.holes:
         found.append(say["no_comparison"])
     elif not row.against and len(row.figures) > 1:
@@ -134,16 +162,18 @@ def _remarks(row: Row, comparison: Comparison, lang: str) -> list[str]:
                 )
             )
     for f in row.figures:
-        if not f.settled:
-            found.append(say["not_settled"].format(lane=label(f.lane, f.precision, comparison)))
         if f.outliers:
             found.append(
                 say["outliers"].format(lane=label(f.lane, f.precision, comparison), n=f.outliers, of=f.iterations)
             )
-    return [""] + [line for remark in found for line in _wrapped("* " + remark)] if found else []
+    return found
 
 
 def headline(a: Against, comparison: Comparison, lang: str) -> str:
+    return f"{words(lang)['headline']}: {verdict_sentence(a, comparison, lang)}"
+
+
+def verdict_sentence(a: Against, comparison: Comparison, lang: str) -> str:
     """One sentence: the verdict and its interval, or why there is none."""
     say = words(lang)
     lane, base, word = (
@@ -152,7 +182,7 @@ def headline(a: Against, comparison: Comparison, lang: str) -> str:
         a.verdict.word,
     )
     if comparison.simulated:
-        return f"{say['headline']}: {say['none']} ({say['simulated']})"
+        return f"{say['none']} ({say['simulated']})"
     if word in ("faster", "slower"):
         ratio = a.speedup.ratio if word == "faster" else 1 / a.speedup.ratio
         sentence = say["headline_says"].format(lane=lane, ratio=times(ratio, lang), word=say[word], base=base)
@@ -160,12 +190,17 @@ def headline(a: Against, comparison: Comparison, lang: str) -> str:
         sentence = say["headline_equivalent"].format(lane=lane, base=base)
     else:
         sentence = say["headline_open"].format(lane=lane, base=base, word=say[word])
+    if word == "void":
+        why = audit_text.reason(
+            comparison.findings, a.verdict.reason, (a.lane, a.precision), (a.base, a.base_precision), lang
+        )
+        return f"{sentence} - {why}"
     reason = say[a.verdict.reason]
     if a.verdict.more_trials is not None:
         reason += "; " + say["more_trials"].format(n=a.verdict.more_trials)
     if a.speedup.low is not None and a.speedup.weak:
         reason += "; " + say["weak"]
-    return f"{say['headline']}: {sentence}{_span(a, lang)} - {reason}"
+    return f"{sentence}{_span(a, lang)} - {reason}"
 
 
 def _span(a: Against, lang: str) -> str:
@@ -174,22 +209,9 @@ def _span(a: Against, lang: str) -> str:
     return f" ({number(a.speedup.low, lang, 2)}-{number(a.speedup.high, lang, 2)})"
 
 
-def change(share: float, better: str, worse: str, say: dict[str, str]) -> str:
+def change(share: float, better: str, worse: str, lang: str) -> str:
     """`Reduction: 58.5%` or, when the sign turns, `Increase: 12.0%`."""
-    return f"{say[better if share >= 0 else worse]}: {abs(share):.1%}"
-
-
-def times(ratio: float, lang: str) -> str:
-    """A ratio the way people write it: 2.41x."""
-    return f"{number(ratio, lang, 2)}x"
-
-
-def number(value: float, lang: str, digits: int | None = None) -> str:
-    """A number with as many digits as mean something; a comma for the decimal point in French."""
-    if digits is None:
-        digits = 1 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3
-    shown = f"{value:,.{digits}f}"
-    return shown.replace(",", "\u202f").replace(".", ",") if lang == "fr" else shown
+    return f"{words(lang)[better if share >= 0 else worse]}: {percent(abs(share), lang)}"
 
 
 def _absent(comparison: Comparison, say: dict[str, str]) -> list[str]:
@@ -197,8 +219,8 @@ def _absent(comparison: Comparison, say: dict[str, str]) -> list[str]:
     if comparison.failed:
         lines += ["", f"{say['failed']}:"]
         for a in comparison.failed:
-            hint = f" {a.failure.hint}" if a.failure.hint else ""
-            lines += _wrapped(f"  {LANES[a.lane].label} {a.precision}: {a.failure.reason}{hint}", "    ")
+            hint = f". {plain(a.failure.hint)}" if a.failure.hint else ""
+            lines += _wrapped(f"  {LANES[a.lane].label} {a.precision}: {plain(a.failure.reason)}{hint}", "    ")
     if comparison.not_run:
         lines += ["", f"{say['missing']}:"]
         for lane in comparison.not_run:

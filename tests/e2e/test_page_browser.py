@@ -1,0 +1,128 @@
+"""The page in headless Chromium: quiet, alone, in two languages, on a phone, for a keyboard and for a screen reader."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import reports
+
+from trtbench.report import page
+
+BROWSER = Path(__file__).parents[1] / "browser"
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+KINDS = ("honest", "audited", "refused", "simulated", "few", "hostile")
+
+
+def lacking(reason: str) -> None:
+    """Skip with the reason; in CI nothing may be lacking."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI lacks what the browser test needs: {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        lacking(f"no {' or '.join(NAMES[:2])} is installed")
+    for tool in ("node", "npm"):
+        if shutil.which(tool) is None:
+            lacking(f"{tool} is not installed")
+    if not (BROWSER / "node_modules" / ".package-lock.json").is_file():
+        made = subprocess.run(
+            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=BROWSER, capture_output=True, text=True
+        )
+        if made.returncode != 0:
+            lacking(f"npm ci failed: {made.stderr.strip()[-300:]}")
+    assert found is not None
+    return found
+
+
+def look(chromium: str, folder: Path, kind: str) -> dict[str, Any]:
+    """Write the page of one kind and return what look.mjs saw of it."""
+    path = folder / f"{kind}.html"
+    page.write(path, getattr(reports, kind)(), "en")
+    made = subprocess.run(
+        ["node", str(BROWSER / "look.mjs"), chromium, str(path)], capture_output=True, text=True, timeout=300
+    )
+    assert made.returncode == 0, made.stderr[-2000:]
+    seen: dict[str, Any] = json.loads(made.stdout)
+    return seen
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def seen(request: pytest.FixtureRequest, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return look(chromium, tmp_path_factory.mktemp("page"), request.param)
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_console_stays_empty_and_no_script_of_others_runs(seen: dict[str, Any]) -> None:
+    assert seen["console"] == []
+    assert seen["dialogs"] == 0
+
+
+def test_it_asks_for_nothing_but_itself(seen: dict[str, Any]) -> None:
+    assert seen["requests"] == []
+
+
+def test_nothing_is_wider_than_the_screen(seen: dict[str, Any]) -> None:
+    assert set(seen["width"]) == {"wide-light", "wide-dark", "phone-light", "phone-french"}
+    assert {inner for _, inner in seen["width"].values()} == {1440, 360}
+    for name, (content, inner) in seen["width"].items():
+        assert content <= inner, name
+
+
+def test_the_accessibility_checker_finds_nothing(seen: dict[str, Any]) -> None:
+    assert seen["axe"] == {"wide-light": [], "wide-light-french": [], "wide-dark": [], "phone-light": []}
+    assert seen["rules"] > 25  # that many rules really looked at something
+
+
+def test_the_keyboard_switches_the_language_and_back(seen: dict[str, Any]) -> None:
+    first, focused, french, english = seen["lang"]
+    for state, lang in ((first, "en"), (focused, "en"), (french, "fr"), (english, "en")):
+        assert (state["html"], state["shown"], state["pressed"]) == (lang, [lang], [lang])
+        assert [state["title"]] == state["heading"]
+    assert focused["focus"] == french["focus"] == "Français"
+    assert english["focus"] == "English"
+    assert (first["nav"], french["nav"]) == ("Language", "Langue")
+    assert french["title"].startswith("Mesures")
+
+
+def test_a_link_can_ask_for_the_other_language(seen: dict[str, Any]) -> None:
+    assert (seen["linked"]["html"], seen["linked"]["shown"]) == ("fr", ["fr"])
+
+
+def test_paper_is_white_and_has_no_buttons(seen: dict[str, Any]) -> None:
+    assert seen["print"]["background"] == "rgb(255, 255, 255)"
+    assert seen["print"]["nav"] is False
+    assert 1 <= seen["print"]["pages"] <= 12
+
+
+def test_without_scripts_the_language_asked_for_is_shown(seen: dict[str, Any]) -> None:
+    assert len(seen["without_script"]) == 1
+    assert seen["without_script"][0].startswith("Benchmark")
+
+
+def test_the_checker_would_find_a_fault(chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same look at a page made worse on purpose: grey on grey, a request, a script that the policy refuses."""
+    sound = page.render
+
+    def worse(*arguments: Any) -> str:
+        text = sound(*arguments)
+        return text.replace("--ink: #1b1d1f", "--ink: #dddddd").replace(
+            "<main>", '<main><img src="http://127.0.0.1:9/x.png"><script>alert(1)</script><p>' + "w" * 20, 1
+        )
+
+    monkeypatch.setattr(page, "render", worse)
+    found = look(chromium, tmp_path, "honest")
+    assert any("Content Security Policy" in line for line in found["console"])
+    assert found["dialogs"] == 0
+    assert any(fault.startswith(("color-contrast", "image-alt")) for fault in found["axe"]["wide-light"])

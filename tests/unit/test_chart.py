@@ -1,0 +1,80 @@
+"""The PNG: its size, and that no bar is drawn without a spread."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import matplotlib.axes
+import pytest
+import reports
+
+from trtbench.report import chart
+
+
+def size(path: Path) -> tuple[int, int]:
+    data = path.read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", data[16:24])
+    return width, height
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
+    """What is drawn on any axes: bars, intervals, points, lines, texts."""
+    found: dict[str, list[Any]] = {}
+    for name in ("barh", "errorbar", "scatter", "plot", "annotate"):
+        found[name] = []
+        real = getattr(matplotlib.axes.Axes, name)
+
+        def spy(self: Any, *arguments: Any, _name: str = name, _real: Any = real, **more: Any) -> Any:
+            found[_name].append(arguments)
+            return _real(self, *arguments, **more)
+
+        monkeypatch.setattr(matplotlib.axes.Axes, name, spy)
+    return found
+
+
+def test_a_slide_with_a_bar_an_interval_and_all_trials_for_every_lane(tmp_path: Path, drawn: dict[str, Any]) -> None:
+    chart.write(tmp_path / "chart.png", reports.honest(), "en")
+    assert size(tmp_path / "chart.png") == (1600, 900)
+    assert len(drawn["barh"]) == len(drawn["errorbar"]) == len(drawn["scatter"]) == 6
+    assert all(len(points) == 5 for points, _ in drawn["scatter"])
+
+
+def test_two_trials_get_points_and_no_bar(tmp_path: Path, drawn: dict[str, Any]) -> None:
+    chart.write(tmp_path / "chart.png", reports.few(), "fr")
+    assert drawn["barh"] == drawn["errorbar"] == []
+    assert all(len(points) == 2 for points, _ in drawn["scatter"])
+
+
+def test_a_near_ceiling_is_drawn_and_a_far_one_is_named(tmp_path: Path, drawn: dict[str, Any]) -> None:
+    comparison = reports.honest()
+    near, far, _ = comparison.cells[0].figures
+    near.ceiling_tok_s, far.ceiling_tok_s = 100.0, 5000.0
+    chart.write(tmp_path / "chart.png", comparison, "en")
+    ends = [arguments[0][0] for arguments in drawn["plot"]]
+    # ms of the near ceiling, and of the far one (which is no further than zero on this side); tokens/s of the near one
+    assert ends == pytest.approx([80.0, 1.6, 100.0], rel=1e-3)
+    assert [text for text, *_ in drawn["annotate"] if "ceiling" in text] == ["ceiling 5,000.0 →"]
+
+
+def test_names_with_dollars_and_signs_of_other_scripts_are_drawn_as_they_are(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    comparison = reports.hostile()
+    comparison.model.name = r"$\frac{1}{$ \u6f22\u5b57 模型"
+    chart.write(tmp_path / "chart.png", comparison, "en")
+    assert size(tmp_path / "chart.png")[0] == 1600
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_cells_beyond_the_first_are_named_and_a_run_of_holes_has_no_axes(tmp_path: Path) -> None:
+    chart.write(tmp_path / "many.png", reports.many(9), "en")
+    assert size(tmp_path / "many.png")[0] == 1600
+    comparison = reports.honest()
+    comparison.cells[0].figures.clear()
+    comparison.cells[0].against.clear()
+    chart.write(tmp_path / "none.png", comparison, "en")
+    assert size(tmp_path / "none.png") == (1600, 900)

@@ -1,0 +1,242 @@
+"""The page: what it says, that nothing gets out of its place, and that it stays small. tests/e2e looks at it in a browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html.parser
+import re
+
+import pytest
+import reports
+
+from trtbench.comparison import Comparison
+from trtbench.report import page, spread, story
+from trtbench.report.clean import plain, safe
+from trtbench.report.markup import Html, tag
+from trtbench.report.words import WORDS
+
+KINDS = ["honest", "audited", "refused", "simulated", "few", "hostile"]
+
+
+class Tree(html.parser.HTMLParser):
+    """Elements with their attributes, and the text of each element by its path; fails on tags that do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[tuple[str, ...], str]] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((name, dict(attributes)))
+        if name not in ("meta", "link", "br", "hr"):
+            self.open.append(name)
+
+    def handle_endtag(self, name: str) -> None:
+        assert self.open.pop() == name
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.texts.append((tuple(self.open), data))
+
+    def all(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for found, attributes in self.elements if found == name]
+
+
+def made(kind: str, lang: str = "en") -> str:
+    comparison: Comparison = getattr(reports, kind)()
+    return page.render(comparison, lang)
+
+
+def article(text: str, lang: str) -> str:
+    found = re.search(rf'<article lang="{lang}".*?</article>', text, re.DOTALL)
+    assert found
+    return found[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_page_is_well_formed_and_its_ids_are_unique(kind: str) -> None:
+    tree = Tree(made(kind))
+    ids = [a["id"] for _, a in tree.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    for _, attributes in tree.elements:
+        for name in ("aria-labelledby", "aria-describedby"):
+            assert attributes.get(name) is None or attributes[name] in ids
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_asks_nothing_of_the_network(kind: str) -> None:
+    tree = Tree(made(kind))
+    addresses = [a[name] for _, a in tree.elements for name in ("src", "href", "action", "data", "srcset") if name in a]
+    assert addresses == ["data:,"]  # the icon, so that no browser asks a server for one
+    style = "".join(data for where, data in tree.texts if where[-1] == "style")
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_the_policy_allows_this_style_and_this_script_and_nothing_else() -> None:
+    tree = Tree(made("hostile"))
+    policy = next(a["content"] for a in tree.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    for name in ("style", "script"):
+        inner = [data for where, data in tree.texts if where[-1] == name]
+        assert len(inner) == 1
+        digest = base64.b64encode(hashlib.sha256(inner[0].encode()).digest()).decode()
+        assert f"{name}-src 'sha256-{digest}'" in policy
+    assert not [a for _, a in tree.elements if any(key.startswith("on") or key == "style" for key in a)]
+
+
+def test_hostile_text_stays_text() -> None:
+    text = made("hostile")
+    tree = Tree(text)
+    assert len(tree.all("script")) == 1
+    shown = " ".join(data for where, data in tree.texts if "article" in where)
+    assert "<script>alert(1)</script>" in shown
+    assert "</style></svg>-->]]>" in shown
+    for bad in ("\x1b", "\u202e", "\u202c"):
+        assert bad not in text
+    assert "A" * 2001 not in text
+    assert len(text) < 200_000
+
+
+@pytest.mark.parametrize("lang", ["en", "fr"])
+def test_both_languages_are_in_it_and_the_one_asked_for_is_shown(lang: str) -> None:
+    tree = Tree(made("honest", lang))
+    assert tree.all("html")[0]["lang"] == lang
+    assert {a["lang"]: "hidden" in a for a in tree.all("article")} == {"en": lang != "en", "fr": lang != "fr"}
+    assert {a["lang"]: a["aria-pressed"] for a in tree.all("button")}[lang] == "true"
+
+
+def test_the_sentence_on_top_gives_verdict_and_interval() -> None:
+    text = made("honest")
+    first = article(text, "en")[:2000]
+    assert "FASTER" in first
+    assert "ONNX Runtime is 2.00x faster than PyTorch eager (1.98-2.02)" in first
+    assert "ONNX Runtime est 2,00x plus rapide que PyTorch eager (1,98-2,02)" in article(text, "fr")
+
+
+def test_without_an_interval_it_says_why() -> None:
+    first = article(made("few"), "en")[:1500]
+    assert "NO VERDICT" in first
+    assert "fewer than three trials" in first
+
+
+@pytest.mark.parametrize(
+    ("kind", "english", "french"),
+    [
+        ("refused", "VOID", "NUL"),
+        ("simulated", "SIMULATED", "SIMULÉ"),
+        ("audited", "DEMONSTRATION", "DÉMONSTRATION"),
+    ],
+)
+def test_what_must_not_be_quoted_is_marked_in_capitals_on_top_and_on_each_plot(
+    kind: str, english: str, french: str
+) -> None:
+    text = made(kind)
+    for lang, word in (("en", english), ("fr", french)):
+        mine = article(text, lang)
+        assert word in mine[: mine.index("<h2>")]
+        captions = re.findall(r"<figcaption>(.*?)</figcaption>", mine)
+        assert captions
+        assert all(word in caption for caption in captions)
+    assert english not in made("honest")
+
+
+def test_a_void_ratio_is_struck_out_and_named_void() -> None:
+    mine = article(made("refused"), "en")
+    assert '<s>2.00x</s></td><td class="n"><s>1.98-2.02</s></td><td><span class="word w-void">VOID</span>' in mine
+
+
+def test_a_simulated_lane_gets_no_verdict() -> None:
+    text = made("simulated")
+    assert '<div class="lead w-simulated">' in text
+    row = re.search(r"<tr><th scope=\"row\">ONNX Runtime <span class=\"word w-simulated\">SIMULATED.*?</tr>", text)
+    assert row
+    assert "w-none" in row[0]
+    assert not any(f"w-{word}" in row[0] for word in ("faster", "slower", "equivalent"))
+
+
+def test_headings_go_down_one_step_at_a_time_and_tables_name_their_rows_and_columns() -> None:
+    text = made("audited")
+    for lang in ("en", "fr"):
+        levels = [int(level) for level in re.findall(r"<h(\d)", article(text, lang))]
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(after - before <= 1 for before, after in zip(levels, levels[1:]))
+    tree = Tree(text)
+    assert {a.get("scope") for a in tree.all("th")} == {"row", "col"}
+    assert text.count("<table") == text.count("<caption") > 0
+    assert text.count("<svg") == text.count("<title id=") == text.count("<desc id=") > 0
+
+
+def test_every_trial_is_drawn() -> None:
+    mine = article(made("honest"), "en")
+    dots = re.findall(r'class="dots" d="([^"]*)"', mine)
+    assert [path.count("h0") for path in dots] == [5, 5, 5]
+
+
+def test_the_audit_is_there_with_figures_and_advice() -> None:
+    mine = article(made("audited"), "en")
+    assert "parity.absent" in mine
+    assert "Run the judge where torch and transformers are" in mine
+    assert "Not audited" in article(made("honest"), "en")
+
+
+def test_a_page_of_many_cells_stays_under_a_megabyte_and_says_what_it_left_out() -> None:
+    text = page.render(reports.many(120), "en")
+    assert len(text.encode()) < page.LIMIT
+    left = re.search(r"(\d+) more cells are in the table above", text)
+    assert left
+    mine = article(text, "en")
+    assert int(left[1]) + mine.count("<h3>Lanes</h3>") == 120
+
+
+def test_the_command_runs_the_same_settings_again() -> None:
+    comparison = reports.honest(command="bash scripts/bench_local.sh --new-tokens 64")
+    comparison.settings |= {"NEW_TOKENS": [64], "MODEL_NAME": "demo", "BATCH_SIZES": [1, 4], "PROMPTS_FILE": "my p.txt"}
+    comparison.settings |= {"DATA_DIR": "/home/me/data"}
+    assert story.again(comparison) == (
+        "BATCH_SIZES=1,4 PROMPTS_FILE='my p.txt' bash scripts/bench_local.sh --new-tokens 64"
+    )
+
+
+def test_text_from_outside_is_put_on_one_line_and_cut() -> None:
+    assert plain("a\n\tb\r\x00c") == "a b \ufffdc"
+    assert plain("x" * 1000, 10) == "xxxxxxxxxx… (+990)"
+    assert plain("word " * 10_000, 8) == "word wor… (+49992)"
+    assert safe("12\u202f345,6") == "12\u202f345,6"
+    assert plain("\u05e9\u05dc\u05d5\u05dd") == "\u05e9\u05dc\u05d5\u05dd"
+
+
+def test_markup_escapes_all_but_its_own() -> None:
+    assert tag("td", "<b>", Html("<i>x</i>"), title='"&') == '<td title="&quot;&amp;">&lt;b&gt;<i>x</i></td>'
+    assert tag("input", aria_label="x", hidden=False, disabled=True) == '<input aria-label="x" disabled></input>'
+
+
+def test_the_interval_of_a_lane_is_that_of_its_geometric_mean() -> None:
+    # t(0.975, 2) = 4.303; logs -0.1, 0, 0.1 have s = 0.1
+    low, high = spread.span([100 * 2.718281828459045**x for x in (-0.1, 0.0, 0.1)]) or (0.0, 0.0)
+    assert low == pytest.approx(100 / 1.28201, rel=1e-4)
+    assert high == pytest.approx(100 * 1.28201, rel=1e-4)
+    assert spread.span([1.0, 2.0]) is None
+
+
+@pytest.mark.parametrize(("top", "last"), [(1.0, 1.0), (103.0, 100.0), (0.037, 0.03), (9_999.0, 8_000.0)])
+def test_ticks_are_round_and_reach_the_end(top: float, last: float) -> None:
+    found = spread.ticks(top)
+    assert found[0] == 0
+    assert found[-1] == pytest.approx(last)
+    assert 3 <= len(found) <= 6
+
+
+def test_both_languages_have_the_same_keys_and_places() -> None:
+    assert list(WORDS["en"]) == list(WORDS["fr"])
+    for key, english in WORDS["en"].items():
+        places = [set(re.findall(r"\{(\w*)\}", text)) for text in (english, WORDS["fr"][key])]
+        assert places[0] == places[1], key
