@@ -80,10 +80,14 @@ runner_python() {
   fi
 }
 
-# bench ARGUMENT...: the benchmark itself; replaces this shell, so signals and the exit status are its own
-bench() {
-  local python
+# package MODULE ARGUMENT...: a command of the package; replaces this shell, so signals and the exit status are its own
+package() {
+  local python module=$1
+  shift
   python=$(runner_python)
   export PYTHONPATH="$ROOT/scripts${PYTHONPATH:+:$PYTHONPATH}"
-  exec "$python" -m trtbench.bench "$@"
+  exec "$python" -m "trtbench.$module" "$@"
 }
+
+# bench ARGUMENT...: the benchmark itself
+bench() { package bench "$@"; }

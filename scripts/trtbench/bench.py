@@ -6,6 +6,7 @@ python -m trtbench.bench [--local] [--family NAME] [--compare] [--resume [RUN]] 
 from __future__ import annotations
 
 import datetime
+import errno
 import os
 import shlex
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from trtbench import device as devices
-from trtbench import host, lanes, models, runner, runs, views, workload
+from trtbench import host, judge, judgement, lanes, models, runner, runs, trtllm_bench, views, workload
 from trtbench.configure import Parser, add_flags, resolve
 from trtbench.errors import UserError
 from trtbench.progress import Progress
@@ -45,6 +46,9 @@ FREE = (
     "MODEL_SOURCE",
     "MODEL_REVISION",
     "PROMPTS_FILE",
+    "EXAMPLES_DIR",
+    "ENGINE_START_LIMIT",
+    "TRTLLM_BENCH",
 )
 
 
@@ -57,6 +61,7 @@ def parser() -> Parser:
         choices=sorted({row.family for row in lanes.LANES.values()}),
         help="only lanes of this family, added to the current run when workload, machine and settings are the same",
     )
+    made.add_argument("--build", action="store_true", help="build the TensorRT engine first, where its lane runs")
     made.add_argument("--compare", action="store_true", help="compare afterwards and print the report")
     made.add_argument(
         "--resume",
@@ -65,6 +70,11 @@ def parser() -> Parser:
         default=None,
         metavar="RUN",
         help="run what is missing of the latest run (or of RUN)",
+    )
+    made.add_argument(
+        "--pick-up",
+        action="store_true",
+        help="go on with the latest run when it was cut off and is asked for again; the compose services do so",
     )
     made.add_argument("--new-run", action="store_true", help="never add to the current run")
     made.add_argument("--quiet", action="store_true", help="no progress")
@@ -110,8 +120,25 @@ class Bench:
         self.prepare()
         self.trials()
         runs.write(self.results, self.record)
+        self.judge()
+        if self.settings.trtllm_bench:
+            trtllm_bench.beside(
+                self.settings, home, self.model_path, self.workload, runs.counting(self.known), self.progress.note
+            )
         self.progress.done()
         return self.record.id
+
+    def build(self) -> None:
+        """Build the engines that the lane tensorrt-engine needs; without any TensorRT-LLM lane there is nothing to do."""
+        from trtbench import contract, engine
+
+        if "tensorrt-engine" in self.names:
+            engine.build(self.settings, self.progress.note)
+        elif self.settings.lanes == ("auto",):
+            reason = contract.no_build()
+            if "tensorrt-pytorch" not in self.names:
+                raise UserError(reason)
+            self.progress.note(reason)
 
     def open_run(self) -> Run:
         """A new run, the one to resume, or the current one when a single step may join it."""
@@ -131,6 +158,8 @@ class Bench:
             command=command(),
         )
         self.joined = False
+        if self.options.pick_up and self.options.resume is None and not self.options.new_run:
+            self.options.resume = self.cut_off(fresh)
         if self.options.resume is not None:
             current = runs.read(self.results, runs.find(self.results, self.options.resume or None))
             reason = differs(current, fresh)
@@ -138,18 +167,30 @@ class Bench:
                 raise UserError(
                     f"run {current.id} cannot be resumed: {reason}; give the settings it was started with, or start a new run."
                 )
-            current.stopped = None
+            current.stopped, current.absent = None, fresh.absent
             return current
         there = runs.listed(self.results)
         if self.options.family is not None and not self.options.new_run and there:
             current = runs.read(self.results, there[-1])
             if differs(current, fresh) is None:
+                current.stopped = None
                 self.joined = bool(set(current.lanes) - set(self.names)) or bool(runs.trials(self.results, current.id))
                 current.lanes += [name for name in self.names if name not in current.lanes]
                 current.absent += [a for a in self.absent if a not in current.absent]
                 current.headline = current.headline or fresh.headline
                 return current
         return fresh
+
+    def cut_off(self, fresh: Run) -> str | None:
+        """The latest run, when it never came to its end and is what is asked for again."""
+        there = runs.listed(self.results)
+        latest = runs.read(self.results, there[-1]) if there else None
+        if latest is None or latest.stopped is not None or differs(latest, fresh) is not None:
+            return None
+        same = set(self.names) <= set(latest.lanes) if self.options.family else set(self.names) == set(latest.lanes)
+        if same:
+            self.progress.note(f"run {latest.id} was cut off; going on with it")
+        return latest.id if same else None
 
     def headline(self) -> str | None:
         """The lane of the headline, fixed before the run: HEADLINE, else tensorrt-engine, else the first not of PyTorch."""
@@ -185,6 +226,7 @@ class Bench:
             environment=self.environment,
             settings=self.settings.public(),
             prepare_only=prepare_only,
+            start_limit=self.settings.engine_start_limit if lanes.LANES[entrant.lane].spawns else None,
         )
 
     def prepare(self) -> None:
@@ -261,6 +303,30 @@ class Bench:
             done += 1
         self.progress.note(f"stopped: {self.record.stopped or 'no lane is left'}")
 
+    def judge(self) -> None:
+        """Have the reference model score what the lanes returned."""
+        if not runs.counting(self.known):
+            return
+        self.progress.note("judging what the lanes returned")
+        found = judge.start(
+            self.results,
+            judge.Spec(
+                run_folder=str(runs.folder(self.results, self.record.id)),
+                run=self.record.id,
+                model_path=str(self.model_path),
+                model=self.model,
+                workload_digest=self.workload.digest(),
+                sampling=self.sampling,
+                device=self.device.kind,
+                threads=self.threads,
+                seed=self.settings.seed,
+                output=str(judgement.path(self.results, self.record.id)),
+            ),
+            self.progress.phase,
+        )
+        if found.failure:
+            self.progress.note(f"not judged: {found.failure}")
+
     def finished(self, entrant: Entrant) -> list[Trial]:
         return [t for t in runs.counting(self.known) if (t.lane, t.precision) == (entrant.lane, entrant.precision)]
 
@@ -322,17 +388,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     settings, sources = resolve(vars(options), local=options.local)
     bench = Bench(settings, sources, options)
-    with runs.locked(bench.results):
-        try:
+    if options.build:
+        bench.build()
+    try:
+        with runs.locked(bench.results):
             run = bench.run()
-        except OSError as error:
-            if error.errno != 28:  # ENOSPC
-                raise
+            views.write_benchmarks(bench.results, run)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
                 f"the disk is full ({error.filename or bench.results}); finished trials are kept: "
                 "free space and go on with --resume."
             ) from None
-        views.write_benchmarks(bench.results, run)
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise UserError(f"{error.filename or bench.results} cannot be written: {error.strerror}.") from None
+        raise
+    if not runs.counting(bench.known):
+        raise UserError(f"run {run}: no trial was finished; the reasons stand above and in its folder.")
     if options.compare:
         from trtbench import compare
 

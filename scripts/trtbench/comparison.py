@@ -7,9 +7,12 @@ from typing import Any
 
 import msgspec
 
+from trtbench import ceilings
+from trtbench.findings import Finding, voiding
+from trtbench.judgement import Judgement
 from trtbench.lanes import LANES
-from trtbench.records import SCHEMA, Environment, Model, Trial
-from trtbench.runs import Absent, Run, counting
+from trtbench.records import SCHEMA, Environment, Model, Statement, Trial
+from trtbench.runs import Absent, Run, counting, sort_key
 from trtbench.settings import QUANTISED
 from trtbench.speedup import Interval, Verdict, interval, verdict
 from trtbench.summary import Figures, Hole, figures, shape
@@ -42,6 +45,14 @@ class Row(msgspec.Struct, kw_only=True):
     against: list[Against]
 
 
+class Stated(msgspec.Struct, kw_only=True):
+    """What a lane said about itself in its first trial that counts."""
+
+    lane: str
+    precision: str
+    statement: Statement
+
+
 class Comparison(msgspec.Struct, kw_only=True, tag="comparison", tag_field="kind"):
     """What the report files are printed from."""
 
@@ -62,6 +73,13 @@ class Comparison(msgspec.Struct, kw_only=True, tag="comparison", tag_field="kind
     cells: list[Row]
     failed: list[Absent]
     not_run: list[str]
+    findings: list[Finding] = []
+    statements: list[Stated] = []
+
+    @property
+    def void(self) -> bool:
+        """Whether a failed finding voids a verdict."""
+        return any(a.verdict.word == "void" for row in self.cells for a in row.against)
 
 
 def base_of(rows: Sequence[Figures], precision: str) -> Figures | None:
@@ -72,8 +90,12 @@ def base_of(rows: Sequence[Figures], precision: str) -> Figures | None:
     return min(pool, key=lambda f: (f.latency, f.lane, f.precision), default=None)
 
 
-def compare(run: Run, trials: Sequence[Trial]) -> Comparison:
-    """Compare all trials of a run; the result does not depend on their order."""
+def compare(
+    run: Run, trials: Sequence[Trial], findings: Sequence[Finding] = (), judgement: Judgement | None = None
+) -> Comparison:
+    """Compare all trials of a run; the result does not depend on their order. `findings` are the audit's of these trials:
+    those that fail void the verdicts they touch."""
+    trials = sorted(trials, key=sort_key)
     good = counting(trials)
     groups: dict[tuple[str, str], list[Trial]] = {}
     for trial in good:
@@ -84,9 +106,14 @@ def compare(run: Run, trials: Sequence[Trial]) -> Comparison:
     settings = run.settings
     margin = float(settings["EQUIVALENCE_MARGIN"])
     level = 1 - 0.05 / max(1, len(shapes))
-    cells = [
-        _row(where, [figures(groups[key], where) for key in keys], run.headline, margin, level) for where in shapes
-    ]
+    cells = []
+    for where in shapes:
+        found = [figures(groups[key], where) for key in keys]
+        for f in found:
+            if isinstance(f, Figures):
+                ceilings.fill(f, where, groups[f.lane, f.precision], run)
+                _score(f, where, judgement)
+        cells.append(_row(where, found, run.headline, margin, level, findings))
     every = [f for row in cells for f in row.figures]
     return Comparison(
         schema=SCHEMA,
@@ -108,12 +135,28 @@ def compare(run: Run, trials: Sequence[Trial]) -> Comparison:
         not_run=[
             name for name in LANES if name not in {t.lane for t in trials} and name not in {a.lane for a in run.absent}
         ],
+        findings=list(findings),
+        statements=[
+            Stated(lane=lane, precision=precision, statement=said)
+            for lane, precision in keys
+            if (said := next((t.statement for t in groups[lane, precision] if t.statement is not None), None))
+        ],
     )
+
+
+def _score(f: Figures, where: tuple[int, int, int], judgement: Judgement | None) -> None:
+    for score in judgement.lanes if judgement else ():
+        if (score.lane, score.precision, score.batch, score.prompt_length, score.new_tokens) == (
+            f.lane,
+            f.precision,
+            *where,
+        ):
+            f.near, f.equal, f.perplexity = score.near, score.equal, score.perplexity
 
 
 def failures(run: Run, trials: Sequence[Trial], measured: set[tuple[str, str]]) -> list[Absent]:
     """Lanes that were asked for and have no figures, each with its last reason."""
-    found = {(a.lane, a.precision): a for a in run.absent}
+    found = {(a.lane, a.precision): a for a in run.absent if (a.lane, a.precision) not in measured}
     for trial in trials:
         if trial.failure is not None and (trial.lane, trial.precision) not in measured:
             found.setdefault(
@@ -123,7 +166,12 @@ def failures(run: Run, trials: Sequence[Trial], measured: set[tuple[str, str]]) 
 
 
 def _row(
-    where: tuple[int, int, int], found: Sequence[Figures | Hole], headline: str | None, margin: float, level: float
+    where: tuple[int, int, int],
+    found: Sequence[Figures | Hole],
+    headline: str | None,
+    margin: float,
+    level: float,
+    findings: Sequence[Finding],
 ) -> Row:
     rows = [f for f in found if isinstance(f, Figures)]
     against = []
@@ -142,7 +190,7 @@ def _row(
                 same_precision=f.precision == base.precision,
                 headline=first,
                 speedup=interval(f.latency_trials, base.latency_trials, at),
-                verdict=verdict(f.latency_trials, base.latency_trials, margin, at),
+                verdict=_verdict(f, base, where, margin, at, findings),
                 reduction=1 - f.latency / base.latency,
                 gain=f.throughput / base.throughput - 1,
                 memory_variation=_variation(f, base),
@@ -156,6 +204,23 @@ def _row(
         holes=[h for h in found if isinstance(h, Hole)],
         against=against,
     )
+
+
+def _verdict(
+    f: Figures,
+    base: Figures,
+    where: tuple[int, int, int],
+    margin: float,
+    level: float,
+    findings: Sequence[Finding],
+) -> Verdict:
+    """The verdict of the trial means, unless a stand-in is in it (none, ever) or a failed finding touches it (void)."""
+    if f.simulated or base.simulated:
+        return Verdict(word="none", reason="simulated")
+    failed = voiding(findings, [(f.lane, f.precision), (base.lane, base.precision)], where)
+    if failed is not None:
+        return Verdict(word="void", reason=failed.code)
+    return verdict(f.latency_trials, base.latency_trials, margin, level)
 
 
 def memory_of(f: Figures) -> int | None:

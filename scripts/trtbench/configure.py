@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -42,10 +42,9 @@ def _parse_one(name: str, row: Row, part: str, whole: str) -> Any:
         return number
     if row.kind in ("int", "float"):
         number = _number(part, int if row.kind == "int" else float)
-        if number is None or not math.isfinite(number):
-            refuse()
         assert row.low is not None and row.high is not None
-        if number < row.low or number > row.high or (row.above_low and number == row.low):
+        # NaN is in no range.
+        if number is None or not row.low <= number <= row.high or (row.above_low and number == row.low):
             refuse()
         return number
     if row.kind == "switch":
@@ -86,20 +85,21 @@ def read_file(path: Path) -> dict[str, str]:
         name, equals, value = stripped.removeprefix("export ").partition("=")
         name, value = name.strip(), value.strip()
         if not equals:
-            raise UserError(f"{path}, line {number}: {stripped!r} is not NAME=value.")
-        if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
-            value = value[1:-1]
+            raise UserError(f"{path}, line {number} is not NAME=value.")  # the line may be a secret
+        quoted = re.fullmatch(r"""(["'])(.*?)\1(\s+#.*)?""", value)
+        if quoted:
+            value = quoted[2]
         else:
             value = value.split(" #")[0].rstrip()
         if name not in ROWS and name not in ALIASES and name not in COMPOSE_NAMES:
-            raise UserError(f"{path}, line {number}: {name} is not a setting{_nearest(name)}.")
+            raise UserError(f"{path}, line {number}: {name} is not a setting{_nearest(name)}")
         values[name] = value
     return values
 
 
 def _nearest(name: str) -> str:
     near = difflib.get_close_matches(name, [*ROWS, *ALIASES], n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else "; .env.example lists them all"
+    return f"; did you mean {near[0]}?" if near else "; .env.example lists them all."
 
 
 def _misspelt(environment: Mapping[str, str]) -> None:
@@ -126,7 +126,7 @@ def _merge(layer: Mapping[str, str], origin: str) -> dict[str, Any]:
     given: dict[str, str] = {}
     for written, name in [(n, n) for n in ROWS] + list(ALIASES.items()):
         text = layer.get(written, "")
-        if text == "":
+        if not text.strip():
             continue
         value = parse(name, text)
         if name in values and values[name] != value:
@@ -146,11 +146,11 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         unknown = message.removeprefix("unrecognized arguments: ")
         if unknown != message:
-            first = unknown.split()[0]
+            first = unknown.split()[0].split("=")[0]  # what follows may be a secret
             options = [o for action in self._actions for o in action.option_strings]
-            near = difflib.get_close_matches(first.split("=")[0], options, n=1, cutoff=0.6)
+            near = difflib.get_close_matches(first, options, n=1, cutoff=0.6)
             message = f"{first} is not known" + (f"; did you mean {near[0]}?" if near else "; --help lists what is")
-        raise UserError(message.rstrip(".") + ".")
+        raise UserError(message if message.endswith("?") else message.rstrip(".") + ".")
 
 
 def add_flags(parser: argparse.ArgumentParser, only: Sequence[str] | None = None) -> None:
@@ -159,11 +159,16 @@ def add_flags(parser: argparse.ArgumentParser, only: Sequence[str] | None = None
     for name, row in ROWS.items():
         if row.secret or (only is not None and name not in only):
             continue
-        flags = ["--" + written.lower().replace("_", "-") for written in (name, *row.aliases)]
         shown = f"{row.help}; {row.wanted()}" if row.kind != "text" else row.help
-        group.add_argument(
-            *flags, dest=name, default=None, metavar="VALUE", help=f"{shown} [{name}]".replace("%", "%%")
-        )
+        help = f"{shown} [{name}]".replace("%", "%%")
+        group.add_argument(flag(name), dest=name, default=None, metavar="VALUE", help=help)
+        for alias in row.aliases:
+            group.add_argument(flag(alias), dest=alias, default=None, metavar="VALUE", help=f"old name of {flag(name)}")
+
+
+def flag(name: str) -> str:
+    """`NEW_TOKENS` as it is typed: `--new-tokens`."""
+    return "--" + name.lower().replace("_", "-")
 
 
 def resolve(
@@ -181,7 +186,7 @@ def resolve(
     layers = [
         ("file", read_file(file if file is not None else ROOT / ".env")),
         ("environment", environment),
-        ("flag", {name: text for name, text in flags.items() if text is not None and name in ROWS}),
+        ("flag", {name: text for name, text in flags.items() if text is not None and (name in ROWS or name in ALIASES)}),
     ]
     values: dict[str, Any] = dict(DEFAULTS)
     if local:
@@ -189,9 +194,11 @@ def resolve(
     sources = dict.fromkeys(values, "default")
     for origin, layer in layers:
         if origin == "flag":
-            empty = [name for name, text in layer.items() if text == "" and ROWS[name].kind not in ("text", "path")]
-            if empty:
-                raise UserError(f"--{empty[0].lower().replace('_', '-')} is empty: it takes {ROWS[empty[0]].wanted()}.")
+            for written in [name for name, text in layer.items() if not text.strip()]:
+                name = ALIASES.get(written, written)
+                if DEFAULTS[name] != "":
+                    raise UserError(f"{flag(written)} is empty: it takes {ROWS[name].wanted()}.")
+                values[name], sources[name] = "", origin
         for name, value in _merge(layer, f"the {origin}").items():
             values[name], sources[name] = value, origin
     settings = Settings(**{name.lower(): value for name, value in values.items()})

@@ -57,6 +57,7 @@ def environment(gpus: list[str] | None = None, driver: str | None = None, cuda: 
         gpus=gpus,
         driver=driver,
         cuda=cuda,
+        last_level_cache=last_level_cache(),
     )
 
 
@@ -81,6 +82,17 @@ def usable_cores() -> int:
     if len(quota) == 2 and quota[0].isdigit():
         return max(1, min(len(siblings), int(quota[0]) // int(quota[1])))
     return max(1, len(siblings))
+
+
+def last_level_cache() -> int | None:
+    """Bytes of the CPU's last-level cache, all of its parts together; None where the kernel does not tell."""
+    parts: dict[str, int] = {}
+    for cpu in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cache"):
+        last = max(cpu.glob("index[0-9]*"), key=lambda index: _read(f"{index}/level"), default=None)
+        size = _read(f"{last}/size").removesuffix("K") if last else ""
+        if size.isdigit():
+            parts[_read(f"{last}/shared_cpu_list")] = int(size) * 1024
+    return sum(parts.values()) or None
 
 
 def libraries() -> dict[str, str]:

@@ -27,9 +27,10 @@ class Progress:
             print(text, file=self.stream, flush=True)
 
     def trial(self, number: int, total: int | None, entrant: str, ahead: list[str]) -> None:
-        """A trial begins; `total` is None while it is open; `ahead` are the entrants still to come, this one included."""
+        """A trial begins; `total` is None while it is open; `ahead` are the entrants still to come, this one included,
+        and empty while that is open."""
         self._head = f"trial {number}" + (f" of {total}" if total else "") + f"  {entrant}"
-        self._left = self.left(ahead)
+        self._left = self.left(ahead) if ahead else ""
         if not self.live and not self.quiet:
             print(self._head + (f"  {self._left}" if self._left else ""), file=self.stream, flush=True)
 

@@ -47,7 +47,10 @@ class Sampling(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
 
 
 class Statement(_Strict):
-    """What a lane says about itself once loaded; asked of the engine wherever the engine can tell."""
+    """What a lane says about itself once loaded; asked of the engine wherever the engine can tell.
+
+    `built_from`: what a prepared engine was built for: `model` (digest), `gpu` (name), `version` (of the runtime).
+    """
 
     runtime: str
     runtime_version: str
@@ -60,6 +63,7 @@ class Statement(_Strict):
     cuda_graphs: bool | None = None
     prefix_reuse: bool | None = None
     attention: str | None = None
+    built_from: dict[str, str] | None = None
     simulated: bool = False
     versions: dict[str, str] = {}
     notes: list[str] = []
@@ -103,6 +107,18 @@ class Memory(_Strict):
     gpu_baseline: Count | None = None
 
 
+class EngineMetrics(_Strict):
+    """What an engine's own clock says of one generation, nanoseconds for each sequence of the batch: from its arrival to
+    the start of its first step, to its first token, to its last. `reused_blocks` are KV blocks taken from earlier calls.
+
+    They stand beside our figures and never in their place: an engine's clock starts after the ids are handed over."""
+
+    queued: list[Count]
+    ttft: list[Count]
+    e2e: list[Count]
+    reused_blocks: Count | None = None
+
+
 class CellRecord(_Strict):
     """One cell of a trial: measured, or a hole with its reason."""
 
@@ -114,6 +130,7 @@ class CellRecord(_Strict):
     e2e: Pass | None = None
     ttft: Pass | None = None
     memory: Memory | None = None
+    engine_metrics: EngineMetrics | None = None
 
 
 class Gpu(_Strict):
@@ -154,7 +171,8 @@ class Telemetry(_Strict):
 
 
 class Environment(_Strict):
-    """The machine and the software. `machine` is a digest of what must be equal for records to be comparable."""
+    """The machine and the software. `machine` is a digest of what must be equal for records to be comparable;
+    `last_level_cache` is the CPU's, all of its parts together, in bytes."""
 
     machine: str
     cpu_model: str
@@ -171,6 +189,7 @@ class Environment(_Strict):
     gpus: list[str] | None = None
     driver: str | None = None
     cuda: str | None = None
+    last_level_cache: Count | None = None
 
 
 class Model(_Strict):
@@ -236,9 +255,10 @@ def _finite(value: Any, path: str) -> None:
     if isinstance(value, dict):
         for name, part in value.items():
             _finite(part, f"{path}.{name}")
-    elif isinstance(value, (list, tuple)) and value and not isinstance(value[0], int):
+    elif isinstance(value, (list, tuple)):
         for i, part in enumerate(value):
-            _finite(part, f"{path}[{i}]")
+            if not isinstance(part, int):
+                _finite(part, f"{path}[{i}]")
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -260,9 +280,18 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def checksum(trial: Trial) -> str:
-    """SHA-256 over the trial's JSON with an empty checksum field: tells a record changed after it was written."""
+    """SHA-256 over the trial's JSON without its checksum and without nulls, so that a field added to the schema later
+    (absent in older records) does not change it: tells a record changed after it was written."""
     plain = msgspec.structs.replace(trial, checksum="")
-    return hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(_bare(msgspec.to_builtins(plain)), order="deterministic")).hexdigest()
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _bare(part) for name, part in value.items() if part is not None}
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [_bare(part) for part in value]
+    return value
 
 
 def write_trial(path: Path, trial: Trial) -> None:

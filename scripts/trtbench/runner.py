@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from trtbench import host, runs
+from trtbench import host, keeper, runs, symptoms
 from trtbench.errors import UserError
 from trtbench.records import SCHEMA, Cold, Failure, Telemetry, Trial, encode, read_as, write_trial, write_whole
 from trtbench.settings import ROOT, ROWS
-from trtbench.trial import Spec
+from trtbench.trial import SEE_LOG, Spec
 
 _LAST_LINES = 15  # of the log shown when a process died without a record
+_TAIL = 50_000  # bytes of it in which a known symptom is looked for
+STARTING = ("import", "load")  # phases in which an engine's own processes may hang
 
 
 def child_environment(threads: int) -> dict[str, str]:
@@ -39,15 +44,22 @@ def child_environment(threads: int) -> dict[str, str]:
     return env
 
 
-def run_child(module: str, argument: Path, log: Path, threads: int, phase: Callable[[str], None]) -> int:
-    """Run `python -m module argument` in a process group of its own; return its status. The parent only reads the pipe
-    of phases meanwhile, so it sleeps. On Ctrl-C or SIGTERM the whole group is ended before the exception goes on."""
+class Late(Exception):
+    """A trial did not get through its start in time; the argument is the phase it was in."""
+
+
+def run_child(
+    module: str, argument: Path, log: Path, threads: int, phase: Callable[[str], None], start_limit: float | None = None
+) -> int:
+    """Run `python -m module argument` in a process group of its own, under a keeper; return its status. The parent only
+    waits and reads the pipe of phases meanwhile, so it sleeps. On Ctrl-C or SIGTERM the whole group is ended before the
+    exception goes on. Raises Late when importing or loading takes longer than `start_limit` seconds."""
     log.parent.mkdir(parents=True, exist_ok=True)
     read_end, write_end = os.pipe()
     env = {**child_environment(threads), "TRTBENCH_PROGRESS_FD": str(write_end)}
     with log.open("ab") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", module, str(argument)],
+            keeper.wrapped(sys.executable, "-m", module, str(argument)),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -60,15 +72,43 @@ def run_child(module: str, argument: Path, log: Path, threads: int, phase: Calla
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
+    late: list[str] = []
+    timer = threading.Timer(0, lambda: None)
+
+    def end(name: str) -> None:
+        late.append(name)
+        _signal_group(child, signal.SIGTERM)
+
+    def listen() -> None:
+        nonlocal timer
         with os.fdopen(read_end, "r", errors="replace") as pipe:
             for line in pipe:
+                timer.cancel()
+                if start_limit is not None and line.strip() in STARTING:
+                    timer = threading.Timer(start_limit, end, [line.strip()])
+                    timer.daemon = True
+                    timer.start()
                 phase(line.strip())
-        return child.wait()
+
+    # A thread, because a worker that outlives the trial may hold the pipe open: the end of the child is what counts.
+    listener = threading.Thread(target=listen, daemon=True)
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        listener.start()
+        status = child.wait()
+        if late:
+            raise Late(late[0])
+        return status
     finally:
+        timer.cancel()
         _end_group(child)
+        listener.join(timeout=1.0)
         signal.signal(signal.SIGTERM, before)
+
+
+def _signal_group(child: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:
@@ -103,11 +143,22 @@ def run_trial(results: Path, spec: Spec, phase: Callable[[str], None], read_band
     telemetry = Telemetry(
         load_average=round(os.getloadavg()[0], 2), swap_used_before=host.swap_used(), read_bandwidth=read_bandwidth
     )
+    before = log.stat().st_size if log.is_file() else 0
     began = time.perf_counter_ns()
     try:
-        status = run_child("trtbench.trial", request, log, spec.threads, phase)
+        status = run_child("trtbench.trial", request, log, spec.threads, phase, spec.start_limit)
         telemetry.swap_used_after = host.swap_used()
         trial = read_as(Trial, answer) if answer.is_file() else _dead(spec, status, log)
+        _explain(trial, log, before)
+    except Late as reached:
+        trial = _failed(
+            spec,
+            Failure(
+                phase=str(reached),
+                reason=f"{symptoms.SLOW_START.reason} within ENGINE_START_LIMIT={spec.start_limit:g} seconds",
+                hint=f"{symptoms.SLOW_START.remedy}.",
+            ),
+        )
     finally:
         request.unlink(missing_ok=True)
         answer.unlink(missing_ok=True)
@@ -130,13 +181,40 @@ def _dead(spec: Spec, status: int, log: Path) -> Trial:
     else:
         reason, hint = f"the process ended with status {status} and left no record", None
     tail = log.read_text(errors="replace").splitlines()[-_LAST_LINES:] if log.is_file() else []
-    if any("No space left on device" in line for line in tail):
+    if any("No space left on device" in line for line in tail) or _full(log.parent):
         raise UserError(
             f"the disk is full: the trial of {spec.lane} could not write its record; free space and go on with --resume."
         )
     said = [line for line in tail if line.strip() and not line.startswith("[")]
     if said:
         reason += f" (last words: {said[-1].strip()[:200]})"
+    return _failed(spec, Failure(phase="process", reason=reason, hint=hint))
+
+
+def _full(folder: Path) -> bool:
+    """Say whether not even a small file fits: then the log could not tell why a trial died."""
+    try:
+        write_whole(folder / ".probe", bytes(16384))
+        (folder / ".probe").unlink()
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return False
+
+
+def _explain(trial: Trial, log: Path, before: int) -> None:
+    """Put the known meaning of an engine's messages in the place of an exception's first line or a signal's name. Only
+    what the log got since it had `before` bytes counts."""
+    failure = trial.failure
+    if failure is None or not log.is_file() or (failure.hint != SEE_LOG and failure.phase != "process"):
+        return
+    with log.open("rb") as stream:
+        stream.seek(max(before, log.stat().st_size - _TAIL))
+        found = symptoms.explain(stream.read().decode("utf-8", "replace"))
+    if found is not None:
+        trial.failure = Failure(phase=failure.phase, reason=found.reason, hint=f"{found.remedy} (log: {log})")
+
+
+def _failed(spec: Spec, failure: Failure) -> Trial:
     return Trial(
         schema=SCHEMA,
         run=spec.run,
@@ -153,7 +231,7 @@ def _dead(spec: Spec, status: int, log: Path) -> Trial:
         model=spec.model,
         environment=spec.environment,
         cold=Cold(),
-        failure=Failure(phase="process", reason=reason, hint=hint),
+        failure=failure,
     )
 
 

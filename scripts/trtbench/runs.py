@@ -16,6 +16,7 @@ import msgspec
 
 from trtbench.errors import UserError
 from trtbench.records import SCHEMA, Failure, Trial, encode, read_as, read_trial, write_whole
+from trtbench.workload import Workload
 
 _ID = re.compile(r"^\d{8}-\d{6}(-\d+)?$")
 
@@ -91,6 +92,12 @@ def find(results: Path, wanted: str | None) -> str:
     return wanted
 
 
+def read_workload(results: Path, run: str) -> Workload | None:
+    """The workload of a run; None where the folder does not hold it."""
+    path = folder(results, run) / "workload.json"
+    return read_as(Workload, path) if path.is_file() else None
+
+
 def trial_name(trial: Trial) -> str:
     """File name of a trial: place in the run, lane, precision, number, attempt."""
     return f"{trial.position:04d}-{trial.lane}-{trial.precision}-t{trial.index}-a{trial.attempt}.json"
@@ -103,10 +110,34 @@ def trials(results: Path, run: str) -> list[Trial]:
 
 def read_trials(paths: Sequence[Path]) -> list[Trial]:
     """Read these trial files; the result does not depend on their order."""
-    found = [read_trial(path) for path in paths]
-    return sorted(
-        found, key=lambda trial: (trial.run, trial.position, trial.lane, trial.precision, trial.index, trial.attempt)
-    )
+    share = _Shared()
+    return sorted((share.compact(read_trial(path)) for path in paths), key=sort_key)
+
+
+def sort_key(trial: Trial) -> tuple[str, int, str, str, int, int]:
+    """The order of trials: runs, then places in the run."""
+    return trial.run, trial.position, trial.lane, trial.precision, trial.index, trial.attempt
+
+
+class _Shared:
+    """Holds what thousands of records repeat only once: equal ids, environments, models and settings."""
+
+    def __init__(self) -> None:
+        self.ids: dict[int, int] = {}
+        self.parts: dict[bytes, Any] = {}
+
+    def compact(self, trial: Trial) -> Trial:
+        trial.environment = self.one(trial.environment)
+        trial.model = self.one(trial.model)
+        trial.settings = self.one(trial.settings)
+        for record in trial.cells:
+            for part in (record.e2e, record.ttft):
+                if part is not None:
+                    part.outputs = [[[self.ids.setdefault(i, i) for i in row] for row in o] for o in part.outputs]
+        return trial
+
+    def one(self, part: Any) -> Any:
+        return self.parts.setdefault(msgspec.json.encode(part), part)
 
 
 def counting(found: Sequence[Trial]) -> list[Trial]:

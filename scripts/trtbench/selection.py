@@ -15,7 +15,7 @@ from trtbench.settings import QUANTISED, Settings, show
 def chosen_lanes(settings: Settings, device: str, family: str | None) -> list[str]:
     """The lanes to run, in the user's order. Names that do not exist or cannot run here are a UserError."""
     if settings.lanes == ("auto",):
-        names = [name for name, row in lanes.LANES.items() if device in row.devices and lanes.missing(name) is None]
+        names = [name for name in lanes.LANES if device in lanes.devices(name) and lanes.missing(name) is None]
     else:
         for name in settings.lanes:
             if name not in lanes.LANES:
@@ -29,13 +29,13 @@ def chosen_lanes(settings: Settings, device: str, family: str | None) -> list[st
             names = [
                 name
                 for name, row in lanes.LANES.items()
-                if row.family == family and device in row.devices and lanes.missing(name) is None
+                if row.family == family and device in lanes.devices(name) and lanes.missing(name) is None
             ]
     for name in names:
         absent = lanes.missing(name)
         if absent:
             raise UserError(f"the lane {name} {absent}; install it or leave the lane out of LANES.")
-        if device not in lanes.LANES[name].devices:
+        if device not in lanes.devices(name):
             raise UserError(
                 f"the lane {name} runs on {' and '.join(lanes.LANES[name].devices)}, and DEVICE is {device}; leave it out of LANES."
             )

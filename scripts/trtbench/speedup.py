@@ -18,6 +18,7 @@ from trtbench.student_t import quantile
 MIN_TRIALS = 3  # below: minimum, median, maximum and no interval
 FIRM_TRIALS = 5  # below: the interval is marked as weak
 MIN_EFFECT = 0.01  # what is smaller is not called a difference
+MOST_MORE = 1000  # further trials; nobody runs more
 FLOOR_SD = 1e-9  # spread assumed of trials that agree to the last digit, so that the arithmetic holds
 
 
@@ -39,8 +40,8 @@ class Interval(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Verdict(msgspec.Struct, kw_only=True, frozen=True):
-    """`word`: faster, slower, equivalent, inconclusive, or none (too few trials). `more_trials`: how many more of each
-    lane would likely settle an inconclusive comparison."""
+    """`word`: faster, slower, equivalent, inconclusive, none (too few trials, or a stand-in) or void (`reason` is then the
+    code of the finding that failed). `more_trials`: how many more of each lane would likely settle an inconclusive one."""
 
     word: str
     reason: str
@@ -75,13 +76,14 @@ def _half(a: Sequence[float], b: Sequence[float], level: float) -> float:
 
 def verdict(lane: Sequence[float], base: Sequence[float], margin: float, level: float = 0.95) -> Verdict:
     """Faster or slower: the interval excludes 1 and the effect is at least MIN_EFFECT. Equivalent: the 90 % interval lies
-    within 1 ± `margin` (two one-sided tests at 5 %, Schuirmann 1987). Anything else is inconclusive."""
+    between 1 / (1 + `margin`) and 1 + `margin` (two one-sided tests at 5 %, Schuirmann 1987), the same seen from either
+    lane. Anything else is inconclusive."""
     found = interval(lane, base, level)
     if found.low is None or found.high is None:
         return Verdict(word="none", reason="too_few_trials")
     ninety = interval(lane, base, 0.90)
     assert ninety.low is not None and ninety.high is not None
-    within = 1 - margin <= ninety.low and ninety.high <= 1 + margin
+    within = 1 / (1 + margin) <= ninety.low and ninety.high <= 1 + margin
     if found.low > 1 and found.ratio >= 1 + MIN_EFFECT:
         return Verdict(word="faster", reason="interval_excludes_one")
     if found.high < 1 and found.ratio <= 1 / (1 + MIN_EFFECT):
@@ -94,15 +96,22 @@ def verdict(lane: Sequence[float], base: Sequence[float], margin: float, level: 
 
 def more_trials(lane: Sequence[float], base: Sequence[float], margin: float, level: float) -> int | None:
     """The fewest further trials of each lane after which, with the spread and the difference seen so far, the interval
-    would exclude 1 or lie within the margin; None beyond 1,000."""
+    would exclude 1 or lie within the margin; None beyond MOST_MORE."""
     a, b = [math.log(value) for value in base], [math.log(value) for value in lane]
     difference = abs(statistics.fmean(a) - statistics.fmean(b))
     spread = math.sqrt(max(statistics.variance(a), FLOOR_SD**2) + max(statistics.variance(b), FLOOR_SD**2))
     n = min(len(a), len(b))
-    for total in range(n + 1, n + 1001):
+
+    def settles(total: int) -> bool:
         df = 2 * (total - 1)
-        if difference >= math.log1p(MIN_EFFECT) and quantile(level, df) * spread / math.sqrt(total) < difference:
-            return total - n
-        if difference + quantile(0.90, df) * spread / math.sqrt(total) <= math.log1p(margin):
-            return total - n
-    return None
+        apart = difference >= math.log1p(MIN_EFFECT) and quantile(level, df) * spread / math.sqrt(total) < difference
+        return apart or difference + quantile(0.90, df) * spread / math.sqrt(total) <= math.log1p(margin)
+
+    # Both widths only shrink with the number of trials, so the fewest are found by halving.
+    low, high = n + 1, n + MOST_MORE
+    if not settles(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if settles(middle) else (middle + 1, high)
+    return low - n

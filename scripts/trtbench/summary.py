@@ -20,6 +20,10 @@ class Figures(msgspec.Struct, kw_only=True):
 
     `latency_trials` are the trials' mean whole-generation times; `median`, `minimum` and `maximum` are over all
     iterations. `ttft` is the time of a generation of one token; `tpot` is (latency - ttft) / (new tokens - 1).
+
+    `mbu` and `mfu` are shares of the machine's bandwidth and peak, `ceiling_tok_s` the throughput that it allows at most;
+    `ceiling_basis` says whether against nominal figures or a measured bandwidth. `near`, `equal` (shares) and
+    `perplexity` are the judge's. Each is None where it is not known.
     """
 
     lane: str
@@ -51,6 +55,13 @@ class Figures(msgspec.Struct, kw_only=True):
     runtime: str
     compute_precision: str
     weight_precision: str
+    mbu: float | None = None
+    mfu: float | None = None
+    ceiling_tok_s: float | None = None
+    ceiling_basis: str | None = None
+    near: float | None = None
+    equal: float | None = None
+    perplexity: float | None = None
 
 
 class Hole(msgspec.Struct, kw_only=True, frozen=True):

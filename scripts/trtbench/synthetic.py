@@ -52,8 +52,12 @@ def make(name: str, seed: int, models: Path) -> Path:
     folder = models / f"synthetic-{name}-{seed}-{stamp}"
     if folder.is_dir():
         return folder
-    models.mkdir(parents=True, exist_ok=True)
-    with (models / f".{folder.name}.lock").open("w") as lock:
+    try:
+        models.mkdir(parents=True, exist_ok=True)
+        handle = (models / f".{folder.name}.lock").open("w")
+    except OSError as error:
+        raise UserError(f"DATA_DIR={str(models.parent)!r} cannot be written: {error.strerror}.") from None
+    with handle as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once: the second waits and finds the folder
         if folder.is_dir():
             return folder
@@ -168,7 +172,7 @@ def _write_tokenizer(folder: Path, shape: Shape) -> None:
     )
     tokenizer.train_from_iterator(read_prompts(PROMPTS), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
-    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer.json").write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
     (folder / "tokenizer_config.json").write_text(
         json.dumps(
             {

@@ -42,6 +42,7 @@ from trtbench.records import (
 )
 from trtbench.workload import Workload, digest_prompts
 
+SEE_LOG = "The trial's log has the whole message."
 AGREE = 3  # so many warm-up calls in a row …
 WITHIN = 0.05  # … must lie within this share of the fastest of them
 
@@ -71,6 +72,7 @@ class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     environment: Environment
     settings: dict[str, Any]
     prepare_only: bool = False
+    start_limit: float | None = None
 
 
 class WrongCount(Exception):
@@ -83,10 +85,12 @@ def timed(
     """Time one call: nanoseconds and the new ids. This is the only timed region of the program."""
     gc.collect()
     gc.disable()
-    start = time.perf_counter_ns()
-    output = generate(prompts, new_tokens)
-    stop = time.perf_counter_ns()
-    gc.enable()
+    try:
+        start = time.perf_counter_ns()
+        output = generate(prompts, new_tokens)
+        stop = time.perf_counter_ns()
+    finally:
+        gc.enable()
     return stop - start, output
 
 
@@ -166,6 +170,7 @@ def measure(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callabl
     record.ttft = run_pass(lane, workload, cell, n, n, 1)
     say("memory")
     record.memory = memory_pass(lane, workload, cell, 2 * n)
+    record.engine_metrics = lane.engine_metrics(workload.prompts(cell, 2 * n), cell.new_tokens)
     for part, wanted in ((record.e2e, cell.new_tokens), (record.ttft, 1)):
         for output in part.outputs:
             check_count(output, cell.batch, wanted)
@@ -227,6 +232,7 @@ def run(spec: Spec, say: Callable[[str], None]) -> Trial:
                 sampling=spec.sampling,
                 cells=tuple(spec.cells),
                 cache=Path(spec.cache),
+                model_name=spec.model.name,
             )
         )
         trial.cold.imports = time.perf_counter_ns() - start
@@ -265,7 +271,7 @@ def run(spec: Spec, say: Callable[[str], None]) -> Trial:
         trial.failure = Failure(
             phase=phase,
             reason=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}",
-            hint="The trial's log has the whole message.",
+            hint=SEE_LOG,
         )
     finally:
         if lane is not None:

@@ -8,13 +8,15 @@ from typing import Any
 
 import msgspec
 
-from trtbench import runs
+from trtbench import judgement, runs
+from trtbench.audit import audit
 from trtbench.comparison import Row, compare
 from trtbench.lanes import LANES
 from trtbench.records import SCHEMA, encode, write_whole
 
 REPORT = "benchmark_comparison_report.json"
 CHART = "benchmark_comparison.png"
+PAGE = "benchmark_comparison.html"
 
 
 class Benchmark(msgspec.Struct, kw_only=True, tag="benchmark", tag_field="kind"):
@@ -39,11 +41,13 @@ def write_benchmarks(results: Path, run_id: str) -> list[Path]:
     """Write one file for each family with trials in the run, and take away those of earlier runs. Return the paths."""
     run = runs.read(results, run_id)
     trials = runs.trials(results, run_id)
+    judged = judgement.read(judgement.path(results, run_id))
+    findings = audit(run, trials, judged, runs.read_workload(results, run_id))
     families = sorted({LANES[trial.lane].family for trial in trials})
     written = []
     for family in families:
         mine = [trial for trial in trials if LANES[trial.lane].family == family]
-        comparison = compare(run, mine)
+        comparison = compare(run, mine, findings, judged)
         view = Benchmark(
             schema=SCHEMA,
             run=run_id,
@@ -74,4 +78,5 @@ def remove_stale(results: Path, run_id: str) -> None:
         if isinstance(found, dict) and found.get("kind") in ("benchmark", "comparison") and found.get("run") != run_id:
             path.unlink()
             if name == REPORT:
-                (results / CHART).unlink(missing_ok=True)
+                for view in (CHART, PAGE):
+                    (results / view).unlink(missing_ok=True)

@@ -1,14 +1,17 @@
 """The prompts as token ids, the cells and the seed: the same for every lane, held by one digest.
 
-All prompts form one ring of ids. Sequence k of a cell starts at prompt (k mod P), moved on by (k div P)
-tokens, behind the beginning-of-sequence id where the tokenizer has one, and is exactly as long as the cell
+All prompts form one ring of ids. The first sequences of a cell start where the prompts start, the next ones at
+their second tokens, and so on until every place of the ring has been a start; then again, taking every second id,
+every third, …. Each is behind the beginning-of-sequence id where the tokenizer has one and exactly as long as the cell
 asks. So no two calls of a trial see the same prompt, and an engine that keeps prefixes or answers cannot gain.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -41,15 +44,23 @@ class Workload(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
     def sequence(self, k: int, length: int) -> list[int]:
         """Return the prompt ids number `k` (0, 1, …), `length` tokens."""
         head = [] if self.bos is None else [self.bos]
-        start = self.starts[k % len(self.starts)] + k // len(self.starts)
         size = len(self.ring)
-        body = [self.ring[(start + i) % size] for i in range(length - len(head))]
+        start, step = _order(tuple(self.starts), size)[k % size], 1 + k // size
+        body = [self.ring[(start + i * step) % size] for i in range(length - len(head))]
         return head + body
 
     def prompts(self, cell: Cell, call: int) -> list[list[int]]:
         """Return the batch number `call` of the cell: `batch` lists of `prompt_length` ids."""
         first = call * cell.batch
         return [self.sequence(first + row, cell.prompt_length) for row in range(cell.batch)]
+
+
+@functools.lru_cache(maxsize=4)
+def _order(starts: tuple[int, ...], size: int) -> list[int]:
+    """Every place of the ring once: all prompts' first tokens, then their second tokens, …"""
+    ends = (*starts[1:], size)
+    places = [(place - first, place) for first, end in zip(starts, ends) for place in range(first, end)]
+    return [place for _, place in sorted(places)]
 
 
 def digest_prompts(batches: Iterable[Sequence[Sequence[int]]]) -> str:
@@ -72,9 +83,9 @@ def read_prompts(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         raise UserError(f"PROMPTS_FILE={str(path)!r} is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
     if path.suffix == ".jsonl":
-        prompts = [_prompt_of(path, number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        prompts = [_prompt_of(path, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     else:
-        paragraphs = text.replace("\r\n", "\n").split("\n\n")
+        paragraphs = re.split(r"\n\s*\n", text)
         prompts = [" ".join(paragraph.split()) for paragraph in paragraphs]
     prompts = [prompt for prompt in prompts if prompt.strip()]
     if not prompts:
@@ -93,6 +104,8 @@ def _prompt_of(path: Path, number: int, line: str) -> str:
         raise UserError(
             f"PROMPTS_FILE={str(path)!r}, line {number}: a string, or an object with prompt or text, is wanted."
         )
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise UserError(f"PROMPTS_FILE={str(path)!r}, line {number}, holds half a surrogate pair, which is no text.")
     return value
 
 

@@ -1,0 +1,101 @@
+#Requires -Version 5.1
+# Runs a profile of docker-compose.yml with the exit status that counts: plain `up` ends with 0 when its service fails.
+# scripts/up.sh is the same for bash: flags, exit status and help text are equal, and a test holds them so.
+# There is no param block on purpose: the flags are spelled --help and not -Help, so they are read from $args.
+
+Set-StrictMode -Version Latest
+# Docker writes its progress to standard error; that alone is no failure.
+$ErrorActionPreference = 'Continue'
+Set-Location (Split-Path -Parent $PSScriptRoot)
+
+$USAGE = @'
+Usage: up [OPTION ...] [PROFILE]
+
+Builds what the profile needs, runs its service in Docker, and checks that its results are new.
+
+  profile        service              result
+  auto           benchmark-full       engine, all lanes interleaved, comparison (the default)
+  build-only     build-engine         the TensorRT engine
+  pytorch-only   benchmark-pytorch    the PyTorch lanes
+  tensorrt-only  benchmark-tensorrt   the TensorRT-LLM lanes
+  compare-only   compare-results      the comparison, without a GPU
+  cpu            benchmark-cpu        the CPU lanes and their comparison, without a GPU
+
+Options:
+  --no-build  take the image as it is
+  --help      show this text
+
+Exit status: the service's own; 2 for a wrong argument, 3 when Docker Compose is not there,
+4 when the service ended well and its results are not from this run.
+'@
+
+function Stop-WithError([string]$Sentence, [int]$Status) {
+    [Console]::Error.WriteLine("error: $Sentence")
+    exit $Status
+}
+
+$profileName = ''
+$build = $true
+foreach ($argument in $args) {
+    if ($argument -eq '--help') {
+        Write-Output $USAGE
+        exit 0
+    } elseif ($argument -eq '--no-build') {
+        $build = $false
+    } elseif ("$argument".StartsWith('-')) {
+        Stop-WithError "$argument is not an option; --help lists them." 2
+    } elseif ($profileName -ne '') {
+        Stop-WithError "one profile at a time: $profileName or $argument." 2
+    } else {
+        $profileName = "$argument"
+    }
+}
+if ($profileName -eq '') { $profileName = 'auto' }
+
+$results = 'data/results'
+$comparison = @("$results/benchmark_comparison_report.json", "$results/benchmark_comparison.png")
+$fresh = @()
+switch -CaseSensitive ($profileName) {
+    'auto' { $service = 'benchmark-full'; $fresh = $comparison }
+    'build-only' { $service = 'build-engine' }
+    'pytorch-only' { $service = 'benchmark-pytorch'; $fresh = @("$results/pytorch_benchmark.json") }
+    'tensorrt-only' { $service = 'benchmark-tensorrt'; $fresh = @("$results/tensorrt_benchmark.json") }
+    'compare-only' { $service = 'compare-results'; $fresh = $comparison }
+    'cpu' { $service = 'benchmark-cpu'; $fresh = $comparison }
+    default { Stop-WithError "$profileName is not a profile; --help lists them." 2 }
+}
+
+$compose = $null
+if (Get-Command docker -ErrorAction SilentlyContinue) {
+    docker compose version *> $null
+    if ($LASTEXITCODE -eq 0) { $compose = @('docker', 'compose') }
+}
+if (-not $compose -and (Get-Command docker-compose -ErrorAction SilentlyContinue)) { $compose = @('docker-compose') }
+if (-not $compose) { Stop-WithError 'Docker Compose is not installed; see NVIDIA_SETUP.md.' 3 }
+$program = $compose[0]
+$leading = @($compose | Select-Object -Skip 1) + @('--profile', $profileName)
+
+# Docker would make a missing folder as root.
+New-Item -ItemType Directory -Force -Path $results | Out-Null
+$began = [DateTime]::UtcNow
+
+# An old container would show its old output, and Compose 1.29 fails on one whose image was made anew.
+& $program @leading rm --force --stop $service
+if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
+if ($build) {
+    & $program @leading build $service
+    if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
+}
+& $program @leading up --no-build --exit-code-from $service $service
+$status = $LASTEXITCODE
+if ($status -ne 0) { Stop-WithError "$service ended with exit status $status; its messages stand above." $status }
+
+if ($profileName -ceq 'build-only' -and -not (Test-Path 'data/engines/*/engine.json')) {
+    Stop-WithError "$service ended well, but data/engines holds no engine." 4
+}
+foreach ($file in $fresh) {
+    if (-not (Test-Path $file) -or (Get-Item $file).LastWriteTimeUtc -lt $began) {
+        Stop-WithError "$service ended well, but $file is not from this run." 4
+    }
+}
+exit 0

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Runs a profile of docker-compose.yml with the exit status that counts: plain `up` ends with 0 when its service fails.
+# scripts/up.ps1 is the same for PowerShell: flags, exit status and help text are equal, and a test holds them so.
+set -Eeuo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+usage() {
+  cat <<'TEXT'
+Usage: up [OPTION ...] [PROFILE]
+
+Builds what the profile needs, runs its service in Docker, and checks that its results are new.
+
+  profile        service              result
+  auto           benchmark-full       engine, all lanes interleaved, comparison (the default)
+  build-only     build-engine         the TensorRT engine
+  pytorch-only   benchmark-pytorch    the PyTorch lanes
+  tensorrt-only  benchmark-tensorrt   the TensorRT-LLM lanes
+  compare-only   compare-results      the comparison, without a GPU
+  cpu            benchmark-cpu        the CPU lanes and their comparison, without a GPU
+
+Options:
+  --no-build  take the image as it is
+  --help      show this text
+
+Exit status: the service's own; 2 for a wrong argument, 3 when Docker Compose is not there,
+4 when the service ended well and its results are not from this run.
+TEXT
+}
+
+refuse() {
+  printf 'error: %s\n' "$1" >&2
+  exit "$2"
+}
+
+profile='' build=yes
+for argument in "$@"; do
+  case $argument in
+    --help) usage; exit 0 ;;
+    --no-build) build=no ;;
+    -*) refuse "$argument is not an option; --help lists them." 2 ;;
+    *)
+      [ -z "$profile" ] || refuse "one profile at a time: $profile or $argument." 2
+      profile=$argument
+      ;;
+  esac
+done
+
+results=data/results
+comparison=("$results/benchmark_comparison_report.json" "$results/benchmark_comparison.png")
+fresh=()
+case ${profile:=auto} in
+  auto) service=benchmark-full fresh=("${comparison[@]}") ;;
+  build-only) service="build-engine" ;;
+  pytorch-only) service=benchmark-pytorch fresh=("$results/pytorch_benchmark.json") ;;
+  tensorrt-only) service=benchmark-tensorrt fresh=("$results/tensorrt_benchmark.json") ;;
+  compare-only) service=compare-results fresh=("${comparison[@]}") ;;
+  cpu) service=benchmark-cpu fresh=("${comparison[@]}") ;;
+  *) refuse "$profile is not a profile; --help lists them." 2 ;;
+esac
+
+if docker compose version >/dev/null 2>&1; then
+  compose=(docker compose)
+elif command -v docker-compose >/dev/null; then
+  compose=(docker-compose)
+else
+  refuse "Docker Compose is not installed; see NVIDIA_SETUP.md." 3
+fi
+compose+=(--profile "$profile")
+
+# Docker would make a missing folder as root.
+mkdir -p "$results"
+began=$(mktemp)
+trap 'rm -f "$began"' EXIT
+
+# An old container would show its old output, and Compose 1.29 fails on one whose image was made anew.
+"${compose[@]}" rm --force --stop "$service"
+[ "$build" = no ] || "${compose[@]}" build "$service"
+status=0
+"${compose[@]}" up --no-build --exit-code-from "$service" "$service" || status=$?
+[ "$status" = 0 ] || refuse "$service ended with exit status $status; its messages stand above." "$status"
+
+if [ "$profile" = build-only ]; then
+  compgen -G 'data/engines/*/engine.json' >/dev/null || refuse "$service ended well, but data/engines holds no engine." 4
+fi
+for file in "${fresh[@]}"; do
+  [ "$file" -nt "$began" ] || refuse "$service ended well, but $file is not from this run." 4
+done

@@ -1,0 +1,224 @@
+"""Valid records for tests, made without an engine: `trial(...)`, `run(...)`, and `store(...)` to lay them into a results folder.
+
+Every figure has a plain default; a test names only what it is about. Whatever has no argument of its own is a field of
+the returned struct: set it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from trtbench import runs
+from trtbench.lanes import LANES
+from trtbench.records import (
+    SCHEMA,
+    Cell,
+    CellRecord,
+    Cold,
+    Environment,
+    Failure,
+    Memory,
+    Model,
+    Pass,
+    Sampling,
+    Statement,
+    Telemetry,
+    Trial,
+    checksum,
+    write_trial,
+)
+from trtbench.runs import Run
+from trtbench.settings import Settings
+from trtbench.workload import Workload
+
+RUN = "20260102-030405"
+MS = 1_000_000  # nanoseconds
+GIB = 2**30
+CELL = Cell(batch=1, prompt_length=32, new_tokens=8, precision="float32")
+
+
+def a_workload(cells: Sequence[Cell] = (CELL,), sampling: Sampling | None = None) -> Workload:
+    """Two prompts of ten ids each."""
+    return Workload(
+        ring=list(range(10, 30)),
+        starts=[0, 10],
+        bos=1,
+        cells=list(cells),
+        sampling=sampling or Sampling(seed=7),
+        prompts_name="two.jsonl",
+    )
+
+
+def ids(cell: Cell, new_tokens: int | None = None, first: int = 100) -> list[list[int]]:
+    """What one call returns: `batch` rows of new ids, all different."""
+    length = cell.new_tokens if new_tokens is None else new_tokens
+    return [[first + row * length + i for i in range(length)] for row in range(cell.batch)]
+
+
+def timed_pass(milliseconds: Sequence[float], outputs: list[list[list[int]]]) -> Pass:
+    """A pass with these times; call i returned `outputs[i]`, or the last of them."""
+    return Pass(
+        times=[round(ms * MS) for ms in milliseconds],
+        outputs=outputs,
+        output=[min(i, len(outputs) - 1) for i in range(len(milliseconds))],
+        prompts_digest="d" * 64,
+        foreign_cpu=[0.0] * len(milliseconds),
+    )
+
+
+def cell_record(
+    cell: Cell = CELL, e2e_ms: Sequence[float] = (100.0, 102.0), ttft_ms: Sequence[float] = (20.0, 22.0), **more: Any
+) -> CellRecord:
+    """A cell that was measured."""
+    fields: dict[str, Any] = dict(
+        cell=cell,
+        first_call=150 * MS,
+        warmup=[101 * MS, 100 * MS, 100 * MS],
+        settled=True,
+        e2e=timed_pass(e2e_ms, [ids(cell)]),
+        ttft=timed_pass(ttft_ms, [ids(cell, 1)]),
+        memory=Memory(peak_rss=2 * GIB, load_peak_rss=GIB, weights=GIB // 2),
+    )
+    return CellRecord(**{**fields, **more})
+
+
+def model(**more: Any) -> Model:
+    fields: dict[str, Any] = dict(
+        name="demo",
+        source="synthetic",
+        revision=None,
+        digest="a" * 64,
+        parameters=21_000_000,
+        architecture="LlamaForCausalLM",
+        synthetic=True,
+        config={"vocab_size": 4096, "max_position_embeddings": 2048, "num_hidden_layers": 2},
+    )
+    return Model(**{**fields, **more})
+
+
+def environment(**more: Any) -> Environment:
+    fields: dict[str, Any] = dict(
+        machine="0123456789abcdef",
+        cpu_model="Example CPU @ 2.00GHz",
+        cores=4,
+        physical_cores=2,
+        memory=16 * GIB,
+        governor=None,
+        os="Example Linux 1",
+        kernel="6.1.0",
+        python="3.11.2",
+        libraries={"numpy": "2.0.0"},
+        git_commit=None,
+        container=None,
+    )
+    return Environment(**{**fields, **more})
+
+
+def statement(precision: str = "float32", **more: Any) -> Statement:
+    fields: dict[str, Any] = dict(
+        runtime="Example",
+        runtime_version="1.0",
+        device="cpu",
+        device_name="CPU",
+        compute_precision=precision,
+        weight_precision=precision,
+        threads=2,
+    )
+    return Statement(**{**fields, **more})
+
+
+def settings(**changed: Any) -> dict[str, Any]:
+    """Public settings as they stand in a record."""
+    return Settings(**changed).public()
+
+
+def trial(
+    lane: str = "pytorch-eager",
+    e2e_ms: Sequence[float] = (100.0, 102.0),
+    ttft_ms: Sequence[float] = (20.0, 22.0),
+    *,
+    cell: Cell = CELL,
+    index: int = 1,
+    attempt: int = 1,
+    position: int = 1,
+    failure: Failure | None = None,
+    **more: Any,
+) -> Trial:
+    """A finished trial with one cell (`cells=[...]` for others), or a failed one; `more` are fields of Trial."""
+    fields: dict[str, Any] = dict(
+        schema=SCHEMA,
+        run=RUN,
+        lane=lane,
+        precision=cell.precision,
+        index=index,
+        attempt=attempt,
+        position=position,
+        interleaved=True,
+        started="2026-01-02T03:04:05+00:00",
+        seconds=5.0,
+        workload_digest=a_workload((cell,)).digest(),
+        settings=settings(),
+        model=model(),
+        environment=environment(),
+        failure=failure,
+        statement=None if failure else statement(cell.precision),
+        cold=Cold() if failure else Cold(imports=900 * MS, load=500 * MS),
+        cells=[] if failure else [cell_record(cell, e2e_ms, ttft_ms)],
+        telemetry=Telemetry(load_average=0.5, swap_used_before=0, swap_used_after=0, read_bandwidth=2e10),
+    )
+    made = Trial(**{**fields, **more})
+    made.checksum = checksum(made)
+    return made
+
+
+def trials(means: dict[str, Sequence[float]], **more: Any) -> list[Trial]:
+    """Interleaved trials: for each lane the mean latency in ms of each of its trials (two iterations, 1 % apart)."""
+    rounds = max(len(values) for values in means.values())
+    made: list[Trial] = []
+    for index in range(rounds):
+        for lane, values in means.items():
+            if index < len(values):
+                ms = values[index]
+                made.append(
+                    trial(
+                        lane,
+                        (ms * 0.995, ms * 1.005),
+                        (ms * 0.1, ms * 0.1),
+                        index=index + 1,
+                        position=len(made) + 1,
+                        **more,
+                    )
+                )
+    return made
+
+
+def run(lanes: Sequence[str] = ("pytorch-eager", "onnxruntime"), **more: Any) -> Run:
+    """The run.json beside these trials; the headline is its first lane that is not PyTorch."""
+    fields: dict[str, Any] = dict(
+        schema=SCHEMA,
+        id=RUN,
+        created="2026-01-02T03:04:05+00:00",
+        workload_digest=a_workload().digest(),
+        model_digest=model().digest,
+        machine=environment().machine,
+        settings=settings(),
+        demonstration=True,
+        headline=next((lane for lane in lanes if not LANES[lane].baseline), None),
+        lanes=list(lanes),
+        stopped="all 3 trials of each lane were run",
+        read_bandwidth=2e10,
+        command="bash scripts/bench_local.sh",
+    )
+    return Run(**{**fields, **more})
+
+
+def store(results: Path, record: Run, made: Sequence[Trial]) -> Path:
+    """Write run.json and the trials as a run of the results folder; return the run's folder."""
+    runs.write(results, record)
+    home = runs.folder(results, record.id)
+    for each in made:
+        each.run = record.id
+        write_trial(home / "trials" / runs.trial_name(each), each)
+    return home

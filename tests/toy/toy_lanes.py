@@ -1,0 +1,91 @@
+"""Lanes without an engine: they sleep and answer with ids made from the prompt, or fail in one certain way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from trtbench.lanes.base import Lane, Prepared, Unsupported
+from trtbench.records import Statement
+
+
+class ToyTorch(Lane):
+    """Behaves. TOY_SECONDS: how long one generation takes."""
+
+    seconds = float(os.environ.get("TOY_SECONDS", "0.004"))
+
+    def load(self) -> None:
+        print("toy loaded", flush=True)
+
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        time.sleep(self.seconds)
+        return [[(sum(row) + i) % 500 for i in range(new_tokens)] for row in prompts]
+
+    def statement(self) -> Statement:
+        return Statement(
+            runtime="Toy",
+            runtime_version="1",
+            device="cpu",
+            device_name="CPU",
+            compute_precision=self.plan.precision,
+            weight_precision=self.plan.precision,
+        )
+
+
+class ToyFast(ToyTorch):
+    seconds = ToyTorch.seconds / 2
+
+
+class Short(ToyTorch):
+    """Stops early, as an engine does that heeds the end of sequence."""
+
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        return [row[: max(1, new_tokens - 1)] for row in super().generate(prompts, new_tokens)]
+
+
+class Raises(ToyTorch):
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        raise RuntimeError("the engine fell over\nand said more on a second line")
+
+
+class Killed(ToyTorch):
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        print("last words of the engine", flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("still alive")
+
+
+class Orphan(Killed):
+    """Is killed while a forked worker in a session of its own still holds all its files, the parent's pipe too."""
+
+    def load(self) -> None:
+        if os.fork() == 0:
+            os.setsid()
+            time.sleep(8)
+            os._exit(0)
+
+
+class Greedy(ToyTorch):
+    """Has memory for one sequence only."""
+
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        if len(prompts) > 1:
+            raise MemoryError
+        return super().generate(prompts, new_tokens)
+
+
+class Hangs(ToyTorch):
+    """Never answers; a worker process hangs with it."""
+
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)", "toy-worker"])
+        time.sleep(600)
+        raise AssertionError("woke up")
+
+
+class Unprepared(ToyTorch):
+    def prepare(self) -> Prepared | None:
+        raise Unsupported("the toy converter refuses this model")

@@ -1,0 +1,47 @@
+"""Rows of the toy lanes. Two that behave (`toy-torch` stands in for the PyTorch baseline) and one for each way to fail."""
+
+from __future__ import annotations
+
+from trtbench.lanes import LANES, Row
+
+WELL = {"toy-torch": "ToyTorch", "toy-fast": "ToyFast"}
+ILL = {
+    "toy-short": "Short",
+    "toy-raises": "Raises",
+    "toy-killed": "Killed",
+    "toy-orphan": "Orphan",
+    "toy-greedy": "Greedy",
+    "toy-hangs": "Hangs",
+    "toy-unprepared": "Unprepared",
+}
+ROWS = {
+    name: Row(
+        where=f"toy_lanes:{cls}",
+        family=name.replace("-", ""),
+        script="bench_toy.sh",
+        modules=(),
+        devices=("cpu",),
+        precisions={"cpu": ("float32", "bfloat16")},
+        baseline=name == "toy-torch",
+        label=name.replace("-", " ").title(),
+    )
+    for name, cls in {**WELL, **ILL}.items()
+}
+
+
+def install() -> None:
+    LANES.update(ROWS)
+
+
+def spare_the_judge() -> None:
+    """Toy ids mean nothing to a reference model: say so in place of loading one, which takes seconds."""
+    from pathlib import Path
+
+    from trtbench import judge, judgement
+
+    def start(results: Path, spec: judge.Spec, phase: object) -> judgement.Judgement:
+        found = judge._empty(spec, failure="toy lanes are not judged")
+        judgement.write(Path(spec.output), found)
+        return found
+
+    judge.start = start

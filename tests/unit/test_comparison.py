@@ -1,0 +1,128 @@
+"""All records to one comparison: which lane is the base, what failed, what is missing."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+import factory
+from trtbench.comparison import base_of, compare
+from trtbench.lanes import LANES, Row
+from trtbench.records import Cell, Failure, Memory, encode
+from trtbench.runs import Absent
+from trtbench.summary import Figures, figures, shape
+
+LANE_MS = {"pytorch-eager": [241.0, 242.0, 240.0], "onnxruntime": [100.0, 100.5, 99.5]}
+
+
+@pytest.fixture
+def second_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = LANES["pytorch-eager"]
+    monkeypatch.setitem(LANES, "pytorch-second", Row(**{**vars(row), "label": "PyTorch second"}))
+
+
+def figure(lane: str, ms: float, precision: str = "float32") -> Figures:
+    cell = Cell(batch=1, prompt_length=32, new_tokens=8, precision=precision)
+    found = figures([factory.trial(lane, [ms], cell=cell)], shape(cell))
+    assert isinstance(found, Figures)
+    return found
+
+
+@pytest.mark.usefixtures("second_pytorch")
+def test_the_base_is_the_fastest_pytorch_lane_of_the_same_precision() -> None:
+    rows = [
+        figure("pytorch-eager", 30),
+        figure("pytorch-second", 20),
+        figure("pytorch-eager", 5, "bfloat16"),
+        figure("onnxruntime", 1),
+    ]
+    base = base_of(rows, "float32")
+    assert base is not None
+    assert (base.lane, base.precision) == ("pytorch-second", "float32")
+
+
+def test_a_quantised_lane_has_the_fastest_full_precision_as_base_when_there_is_no_equal() -> None:
+    rows = [figure("pytorch-eager", 30), figure("pytorch-eager", 20, "bfloat16")]
+    base = base_of(rows, "int8")
+    assert base is not None
+    assert base.precision == "bfloat16"
+    assert base_of(rows, "float16") is None
+
+
+def test_every_other_lane_is_compared_with_the_base() -> None:
+    comparison = compare(factory.run(), factory.trials(LANE_MS))
+    (row,) = comparison.cells
+    assert [f.lane for f in row.figures] == ["pytorch-eager", "onnxruntime"]
+    (against,) = row.against
+    assert (against.lane, against.base, against.headline) == ("onnxruntime", "pytorch-eager", True)
+    assert against.speedup.ratio == pytest.approx(2.41, abs=0.001)
+    assert against.reduction == pytest.approx(1 - 1 / against.speedup.ratio)
+    assert against.gain == pytest.approx(against.speedup.ratio - 1)
+    assert against.verdict.word == "faster"
+
+
+def test_the_order_of_the_records_does_not_matter() -> None:
+    trials = factory.trials(LANE_MS) + [factory.trial("onnxruntime", index=9, failure=Failure(phase="load", reason="x"))]
+    expected = encode(compare(factory.run(), trials))
+    for seed in range(5):
+        random.Random(seed).shuffle(trials)
+        assert encode(compare(factory.run(), trials)) == expected
+
+
+def test_only_the_last_attempt_of_a_trial_counts() -> None:
+    trials = factory.trials({"pytorch-eager": [100.0, 100.0]})
+    retried = factory.trial("pytorch-eager", [300.0], index=1, attempt=2, position=7)
+    (row,) = compare(factory.run(), [*trials, retried]).cells
+    assert row.figures[0].latency_trials == [100.0, 300.0] or row.figures[0].latency_trials == [300.0, 100.0]
+    failed = factory.trial("pytorch-eager", index=1, attempt=2, position=7, failure=Failure(phase="x", reason="y"))
+    (row,) = compare(factory.run(), [*trials, failed]).cells
+    assert row.figures[0].latency_trials == [100.0]
+
+
+def test_lanes_without_figures_stand_with_their_reason() -> None:
+    trials = factory.trials({"pytorch-eager": [100.0] * 3})
+    trials.append(factory.trial("onnxruntime", failure=Failure(phase="load", reason="no room")))
+    comparison = compare(factory.run(), trials)
+    assert [(a.lane, a.failure.reason) for a in comparison.failed] == [("onnxruntime", "no room")]
+    assert "onnxruntime" not in comparison.not_run
+
+
+def test_a_lane_that_failed_and_later_ran_is_not_told_as_failed() -> None:
+    absent = Absent(lane="onnxruntime", precision="float32", failure=Failure(phase="load", reason="no room"))
+    comparison = compare(factory.run(absent=[absent]), factory.trials(LANE_MS))
+    assert comparison.failed == []
+
+
+def test_lanes_that_were_not_asked_for_are_named() -> None:
+    comparison = compare(factory.run(["onnxruntime"]), factory.trials({"onnxruntime": [100.0] * 3}))
+    assert "pytorch-eager" in comparison.not_run
+    assert comparison.cells[0].against == []
+
+
+def test_the_headline_interval_is_wider_when_there_are_more_cells() -> None:
+    """Bonferroni: with two cells each headline interval is a 97.5 % one."""
+    cells = [factory.CELL, Cell(batch=8, prompt_length=32, new_tokens=8, precision="float32")]
+    trials = [
+        factory.trial(lane, index=i, cells=[factory.cell_record(c, [ms + i, ms - i / 2]) for c in cells])
+        for lane, ms in (("pytorch-eager", 240.0), ("onnxruntime", 100.0))
+        for i in (1, 2, 3)
+    ]
+    one = compare(factory.run(), factory.trials(LANE_MS)).cells[0].against[0]
+    two = compare(factory.run(), trials).cells[0].against[0]
+    assert one.speedup.level == 0.95
+    assert two.speedup.level == 0.975
+
+
+def test_memory_is_compared_only_like_with_like() -> None:
+    def variation(base: Memory, lane: Memory) -> float | None:
+        trials = [
+            factory.trial(name, cells=[factory.cell_record(memory=memory)])
+            for name, memory in (("pytorch-eager", base), ("onnxruntime", lane))
+        ]
+        return compare(factory.run(), trials).cells[0].against[0].memory_variation
+
+    assert variation(Memory(peak_rss=200), Memory(peak_rss=150)) == pytest.approx(-0.25)
+    assert variation(Memory(peak_rss=200, gpu_peak=100), Memory(peak_rss=1, gpu_peak=150)) == pytest.approx(0.5)
+    assert variation(Memory(peak_rss=200), Memory(peak_rss=150, gpu_peak=150)) is None
+    assert variation(Memory(), Memory(peak_rss=150)) is None

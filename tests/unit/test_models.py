@@ -1,0 +1,130 @@
+"""A folder is taken only when it is a whole model: safetensors, a fast tokenizer, no code of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from trtbench import models
+from trtbench.errors import UserError
+from trtbench.settings import Settings
+
+
+@pytest.fixture
+def folder(tiny_model: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny model, to be spoilt."""
+    return Path(shutil.copytree(tiny_model, tmp_path / "model"))
+
+
+def edit_json(file: Path, **changed: object) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changed}))
+
+
+def cut(file: Path, kept: int) -> None:
+    file.write_bytes(file.read_bytes()[:kept])
+
+
+def shard(folder: Path) -> None:
+    """Name two shards in an index, of which one exists."""
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+    weights = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weights}))
+
+
+def pickle_only(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def test_a_whole_folder_is_taken(folder: Path) -> None:
+    assert models.resolve(Settings(model_name=str(folder))) == folder
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda f: shutil.rmtree(f), "is not a folder; give a Hub id, a folder, or one of tinyllama, demo"),
+        (lambda f: (f / "config.json").unlink(), r"no config\.json"),
+        (lambda f: cut(f / "config.json", 50), r"config\.json is not JSON"),
+        (lambda f: (f / "config.json").write_text("[]"), "is not a JSON object"),
+        (lambda f: edit_json(f / "config.json", architectures=[]), "names no architecture"),
+        (lambda f: edit_json(f / "config.json", auto_map={"AutoModel": "x.Y"}), "auto_map: the model brings its own code"),
+        (pickle_only, r"holds no \*\.safetensors; weights in other formats \(pickle\) are not loaded"),
+        (lambda f: cut(f / "model.safetensors", 100_000), r"not a whole safetensors file \(cut off\)"),
+        (lambda f: cut(f / "model.safetensors", 500), "not a whole safetensors file"),
+        (lambda f: cut(f / "model.safetensors", 5), "not a whole safetensors file"),
+        (lambda f: cut(f / "model.safetensors", 0), "not a whole safetensors file"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"\xff" * 100), "header too long"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0[]"), "not a whole safetensors file"),
+        (shard, r"lacks model-00002-of-00002\.safetensors, which its index names"),
+        (lambda f: (f / "model.safetensors.index.json").write_text("{}"), "is not a safetensors index"),
+        (lambda f: (f / "tokenizer.json").unlink(), r"no tokenizer\.json"),
+    ],
+)
+def test_what_is_wrong_with_a_folder_is_told(folder: Path, spoil: Callable[[Path], object], said: str) -> None:
+    spoil(folder)
+    with pytest.raises(UserError, match=said) as refused:
+        models.resolve(Settings(model_name=str(folder), model_source="local"))
+    assert str(folder) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_synthetic_name_that_does_not_exist() -> None:
+    with pytest.raises(UserError, match="'llama-9000' is not a synthetic model; there are tinyllama, demo"):
+        models.resolve(Settings(model_name="llama-9000", model_source="synthetic"))
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("demo", "synthetic"),
+        ("tinyllama", "synthetic"),
+        ("./x", "local"),
+        ("/x", "local"),
+        ("~/x", "local"),
+        ("owner/name", "hub"),
+    ],
+)
+def test_the_source_is_decided_by_the_look_of_the_name(name: str, source: str) -> None:
+    assert models.source_of(Settings(model_name=name)) == source
+    assert models.source_of(Settings(model_name=name, model_source="local")) == "local"
+
+
+def test_a_folder_here_is_taken_by_its_bare_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    assert models.source_of(Settings(model_name="mine")) == "local"
+
+
+# What a record says of the model
+
+
+def test_the_model_is_described_from_its_files(folder: Path, tmp_path: Path) -> None:
+    described = models.describe(folder, Settings(model_name=str(folder), data_dir=str(tmp_path)))
+    # embedding and head 2 · 512 · 64; each layer 64·64·2 + 64·32·2 + 3·64·128 + 2·64; last norm 64
+    assert described.parameters == 2 * 512 * 64 + 2 * (64 * 64 * 2 + 64 * 32 * 2 + 3 * 64 * 128 + 2 * 64) + 64
+    assert described.architecture == "LlamaForCausalLM"
+    assert described.source == "local"
+    assert not described.synthetic
+    assert described.revision is None
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_one_changed_byte_changes_the_digest(folder: Path, tmp_path: Path, name: str) -> None:
+    before = models.digest(folder, tmp_path / "cache")
+    data = bytearray((folder / name).read_bytes())
+    data[-3] ^= 1
+    (folder / name).write_bytes(data)
+    assert models.digest(folder, tmp_path / "cache") != before
+
+
+def test_the_digest_is_kept_and_a_broken_note_is_not_believed(folder: Path, tmp_path: Path) -> None:
+    digest = models.digest(folder, tmp_path)
+    (note,) = (tmp_path / "digests").iterdir()
+    note.write_text("f" * 64)
+    assert models.digest(folder, tmp_path) == "f" * 64
+    note.write_text("ff")
+    assert models.digest(folder, tmp_path) == digest

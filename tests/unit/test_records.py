@@ -1,0 +1,219 @@
+"""The record: what is written is read back, and whatever is wrong with a file is told in one sentence with its name."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import factory
+from trtbench.errors import UserError
+from trtbench.records import Failure, Telemetry, checksum, encode, json_schema, read_trial, write_trial, write_whole
+from trtbench.settings import ROOT
+
+SCHEMA_FILE = ROOT / "docs" / "schema" / "trial-1.json"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "trial.json"
+    write_trial(path, factory.trial())
+    return path
+
+
+def change(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    data = json.loads(path.read_bytes())
+    edit(data)
+    path.write_text(json.dumps(data))
+
+
+def set_at(place: str, value: object) -> Callable[[dict[str, Any]], object]:
+    *way, last = place.split(".")
+
+    def edit(data: Any) -> None:
+        for step in way:
+            data = data[int(step) if step.isdigit() else step]
+        data[last] = value
+
+    return edit
+
+
+def test_what_is_written_is_read_back(file: Path) -> None:
+    trial = read_trial(file)
+    assert trial == factory.trial()
+    assert trial.checksum == checksum(trial)
+
+
+@given(
+    times=st.lists(st.floats(min_value=1e-3, max_value=1e7), min_size=1, max_size=8),
+    reason=st.text(max_size=40),
+    load=st.floats(min_value=0, allow_infinity=False),
+)
+def test_any_figures_survive_the_file(
+    times: list[float], reason: str, load: float, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    reason = reason.encode("utf-8", "replace").decode()
+    trial = factory.trial(e2e_ms=times, failure=Failure(phase="x", reason=reason), telemetry=Telemetry(load_average=load))
+    path = tmp_path_factory.mktemp("record") / "trial.json"
+    write_trial(path, trial)
+    assert read_trial(path) == trial
+
+
+def test_unknown_is_absent_and_never_zero(file: Path) -> None:
+    data = json.loads(file.read_bytes())
+    assert data["telemetry"]["gpus"] is None
+    assert data["cells"][0]["memory"]["gpu_peak"] is None
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 2000, -2])
+def test_a_truncated_record(file: Path, kept: int) -> None:
+    file.write_bytes(file.read_bytes()[:kept])
+    with pytest.raises(UserError, match="trial.json is truncated or not JSON"):
+        read_trial(file)
+
+
+@pytest.mark.parametrize("version", [0, 2, 99])
+def test_another_schema_version(file: Path, version: int) -> None:
+    change(file, set_at("schema", version))
+    with pytest.raises(UserError, match=f"trial.json has schema version {version}; this program reads version 1"):
+        read_trial(file)
+
+
+def test_another_schema_version_is_named_also_when_its_fields_are_unknown(file: Path) -> None:
+    change(file, lambda data: data.update(schema=2, news=[1]))
+    with pytest.raises(UserError, match="schema version 2"):
+        read_trial(file)
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (set_at("cells.0.e2e.times", [-5, 7]), r">= 1.*cells\[0\]\.e2e\.times"),
+        (set_at("cells.0.e2e.times", [0, 7]), r">= 1.*cells\[0\]\.e2e\.times"),
+        (set_at("cells.0.e2e.times", [1.5, 7]), r"Expected `int`"),
+        (set_at("cells.0.e2e.times", ["7", 7]), r"Expected `int`"),
+        (set_at("cells.0.memory.peak_rss", -1), "peak_rss"),
+        (set_at("seconds", -0.5), "seconds"),
+        (set_at("seconds", None), "seconds"),
+        (set_at("cells.0.e2e.foreign_cpu", [-0.1, 0]), "foreign_cpu"),
+        (lambda data: data.pop("lane"), "missing required field `lane`"),
+        (lambda data: data["environment"].pop("machine"), "missing required field `machine`"),
+        (set_at("extra", 1), "unknown field `extra`"),
+        (set_at("model.extra", 1), "unknown field `extra`"),
+        (set_at("kind", "report"), "kind"),
+        (set_at("lane", "warp-drive"), "the lane 'warp-drive', which this program does not know"),
+        (set_at("cells.0.e2e.times", [5]), "1 times stand beside 2 outputs"),
+        (set_at("cells.0.e2e.output", [0]), "2 times stand beside 1 outputs"),
+        (set_at("cells.0.e2e.output", [0, 1]), "beyond the 1 stored outputs"),
+        (set_at("cells.0.ttft.outputs", []), "beyond the 0 stored outputs"),
+        (set_at("cells.0.ttft.foreign_cpu", [0.0]), "2 times stand beside 1 CPU readings"),
+    ],
+)
+def test_a_record_that_does_not_fit_is_refused_with_the_files_name(
+    file: Path, edit: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    change(file, edit)
+    with pytest.raises(UserError, match=said) as refused:
+        read_trial(file)
+    assert str(file) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_no_number_that_is_none(file: Path, number: str) -> None:
+    file.write_text(file.read_text().replace('"seconds": 5.0', f'"seconds": {number}'))
+    assert number in file.read_text()
+    with pytest.raises(UserError, match="trial.json is"):
+        read_trial(file)
+
+
+def test_empty_passes_are_refused(file: Path) -> None:
+    change(file, lambda data: data["cells"][0]["e2e"].update(times=[], output=[], foreign_cpu=[]))
+    with pytest.raises(UserError, match="0 times"):
+        read_trial(file)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.json cannot be read: No such file"):
+        read_trial(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: factory.trial(seconds=math.nan),
+        lambda: factory.trial(telemetry=Telemetry(read_bandwidth=math.inf)),
+        lambda: factory.trial(telemetry=Telemetry(cpu_mhz=[0, math.nan])),
+        lambda: factory.trial(settings={"TOP_P": math.nan}),
+    ],
+)
+def test_nan_is_never_written(wrong: Callable[[], Any], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a record holds numbers only"):
+        write_trial(tmp_path / "trial.json", wrong())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("old_new", [("102000000", "102000001"), ('"index": 1', '"index": 2'), ("107", "117")])
+def test_the_checksum_tells_one_changed_digit(file: Path, old_new: tuple[str, str]) -> None:
+    text = file.read_text()
+    assert old_new[0] in text
+    file.write_text(text.replace(*old_new, 1))
+    trial = read_trial(file)
+    assert trial.checksum != checksum(trial)
+
+
+def test_records_are_the_same_bytes_each_time() -> None:
+    assert encode(factory.trial()) == encode(factory.trial())
+
+
+# The schema
+
+
+def test_the_committed_schema_is_the_generated_one() -> None:
+    assert SCHEMA_FILE.read_bytes() == json_schema()
+
+
+def test_the_schema_takes_a_real_record_and_refuses_a_wrong_one(file: Path) -> None:
+    schema = json.loads(SCHEMA_FILE.read_bytes())
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    validator.check_schema(schema)
+    data = json.loads(file.read_bytes())
+    assert list(validator.iter_errors(data)) == []
+    for place, value in (("cells.0.e2e.times", [-5]), ("extra", 1), ("seconds", "5")):
+        wrong = json.loads(file.read_bytes())
+        set_at(place, value)(wrong)
+        assert list(validator.iter_errors(wrong)), place
+
+
+# Written whole or not at all
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(small_disk: Callable[[int], Path]) -> None:
+    folder = small_disk(256)
+    path = folder / "view.json"
+    write_whole(path, b"old")
+    with pytest.raises(OSError, match="No space left") as full:
+        write_whole(path, b"x" * 1_000_000)
+    assert full.value.errno == errno.ENOSPC
+    assert path.read_bytes() == b"old"
+    assert list(folder.iterdir()) == [path]
+
+
+def test_a_written_file_has_the_users_usual_mode(tmp_path: Path) -> None:
+    (tmp_path / "usual").touch()
+    write_whole(tmp_path / "ours", b"")
+    assert os.stat(tmp_path / "ours").st_mode == os.stat(tmp_path / "usual").st_mode
+
+
+def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a" / "b" / "file", b"x")
+    assert (tmp_path / "a" / "b" / "file").read_bytes() == b"x"

@@ -1,0 +1,74 @@
+"""When a run is long enough."""
+
+from __future__ import annotations
+
+import pytest
+
+import factory
+from trtbench.settings import Settings
+from trtbench.stopping import Stop, enough, headline_widths, narrow
+
+STEADY = {
+    "pytorch-eager": [240.0, 240.1, 239.9, 240.0, 240.05, 239.95, 240.0, 240.1],
+    "onnxruntime": [100.0, 100.05, 99.95, 100.0, 100.02, 99.98, 100.0, 100.04],
+}
+WILD = {"pytorch-eager": [240.0, 200.0, 280.0, 220.0, 260.0], "onnxruntime": [100.0, 80.0, 120.0, 90.0, 110.0]}
+AUTO = Settings(trials=0, target_precision=0.01)
+
+
+def at(rounds: int, spent: float = 10.0, next_round: float | None = 5.0, budget: float | None = 1000.0) -> Stop:
+    return Stop(rounds=rounds, spent=spent, next_round=next_round, budget=budget)
+
+
+def test_the_first_round_always_runs() -> None:
+    assert enough([], factory.run(), AUTO, at(0, spent=1e6)) is None
+
+
+def test_auto_stops_after_eight_rounds_when_the_headline_is_narrow() -> None:
+    said = enough(factory.trials(STEADY), factory.run(), AUTO, at(8))
+    assert said == "every headline interval is within 1.0% after 8 rounds"
+
+
+def test_auto_stops_only_when_the_headline_was_narrow_a_round_earlier_too() -> None:
+    late = {lane: [*ms[:6], ms[6] * 1.03, ms[7]] for lane, ms in STEADY.items()}
+    lucky = {"pytorch-eager": [*STEADY["pytorch-eager"][:7], 240.0], "onnxruntime": late["onnxruntime"]}
+    wide = headline_widths(factory.trials(lucky), factory.run())
+    settings = Settings(trials=0, target_precision=wide[0] * 1.001)
+    assert narrow(factory.trials(lucky), factory.run(), settings.target_precision)
+    assert enough(factory.trials(lucky), factory.run(), settings, at(8)) is None
+
+
+def test_auto_never_stops_for_a_narrow_interval_before_eight_rounds() -> None:
+    seven = {lane: ms[:7] for lane, ms in STEADY.items()}
+    assert enough(factory.trials(seven), factory.run(), AUTO, at(7)) is None
+
+
+def test_auto_goes_on_while_the_interval_is_wide_until_the_time_is_spent() -> None:
+    trials = factory.trials(WILD)
+    assert enough(trials, factory.run(), AUTO, at(5)) is None
+    said = enough(trials, factory.run(), AUTO, at(5, spent=996.0))
+    assert said is not None
+    assert said.startswith("TIME_BUDGET=1000 s is spent after 5 rounds")
+
+
+@pytest.mark.parametrize(
+    ("spent", "next_round", "stops"), [(994.0, 5.0, False), (996.0, 5.0, True), (996.0, None, False)]
+)
+def test_no_round_starts_that_would_end_too_late(spent: float, next_round: float | None, stops: bool) -> None:
+    said = enough(factory.trials(WILD), factory.run(), AUTO, at(5, spent, next_round))
+    assert (said is not None) == stops
+
+
+def test_a_fixed_number_of_trials_is_not_cut_short_by_a_narrow_interval() -> None:
+    assert enough(factory.trials(STEADY), factory.run(), Settings(trials=9), at(8, budget=None)) is None
+
+
+def test_a_run_without_a_headline_comparison_is_never_narrow() -> None:
+    alone = factory.trials({"pytorch-eager": STEADY["pytorch-eager"]})
+    assert headline_widths(alone, factory.run(["pytorch-eager"])) == []
+    assert enough(alone, factory.run(["pytorch-eager"]), AUTO, at(8)) is None
+
+
+def test_one_missing_headline_interval_is_not_passed_over() -> None:
+    trials = factory.trials({"pytorch-eager": STEADY["pytorch-eager"], "onnxruntime": [100.0, 100.0]})
+    assert headline_widths(trials, factory.run()) == []
