@@ -62,7 +62,9 @@ def main(calls: int) -> int:
     )
     print(f"bare loop  {statistics.median(bare):9.2f} ms   (median of {calls})")
     print(f"our clock  {statistics.median(ours):9.2f} ms")
-    print(f"difference {difference:+9.2%}    (90 % of resamples: {resampled[50]:+.2%} to {resampled[949]:+.2%}; target: within 1 %)")
+    print(
+        f"difference {difference:+9.2%}    (90 % of resamples: {resampled[50]:+.2%} to {resampled[949]:+.2%}; target: within 1 %)"
+    )
     return 0 if abs(difference) < 0.01 else 1
 
 

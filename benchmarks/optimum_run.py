@@ -26,7 +26,9 @@ if __name__ == "__main__":
             input_shapes={"batch_size": 1, "sequence_length": 128},
             generate_kwargs={"max_new_tokens": 200, "min_new_tokens": 200},
         ),
-        backend=PyTorchConfig(model=model, task="text-generation", device="cpu", torch_dtype="float32", no_weights=False),
+        backend=PyTorchConfig(
+            model=model, task="text-generation", device="cpu", torch_dtype="float32", no_weights=False
+        ),
     )
     report = Benchmark.launch(config)
     with open(out, "w") as file:

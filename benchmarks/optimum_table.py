@@ -15,7 +15,10 @@ work, out = Path(sys.argv[1]), Path(sys.argv[2])
 rows = []
 for launcher in ("process", "inline"):
     file = work / f"{launcher}.json"
-    row = {"tool": f"optimum-benchmark 0.6.0, {launcher} launcher", "wall_s": int((work / f"{launcher}.wall").read_text()) / 1e3}
+    row = {
+        "tool": f"optimum-benchmark 0.6.0, {launcher} launcher",
+        "wall_s": int((work / f"{launcher}.wall").read_text()) / 1e3,
+    }
     if file.is_file():
         report = json.loads(file.read_text())
         prefill = report["prefill"]["latency"]["values"]
@@ -25,8 +28,19 @@ for launcher in ("process", "inline"):
     rows.append(row)
 trial = json.loads(next((work / "ours").glob("runs/*/trials/*.json")).read_text())
 times = [t / 1e9 for t in trial["cells"][0]["e2e"]["times"]]
-rows.append({"tool": "this project", "wall_s": int((work / "ours.wall").read_text()) / 1e3, "samples": len(times),
-             "mean_ms": statistics.fmean(times) * 1e3, "spread": spread(times)})
+rows.append(
+    {
+        "tool": "this project",
+        "wall_s": int((work / "ours.wall").read_text()) / 1e3,
+        "samples": len(times),
+        "mean_ms": statistics.fmean(times) * 1e3,
+        "spread": spread(times),
+    }
+)
 out.write_text(json.dumps({"cpu": trial["environment"]["cpu_model"], "rows": rows}, indent=1) + "\n")
 for row in rows:
-    print(" | ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in row.items()))
+    print(
+        " | ".join(
+            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in row.items()
+        )
+    )

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from command import TINY, TOY, Bench
 
+from command import TINY, TOY, Bench
 from trtbench.settings import ALIASES, ROWS
 from trtbench.synthetic import write_synthetic
 

@@ -11,9 +11,9 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import factory
 import msgspec
 
+import factory
 from trtbench import judgement, roofline
 from trtbench.findings import Finding
 from trtbench.judgement import Judgement, LaneScore, Reference, Score

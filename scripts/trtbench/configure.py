@@ -186,7 +186,10 @@ def resolve(
     layers = [
         ("file", read_file(file if file is not None else ROOT / ".env")),
         ("environment", environment),
-        ("flag", {name: text for name, text in flags.items() if text is not None and (name in ROWS or name in ALIASES)}),
+        (
+            "flag",
+            {name: text for name, text in flags.items() if text is not None and (name in ROWS or name in ALIASES)},
+        ),
     ]
     values: dict[str, Any] = dict(DEFAULTS)
     if local:

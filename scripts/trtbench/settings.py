@@ -70,9 +70,7 @@ class Settings:
         choices=("auto", "hub", "local", "synthetic"),
         help="where MODEL_NAME is looked for; auto decides by its look",
     )
-    model_revision: str = _row(
-        "", "text", help="Hub revision (branch, tag or commit); empty: the pinned one"
-    )
+    model_revision: str = _row("", "text", help="Hub revision (branch, tag or commit); empty: the pinned one")
     lanes: tuple[str, ...] = _row(
         ("auto",),
         "text",

@@ -82,7 +82,9 @@ def test_the_view_says_what_the_records_say(real: tuple[Bench, subprocess.Comple
     report = json.loads((bench.results / "benchmark_comparison_report.json").read_bytes())
     figures = {f["lane"]: f for f in report["cells"][0]["figures"]}
     for lane in ("pytorch-eager", "onnxruntime"):
-        means = [sum(c.e2e.times) / len(c.e2e.times) / 1e6 for t in trials(bench) if t.lane == lane for c in t.cells if c.e2e]
+        means = [
+            sum(c.e2e.times) / len(c.e2e.times) / 1e6 for t in trials(bench) if t.lane == lane for c in t.cells if c.e2e
+        ]
         assert figures[lane]["latency_trials"] == pytest.approx(means)
         assert figures[lane]["throughput"] * figures[lane]["latency"] == pytest.approx(8 * 1000)
     ratio = figures["pytorch-eager"]["latency"] / figures["onnxruntime"]["latency"]
@@ -187,7 +189,10 @@ def test_two_runs_at_once_are_refused(bench: Bench) -> None:
         wait_for(lambda: (bench.results / ".lock").is_file() and (bench.results / ".lock").read_text() != "")
         second = bench()
         assert second.returncode == 2
-        assert f"another run (process {first.pid}) is using {bench.results}; wait for it, or set RESULTS_DIR" in second.stderr
+        assert (
+            f"another run (process {first.pid}) is using {bench.results}; wait for it, or set RESULTS_DIR"
+            in second.stderr
+        )
         assert len(bench.trials()) == 0
     finally:
         first.terminate()
@@ -244,7 +249,9 @@ def test_a_model_that_is_too_short_is_refused_before_any_trial(bench: Bench) -> 
 
 
 @pytest.mark.parametrize("kibibytes", [4, 40, 120])
-def test_a_full_disk_is_told_and_old_results_stay(bench: Bench, small_disk: Callable[[int], Path], kibibytes: int) -> None:
+def test_a_full_disk_is_told_and_old_results_stay(
+    bench: Bench, small_disk: Callable[[int], Path], kibibytes: int
+) -> None:
     disk = small_disk(kibibytes + 80)
     results = disk / "results"
     old = factory.store(results, factory.run(id="20250101-000000"), factory.trials({"pytorch-eager": [240.0]}))
@@ -271,5 +278,3 @@ def test_an_unwritable_data_folder_is_told(bench: Bench) -> None:
     assert done.returncode == 2
     assert "cannot be written" in done.stderr
     assert done.stderr.count("\n") <= 2
-
-

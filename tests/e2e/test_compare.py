@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import environment
 
 import factory
+from command import environment
 from trtbench.settings import ROOT
 
 COMPARE = str(ROOT / "scripts" / "compare.py")
@@ -88,7 +88,10 @@ def test_an_older_run_is_compared_in_its_own_folder(results: Path) -> None:
     [
         (lambda r: shutil.rmtree(r), "holds no run; start one with: bash scripts/bench_local.sh"),
         (lambda r: shutil.rmtree(r / "runs" / factory.RUN / "trials"), "has no finished trial"),
-        (lambda r: cut(next((r / "runs" / factory.RUN / "trials").glob("0003*"))), "0003-pytorch-eager-float32-t2-a1.json is"),
+        (
+            lambda r: cut(next((r / "runs" / factory.RUN / "trials").glob("0003*"))),
+            "0003-pytorch-eager-float32-t2-a1.json is",
+        ),
         (lambda r: cut(r / "runs" / factory.RUN / "run.json"), "run.json is truncated or not JSON"),
     ],
 )
@@ -143,4 +146,12 @@ def test_help_imports_nothing_that_takes_time() -> None:
 def test_comparing_imports_no_engine(results: Path) -> None:
     loaded = modules("--results-dir", str(results))
     assert "matplotlib" in loaded
-    assert not loaded & {"torch", "transformers", "onnxruntime", "onnxruntime_genai", "openvino", "tensorrt_llm", "vllm"}
+    assert not loaded & {
+        "torch",
+        "transformers",
+        "onnxruntime",
+        "onnxruntime_genai",
+        "openvino",
+        "tensorrt_llm",
+        "vllm",
+    }

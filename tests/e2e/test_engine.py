@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from standin.kit import CONTRACT, HERE, Workshop
 from standin.product import SCRIPTS, Product
 
@@ -118,9 +119,7 @@ def test_old_names_are_translated_and_the_old_flag_never_reaches_the_tool(produc
 
 
 @pytest.mark.parametrize(("family", "tool"), [("gpt2", "models/core/gpt"), ("opt", "models/contrib/opt")])
-def test_other_families_have_their_own_converter(
-    family: str, tool: str, product: Product, workshop: Workshop
-) -> None:
+def test_other_families_have_their_own_converter(family: str, tool: str, product: Product, workshop: Workshop) -> None:
     product.settings["MODEL_NAME"] = str(workshop.model(family))
     done = product.build()
     assert done.returncode == 0, done.stdout

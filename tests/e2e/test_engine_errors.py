@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from standin.product import Product
 
+from standin.product import Product
 from trtbench.symptoms import KILLED, SLOW_START, SYMPTOMS
 
 pytestmark = pytest.mark.slow
@@ -44,9 +44,7 @@ def test_a_failing_tool_gets_a_sentence_a_remedy_and_a_log(
     assert len(product.engines()) == 1, "no half engine"
 
 
-@pytest.mark.parametrize(
-    ("failure", "symptom"), [("import-tensorrt", "no-tensorrt"), ("import-libmpi", "no-libmpi")]
-)
+@pytest.mark.parametrize(("failure", "symptom"), [("import-tensorrt", "no-tensorrt"), ("import-libmpi", "no-libmpi")])
 def test_a_broken_installation_is_told_by_the_probe(failure: str, symptom: str, product: Product) -> None:
     (product.data / "engines" / "contract_probe.json").unlink()
     done = product.build(STANDIN_FAIL=failure)

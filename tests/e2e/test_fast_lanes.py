@@ -23,7 +23,9 @@ ROOT = Path(__file__).resolve().parents[2]
 GQA = Shape(hidden=64, layers=2, heads=4, kv_heads=2, intermediate=96, vocab=500, positions=256)
 MHA = Shape(hidden=64, layers=2, heads=4, kv_heads=4, intermediate=96, vocab=500, positions=256)
 CELLS = [[1, 9, 12], [3, 9, 12], [1, 14, 5]]
-PROMPTS = {str(cell): [[(7 * row + 3 * i + 5) % 490 for i in range(cell[1])] for row in range(cell[0])] for cell in CELLS}
+PROMPTS = {
+    str(cell): [[(7 * row + 3 * i + 5) % 490 for i in range(cell[1])] for row in range(cell[0])] for cell in CELLS
+}
 # One process, as a trial is one. Steps and spans are made small, so that short generations cross their ends.
 CHILD = """
 import json, pathlib, sys
@@ -54,7 +56,10 @@ def run(lane: str, model: Path, cache: Path, cells: list[list[int]] = CELLS, **s
     env = {**os.environ, "OMP_NUM_THREADS": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT / "scripts"), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, json.dumps({**asked, "sampling": sampling})], env=env, capture_output=True, text=True
+        [sys.executable, "-c", CHILD, json.dumps({**asked, "sampling": sampling})],
+        env=env,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
@@ -180,7 +185,9 @@ def test_tuned_refuses_weights_that_are_not_there(tmp_path: Path) -> None:
 def test_sampling_is_drawn_anew_and_follows_the_seed(tmp_path: Path) -> None:
     model = model_of(tmp_path / "model", GQA)
     cells = CELLS[:1]
-    drawn = [run("pytorch-tuned", model, tmp_path / "cache", cells, temperature=1.0, top_p=0.9, seed=s) for s in (1, 1, 2)]
+    drawn = [
+        run("pytorch-tuned", model, tmp_path / "cache", cells, temperature=1.0, top_p=0.9, seed=s) for s in (1, 1, 2)
+    ]
     ids = [found["ids"][str(cells[0])] for found in drawn]
     assert ids[0][0] != ids[0][2], "the same draw twice"
     assert ids[1] != ids[2]

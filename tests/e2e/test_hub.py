@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub_server import COMMIT, Hub, Refusal
 
+from hub_server import COMMIT, Hub, Refusal
 from trtbench import hub as hub_module
 from trtbench.synthetic import Shape, write_synthetic
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import reports
 
+import reports
 from trtbench.report import page
 
 BROWSER = Path(__file__).parents[1] / "browser"

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import psutil
 import pytest
-from command import Bench
 
+from command import Bench
 from trtbench import runs
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -65,7 +65,9 @@ def test_resume_runs_what_is_missing_and_repeats_nothing(bench: Bench, killed: d
     assert {name: after[name] for name in killed} == killed
     assert len(after) == 6
     found = runs.trials(bench.results, bench.runs()[0].name)
-    assert sorted((t.lane, t.index) for t in found) == [(lane, i) for lane in ("toy-fast", "toy-torch") for i in (1, 2, 3)]
+    assert sorted((t.lane, t.index) for t in found) == [
+        (lane, i) for lane in ("toy-fast", "toy-torch") for i in (1, 2, 3)
+    ]
     assert [t.position for t in found] == [1, 2, 3, 4, 5, 6]
     assert all(t.interleaved for t in found)
     assert [path.name for path in bench.runs()[0].iterdir() if path.name.startswith(".")] == []

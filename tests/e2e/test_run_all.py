@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from standin.product import SCRIPTS, Product
 
 pytestmark = pytest.mark.slow

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from standin.kit import Workshop
 from standin.product import Product
 
@@ -99,9 +100,7 @@ def compare(product: Product) -> tuple[int, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("resealed", [False, True])
-def test_simulated_records_cannot_lose_the_mark(
-    measured: tuple[Product, str], tmp_path: Path, resealed: bool
-) -> None:
+def test_simulated_records_cannot_lose_the_mark(measured: tuple[Product, str], tmp_path: Path, resealed: bool) -> None:
     """Whoever takes the mark out of a record breaks its checksum; and its environment still names the stand-in."""
     from trtbench.records import read_trial, write_trial
 

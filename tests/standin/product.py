@@ -92,5 +92,7 @@ class Product:
 
     def absent(self) -> list[dict[str, Any]]:
         """What the latest run says of lanes that could not run."""
-        found: list[dict[str, Any]] = json.loads(sorted(self.data.glob("results/runs/*/run.json"))[-1].read_text())["absent"]
+        found: list[dict[str, Any]] = json.loads(sorted(self.data.glob("results/runs/*/run.json"))[-1].read_text())[
+            "absent"
+        ]
         return found

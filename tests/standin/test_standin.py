@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from standin.kit import CONTRACT, HERE, Workshop, answer, drive, environment, run_tool
 
 CLASSES = [name for name, entry in CONTRACT["python"].items() if entry["kind"] in ("llm", "pydantic", "dataclass")]

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from standin.kit import CONTRACT, HERE, Workshop, environment, run_tool
 
 ARGPARSE = [name for name, entry in CONTRACT["tools"].items() if entry["kind"] == "argparse"]

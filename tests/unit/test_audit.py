@@ -8,12 +8,12 @@ import re
 import string
 from pathlib import Path
 
-import factory
-import liars
 import msgspec
 import pytest
-from liars import Story
 
+import factory
+import liars
+from liars import Story
 from trtbench import compare as command
 from trtbench import judgement, runs
 from trtbench.audit import CHECKS, audit

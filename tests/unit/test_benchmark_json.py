@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-import reports
 
+import reports
 from trtbench.report import benchmark_json
 
 # What the database's table has (schema v3); a record may leave fields out, and has no others.

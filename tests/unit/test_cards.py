@@ -81,9 +81,7 @@ def test_an_ambiguous_name_is_refused_or_gives_the_upper_envelope(written: str, 
         assert row.name in envelope.name
         assert envelope.bandwidth >= row.bandwidth
         assert envelope.cache >= row.cache
-        assert envelope.gate_peak is None or (
-            row.gate_peak is not None and envelope.gate_peak >= row.gate_peak
-        )
+        assert envelope.gate_peak is None or (row.gate_peak is not None and envelope.gate_peak >= row.gate_peak)
 
 
 @pytest.mark.parametrize(

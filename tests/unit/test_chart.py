@@ -8,8 +8,8 @@ from typing import Any
 
 import matplotlib.axes
 import pytest
-import reports
 
+import reports
 from trtbench.report import chart
 
 

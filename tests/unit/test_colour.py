@@ -6,8 +6,8 @@ import io
 import re
 
 import pytest
-import reports
 
+import reports
 from trtbench.report import colour, text
 
 

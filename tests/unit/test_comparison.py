@@ -63,7 +63,10 @@ def test_every_other_lane_is_compared_with_the_base() -> None:
 
 
 def test_the_order_of_the_records_does_not_matter() -> None:
-    trials = factory.trials(LANE_MS) + [factory.trial("onnxruntime", index=9, failure=Failure(phase="load", reason="x"))]
+    trials = [
+        *factory.trials(LANE_MS),
+        factory.trial("onnxruntime", index=9, failure=Failure(phase="load", reason="x")),
+    ]
     expected = encode(compare(factory.run(), trials))
     for seed in range(5):
         random.Random(seed).shuffle(trials)

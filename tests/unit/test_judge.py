@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import factory
 import pytest
 
+import factory
 from trtbench import judge, judgement, runs
 from trtbench.audit import audit
 from trtbench.findings import FAIL, PASS, WARN, Finding

@@ -52,7 +52,12 @@ def gone(pid: int, seconds: float = 10.0) -> bool:
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("raise SystemExit(3)", 3), ("pass", 0), ("import os; os.kill(os.getpid(), 9)", -9), ("import os; os.abort()", -6)],
+    [
+        ("raise SystemExit(3)", 3),
+        ("pass", 0),
+        ("import os; os.kill(os.getpid(), 9)", -9),
+        ("import os; os.abort()", -6),
+    ],
 )
 def test_the_end_of_the_program_is_passed_on(code: str, status: int) -> None:
     done = subprocess.run(keeper.wrapped(sys.executable, "-c", code), env=environment(), capture_output=True)
@@ -61,7 +66,11 @@ def test_the_end_of_the_program_is_passed_on(code: str, status: int) -> None:
 
 def test_a_worker_that_outlives_the_program_is_ended() -> None:
     done = subprocess.run(
-        keeper.wrapped(sys.executable, "-c", STARTER, "0"), env=environment(), capture_output=True, text=True, timeout=60
+        keeper.wrapped(sys.executable, "-c", STARTER, "0"),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0
     assert gone(int(done.stdout)), "the worker ignored SIGTERM and was left"

@@ -6,12 +6,12 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-import factory
-import liars
 import msgspec
 import pytest
-from liars import DEMO, TINYLLAMA, Story
 
+import factory
+import liars
+from liars import DEMO, TINYLLAMA, Story
 from trtbench import judgement, runs
 from trtbench.audit import audit
 from trtbench.comparison import compare

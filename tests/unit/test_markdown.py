@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-import reports
 
+import reports
 from trtbench.report import markdown
 
 

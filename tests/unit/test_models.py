@@ -51,7 +51,10 @@ def test_a_whole_folder_is_taken(folder: Path) -> None:
         (lambda f: cut(f / "config.json", 50), r"config\.json is not JSON"),
         (lambda f: (f / "config.json").write_text("[]"), "is not a JSON object"),
         (lambda f: edit_json(f / "config.json", architectures=[]), "names no architecture"),
-        (lambda f: edit_json(f / "config.json", auto_map={"AutoModel": "x.Y"}), "auto_map: the model brings its own code"),
+        (
+            lambda f: edit_json(f / "config.json", auto_map={"AutoModel": "x.Y"}),
+            "auto_map: the model brings its own code",
+        ),
         (pickle_only, r"holds no \*\.safetensors; weights in other formats \(pickle\) are not loaded"),
         (lambda f: cut(f / "model.safetensors", 100_000), r"not a whole safetensors file \(cut off\)"),
         (lambda f: cut(f / "model.safetensors", 500), "not a whole safetensors file"),

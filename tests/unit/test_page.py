@@ -8,8 +8,8 @@ import html.parser
 import re
 
 import pytest
-import reports
 
+import reports
 from trtbench.comparison import Comparison
 from trtbench.report import page, spread, story
 from trtbench.report.clean import plain, safe

@@ -77,9 +77,7 @@ def test_rates_on_both_sides_of_the_ceiling(gpu: str, rate: str, status: int) ->
 
 
 def test_an_honest_measurement_passes_whole() -> None:
-    done = tinyllama(
-        "H200", "--tokens", "200", "--prompt", "128", "--latency-ms", "306", "--tokens-per-s", "654"
-    )
+    done = tinyllama("H200", "--tokens", "200", "--prompt", "128", "--latency-ms", "306", "--tokens-per-s", "654")
     assert done.returncode == 0, done.stdout
     done = tinyllama(
         "H200",
@@ -98,9 +96,7 @@ def test_an_honest_measurement_passes_whole() -> None:
 
 
 def test_prompt_tokens_counted_as_output_are_named() -> None:
-    done = tinyllama(
-        "H200", "--tokens", "200", "--prompt", "128", "--latency-ms", "1000", "--tokens-per-s", "328"
-    )
+    done = tinyllama("H200", "--tokens", "200", "--prompt", "128", "--latency-ms", "1000", "--tokens-per-s", "328")
     assert done.returncode == 1
     assert "prompt and output together" in done.stdout
 
@@ -146,9 +142,7 @@ def test_a_model_that_fits_the_cache_is_not_refused(tmp_path: Path) -> None:
     done = run("--model", str(tmp_path), "--gpu", "RTX 4090", "--tokens-per-s", "200000")
     assert done.returncode == 0, done.stdout
     assert "rules nothing out" in done.stdout
-    bare = run(
-        "--model", str(tmp_path / "config.json"), "--bandwidth-gbs", "1008", "--tokens-per-s", "200000"
-    )
+    bare = run("--model", str(tmp_path / "config.json"), "--bandwidth-gbs", "1008", "--tokens-per-s", "200000")
     assert bare.returncode == 1
 
 

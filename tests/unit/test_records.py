@@ -62,7 +62,9 @@ def test_any_figures_survive_the_file(
     times: list[float], reason: str, load: float, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     reason = reason.encode("utf-8", "replace").decode()
-    trial = factory.trial(e2e_ms=times, failure=Failure(phase="x", reason=reason), telemetry=Telemetry(load_average=load))
+    trial = factory.trial(
+        e2e_ms=times, failure=Failure(phase="x", reason=reason), telemetry=Telemetry(load_average=load)
+    )
     path = tmp_path_factory.mktemp("record") / "trial.json"
     write_trial(path, trial)
     assert read_trial(path) == trial

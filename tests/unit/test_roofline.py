@@ -39,9 +39,7 @@ shapes = st.builds(
     st.none() | st.integers(1, 60),
     st.integers(0, 8),
 )
-machines = st.builds(
-    Machine, st.floats(1e6, 1e13), st.none() | st.floats(1e8, 1e16), st.just(0.0) | st.floats(1, 1e7)
-)
+machines = st.builds(Machine, st.floats(1e6, 1e13), st.none() | st.floats(1e8, 1e16), st.just(0.0) | st.floats(1, 1e7))
 precisions = st.sampled_from(list(PRECISIONS.values()))
 batches, prompts, news = st.integers(1, 64), st.integers(0, 100), st.integers(1, 60)
 
@@ -74,9 +72,7 @@ def test_tinyllama_by_hand() -> None:
     assert whole.bound == "bandwidth"
 
 
-@pytest.mark.parametrize(
-    ("cached", "windowed", "full"), [(5, 5, 5), (15, 15, 15), (16, 15, 16), (100, 15, 100)]
-)
+@pytest.mark.parametrize(("cached", "windowed", "full"), [(5, 5, 5), (15, 15, 15), (16, 15, 16), (100, 15, 100)])
 def test_a_window_of_16_reads_at_most_15_earlier_positions(cached: int, windowed: int, full: int) -> None:
     mixed = dataclasses.replace(TINYLLAMA, sliding_window=16, windowed_layers=20)
     pair = 2 * 4 * 64 * 2  # K and V of one position in one layer, bytes
@@ -158,9 +154,7 @@ def test_a_generation_is_never_bounded_above_its_single_steps(
     whole = roofline.generation_floor(shape, precision, machine, batch, prompt, new)
     first = max(prompt, 1)
     parts = [roofline.prefill_floor(shape, precision, machine, batch, first)]
-    parts += [
-        roofline.decode_floor(shape, precision, machine, batch, first + step) for step in range(new - 1)
-    ]
+    parts += [roofline.decode_floor(shape, precision, machine, batch, first + step) for step in range(new - 1)]
     assert whole.seconds <= sum(part.seconds for part in parts) * (1 + 1e-9)
     assert whole.least_seconds <= sum(part.least_seconds for part in parts) * (1 + 1e-9)
     assert 0 <= whole.least_seconds <= whole.seconds
@@ -183,9 +177,7 @@ def test_more_work_never_takes_less_time(
 
 @settings(deadline=None)
 @given(shapes, machines, batches, prompts, news)
-def test_fewer_bits_never_take_longer(
-    shape: ModelShape, machine: Machine, batch: int, prompt: int, new: int
-) -> None:
+def test_fewer_bits_never_take_longer(shape: ModelShape, machine: Machine, batch: int, prompt: int, new: int) -> None:
     floors = [
         roofline.generation_floor(shape, PRECISIONS[name], machine, batch, prompt, new).least_seconds
         for name in ("float32", "float16", "int8", "int4_awq", "int4")

@@ -98,7 +98,8 @@ def test_two_runs_at_once_are_refused_and_the_holder_is_named(tmp_path: Path) ->
 
 def test_a_results_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="RESULTS_DIR=.* cannot be written: Not a directory"), runs.locked(
-        tmp_path / "file" / "results"
+    with (
+        pytest.raises(UserError, match="RESULTS_DIR=.* cannot be written: Not a directory"),
+        runs.locked(tmp_path / "file" / "results"),
     ):
         pass

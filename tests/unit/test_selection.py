@@ -18,7 +18,9 @@ BOTH = ("toy-fast", "toy-torch")
 
 @pytest.fixture
 def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "missing", lambda name: None if name.startswith("toy-") else "needs x, which is not installed")
+    monkeypatch.setattr(
+        lanes, "missing", lambda name: None if name.startswith("toy-") else "needs x, which is not installed"
+    )
 
 
 def test_named_lanes_run_in_the_users_order() -> None:
@@ -35,7 +37,12 @@ def test_auto_takes_what_is_installed() -> None:
     ("settings", "device", "family", "said"),
     [
         (Settings(lanes=("warp-drive",)), "cpu", None, "names 'warp-drive', which is no lane; there are pytorch-eager"),
-        (Settings(lanes=("onnxruntime",)), "cpu", None, "the lane onnxruntime needs x, which is not installed; install it"),
+        (
+            Settings(lanes=("onnxruntime",)),
+            "cpu",
+            None,
+            "the lane onnxruntime needs x, which is not installed; install it",
+        ),
         (Settings(lanes=("toy-fast",)), "cuda", None, "the lane toy-fast runs on cpu, and DEVICE is cuda"),
         (Settings(), "cuda", None, "no lane can run here on cuda"),
         (Settings(), "cpu", "onnxruntime", "no lane of the family onnxruntime can run here on cpu"),
@@ -74,7 +81,9 @@ def test_a_baseline_runs_its_default_beside_quantised_lanes() -> None:
 
 
 def test_a_precision_that_no_lane_runs_is_refused() -> None:
-    with pytest.raises(UserError, match="PRECISION='float16': no chosen lane runs it on cpu; toy-fast runs float32, bfloat16"):
+    with pytest.raises(
+        UserError, match="PRECISION='float16': no chosen lane runs it on cpu; toy-fast runs float32, bfloat16"
+    ):
         entrants_of(["toy-fast"], Settings(precision=("float16",)), "cpu")
 
 

@@ -163,26 +163,18 @@ def _transformers_models() -> list[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize(("kind", "values"), _transformers_models())
 def test_counts_agree_with_transformers_on_the_meta_device(kind: str, values: dict[str, Any]) -> None:
-    torch = pytest.importorskip(
-        "torch", reason="PyTorch is not installed: counts not compared with transformers"
-    )
-    transformers = pytest.importorskip(
-        "transformers", reason="transformers is not installed: counts not compared"
-    )
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: counts not compared with transformers")
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed: counts not compared")
     config = transformers.AutoConfig.for_model(kind, **values)
     with torch.device("meta"):
         model = transformers.AutoModelForCausalLM.from_config(config)
     shape = ModelShape.from_config(json.loads(config.to_json_string()))
     assert shape.parameters == sum(parameter.numel() for parameter in model.parameters())
     positions = shape.learned_positions * shape.hidden
-    assert (
-        shape.parameter_groups["input_embedding"] - positions == model.get_input_embeddings().weight.numel()
-    )
+    assert shape.parameter_groups["input_embedding"] - positions == model.get_input_embeddings().weight.numel()
     assert shape.head_parameters == model.get_output_embeddings().weight.numel()
     layers = sum(
-        parameter.numel()
-        for name, parameter in model.named_parameters()
-        if ".layers." in name or ".h." in name
+        parameter.numel() for name, parameter in model.named_parameters() if ".layers." in name or ".h." in name
     )
     assert shape.parameter_groups["layers"] == layers
 

@@ -28,7 +28,9 @@ times = st.lists(st.integers(10**5, 10**11).map(lambda ns: ns / factory.MS), min
 @given(each=st.lists(times, min_size=1, max_size=6), batch=st.integers(1, 64), new=st.integers(2, 300))
 def test_throughput_times_latency_is_the_number_of_tokens(each: list[list[float]], batch: int, new: int) -> None:
     cell = Cell(batch=batch, prompt_length=32, new_tokens=new, precision="float32")
-    record = [factory.trial(cell=cell, cells=[factory.cell_record(cell, ms, ms, e2e=p, ttft=p)]) for ms, p in passes(each)]
+    record = [
+        factory.trial(cell=cell, cells=[factory.cell_record(cell, ms, ms, e2e=p, ttft=p)]) for ms, p in passes(each)
+    ]
     found = of(record, shape(cell))
     assert found.throughput * found.latency / 1e3 == pytest.approx(batch * new, rel=1e-12)
 
@@ -73,9 +75,16 @@ def test_outliers_are_counted_and_never_dropped() -> None:
 
 
 def test_one_off_costs_stand_apart() -> None:
-    cold = [Cold(imports=factory.MS, load=ms * factory.MS, prepare=9 * factory.MS, prepare_cached=True) for ms in (5, 7, 90)]
+    cold = [
+        Cold(imports=factory.MS, load=ms * factory.MS, prepare=9 * factory.MS, prepare_cached=True) for ms in (5, 7, 90)
+    ]
     with_cold = of([factory.trial(index=i, cold=c) for i, c in enumerate(cold)])
-    assert (with_cold.load_ms, with_cold.import_ms, with_cold.prepare_ms, with_cold.prepare_cached) == (7.0, 1.0, 9.0, True)
+    assert (with_cold.load_ms, with_cold.import_ms, with_cold.prepare_ms, with_cold.prepare_cached) == (
+        7.0,
+        1.0,
+        9.0,
+        True,
+    )
     assert with_cold.first_call_ms == 150.0
     without = of([factory.trial(index=i, cold=Cold()) for i in range(3)])
     assert with_cold.latency == without.latency

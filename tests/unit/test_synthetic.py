@@ -54,7 +54,9 @@ def test_the_demo_has_a_tokenizer_with_a_chat_template(demo: Path) -> None:
     ids = tokenizer(text)["input_ids"]
     assert ids[0] == 1
     assert tokenizer.decode(ids, skip_special_tokens=True) == text
-    said = tokenizer.apply_chat_template([{"role": "user", "content": "Hi"}], tokenize=False, add_generation_prompt=True)
+    said = tokenizer.apply_chat_template(
+        [{"role": "user", "content": "Hi"}], tokenize=False, add_generation_prompt=True
+    )
     assert said == "<|user|>\nHi</s>\n<|assistant|>\n"
 
 

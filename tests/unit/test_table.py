@@ -6,8 +6,8 @@ import csv
 import io
 
 import pytest
-import reports
 
+import reports
 from trtbench.report import table
 
 

@@ -52,7 +52,16 @@ def test_the_familiar_lines_in_their_order() -> None:
 
 
 def test_the_familiar_lines_in_french() -> None:
-    wanted = ["RAPPORT DE PERFORMANCE", "LATENCE", "2,41x", "Réduction: 58,5", "DÉBIT", "Gain: 141,0", "Ratio: 2,41x", "MÉMOIRE"]
+    wanted = [
+        "RAPPORT DE PERFORMANCE",
+        "LATENCE",
+        "2,41x",
+        "Réduction: 58,5",
+        "DÉBIT",
+        "Gain: 141,0",
+        "Ratio: 2,41x",
+        "MÉMOIRE",
+    ]
     assert_in_order(render(compare(factory.run(), factory.trials(LANE_MS)), "fr"), wanted)
 
 
@@ -102,7 +111,10 @@ def test_no_sentence_is_left_in_english() -> None:
 @pytest.fixture
 def wide_run(monkeypatch: pytest.MonkeyPatch) -> Comparison:
     """Many lanes with long names, precisions, cells, holes, failures, and figures of every size."""
-    for name, text in (("tensorrt-pytorch", "TensorRT-LLM PyTorch runtime"), ("pytorch-tuned", "PyTorch tuned by hand")):
+    for name, text in (
+        ("tensorrt-pytorch", "TensorRT-LLM PyTorch runtime"),
+        ("pytorch-tuned", "PyTorch tuned by hand"),
+    ):
         row = {**vars(LANES["onnxruntime"]), "label": text, "baseline": name == "pytorch-tuned"}
         monkeypatch.setitem(LANES, name, Row(**row))
     shapes = [(1, 32, 8), (4096, 131072, 2)]
@@ -119,7 +131,9 @@ def wide_run(monkeypatch: pytest.MonkeyPatch) -> Comparison:
             trials += [
                 factory.trial(lane, index=i, cell=cells[0], cells=records, interleaved=False) for i in range(1000, 1003)
             ]
-    absent = [Absent(lane="onnxruntime", precision="fp8", failure=Failure(phase="x", reason="word " * 40, hint="h" * 30))]
+    absent = [
+        Absent(lane="onnxruntime", precision="fp8", failure=Failure(phase="x", reason="word " * 40, hint="h" * 30))
+    ]
     model = factory.model(name="an-organisation/and-a-model-with-a-long-name-" + "x" * 20, revision="f" * 40)
     for trial in trials:
         trial.model = model
@@ -151,7 +165,9 @@ def test_missing_lanes_are_named_with_the_command_that_runs_them() -> None:
 def test_failed_lanes_are_named_with_their_reason() -> None:
     trials = factory.trials({"pytorch-eager": [100.0] * 3})
     trials.append(factory.trial("onnxruntime", failure=Failure(phase="load", reason="no room", hint="Buy some.")))
-    assert "Without figures:\n  ONNX Runtime float32: no room. Buy some.\n" in render(compare(factory.run(), trials), "en")
+    assert "Without figures:\n  ONNX Runtime float32: no room. Buy some.\n" in render(
+        compare(factory.run(), trials), "en"
+    )
 
 
 def test_a_cell_in_which_nothing_ran_says_why() -> None:
@@ -176,7 +192,8 @@ def test_simulated_figures_get_no_verdict_and_are_marked_in_capitals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "synthetic", "mark"), [("demo", True, "DEMONSTRATION"), ("tinyllama", True, "SYNTHETIC"), ("mine", False, None)]
+    ("name", "synthetic", "mark"),
+    [("demo", True, "DEMONSTRATION"), ("tinyllama", True, "SYNTHETIC"), ("mine", False, None)],
 )
 def test_made_up_models_are_marked(name: str, synthetic: bool, mark: str | None) -> None:
     trials = factory.trials(LANE_MS, model=factory.model(name=name, synthetic=synthetic))
@@ -195,7 +212,9 @@ def test_few_trials_get_no_interval_and_weak_ones_a_mark() -> None:
     two = render(compare(factory.run(), factory.trials({name: ms[:2] for name, ms in LANE_MS.items()})), "en")
     assert "min 99.50 / median 100.2 / max 101.0" in two
     assert "no verdict - fewer than three trials" in " ".join(two.split())
-    assert "weak: fewer than five trials" in " ".join(render(compare(factory.run(), factory.trials(LANE_MS)), "en").split())
+    assert "weak: fewer than five trials" in " ".join(
+        render(compare(factory.run(), factory.trials(LANE_MS)), "en").split()
+    )
 
 
 def test_the_order_of_the_records_does_not_change_a_byte() -> None:

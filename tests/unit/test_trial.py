@@ -191,7 +191,9 @@ def test_the_record_holds_what_was_measured(results: Path) -> None:
         assert min(record.e2e.times) >= 4 * factory.MS  # the toy sleeps that long
         # The toy's ids are made from the prompt: these are the prompts of calls 0, 1, 2, and of 3, 4, 5 for one token.
         for part, first, new in ((record.e2e, 0, 8), (record.ttft, 3, 1)):
-            wanted = [[[(sum(p) + i) % 500 for i in range(new)] for p in workload.prompts(cell, first + c)] for c in range(3)]
+            wanted = [
+                [[(sum(p) + i) % 500 for i in range(new)] for p in workload.prompts(cell, first + c)] for c in range(3)
+            ]
             assert [part.outputs[number] for number in part.output] == wanted
         assert 1 <= len(record.warmup) <= 4
         assert record.memory.peak_rss is not None

@@ -74,9 +74,9 @@ class OnnxRuntime(Lane):
     def folder(self) -> Path:
         """Where the converted model lies: named by all that went into it."""
         versions = [importlib.metadata.version(name) for name in ("onnxruntime-genai", "onnx", "transformers", "torch")]
-        key = hashlib.sha256("\0".join([self.plan.model_digest, self.plan.precision, "no end id", *versions]).encode()).hexdigest()[
-            :16
-        ]
+        key = hashlib.sha256(
+            "\0".join([self.plan.model_digest, self.plan.precision, "no end id", *versions]).encode()
+        ).hexdigest()[:16]
         return self.plan.cache / "onnxruntime" / f"{self.plan.precision}-{key}"
 
     def load(self) -> None:

@@ -43,6 +43,6 @@ class PytorchCompile(PytorchEager):
             how = "model.forward compiled by torch.compile: on a CPU transformers compiles only with a private flag"
         else:
             how = "decode step compiled by transformers itself (mode reduce-overhead: CUDA graphs), prefill eager"
-        return self._common.state(
+        return self._common.state(  # type: ignore[no-any-return]
             self.model, self.plan, cuda_graphs=self.plan.device == "cuda", notes=["static KV cache", how]
         )

@@ -24,7 +24,7 @@ TILES: dict[str, tuple[int, int]] = {
     "gate_up": (4, 4),
     "down": (2, 4),
     "head": (8, 4),
-    "attend": (512, 8),
+    "attend": (256, 16),
 }
 
 
@@ -57,9 +57,7 @@ class TritonSession(Session):
         tile, warps = TILES[name]
         # A flag of the launch, which Triton's interpreter does not know.
         launch = {"launch_pdl": True} if self.pdl else {}
-        kernel[(triton.cdiv(rows, tile),)](
-            *arguments, **constants, ROWS=tile, PDL=self.pdl, num_warps=warps, **launch
-        )
+        kernel[(triton.cdiv(rows, tile),)](*arguments, **constants, ROWS=tile, PDL=self.pdl, num_warps=warps, **launch)
 
     def _layer(self, w: Any, cache: Any) -> None:
         c, x = self.config, self.x
@@ -75,7 +73,9 @@ class TritonSession(Session):
             HEADS=c.heads, KV_HEADS=c.kv_heads, D=c.half, HALF=triton.next_power_of_2(c.half), SPAN=span, PDL=self.pdl,
             num_warps=warps, **({"launch_pdl": True} if self.pdl else {}),
         )  # fmt: skip
-        self._launch("o", kernels.add_product, c.hidden, self.mixed, w.o, x, self.middle, c.hidden, **_row(w.o[0].numel()))
+        self._launch(
+            "o", kernels.add_product, c.hidden, self.mixed, w.o, x, self.middle, c.hidden, **_row(w.o[0].numel())
+        )
         self._launch(
             "gate_up", kernels.gate_up, c.intermediate, self.middle, w.mlp_norm, w.up, self.inner, c.intermediate, c.eps,
             **wide,

@@ -161,7 +161,9 @@ def read_weights(folder: Path, config: Config, dtype: torch.dtype, device: str) 
 def rotation(config: Config, length: int, device: str) -> tuple[Tensor, Tensor]:
     """Cosine and sine [S, R] in float32 for one half of Q, K and V side by side; V is not turned (1 and 0)."""
     turned = (config.heads + config.kv_heads, config.kv_heads)
-    angle = torch.outer(torch.arange(length, dtype=torch.float64), torch.tensor(config.frequencies, dtype=torch.float64))
+    angle = torch.outer(
+        torch.arange(length, dtype=torch.float64), torch.tensor(config.frequencies, dtype=torch.float64)
+    )
     angle = torch.cat([angle.repeat(1, turned[0]), angle.new_zeros(length, turned[1] * config.half)], 1)
     return angle.cos().float().to(device), angle.sin().float().to(device)
 

@@ -116,7 +116,7 @@ class Session:
 
     def _end(self, x: torch.Tensor) -> torch.Tensor:
         choice = (self.sampling.temperature, self.sampling.top_p)
-        return self.finish(x, self.ends, self.config, self.position, self.output, self.length, choice)  # type: ignore[no-any-return]
+        return self.finish(x, self.ends, self.config, self.position, self.output, self.length, choice)
 
     def _recorded(self, count: int, span: int) -> Callable[[], None]:
         """The steps as one call: on a GPU a CUDA graph, made at the first use; count 0 is the prefill."""
@@ -169,5 +169,9 @@ def _copy(function: Callable[..., Any]) -> Callable[..., Any]:
     import types
 
     return types.FunctionType(
-        function.__code__.replace(), function.__globals__, function.__name__, function.__defaults__, function.__closure__
+        function.__code__.replace(),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
     )

@@ -32,7 +32,7 @@ class Heads(NamedTuple):
 
 def prefill(x: Tensor, w: Layer, cache: Wide | Heads, cos: Tensor, sin: Tensor, config: Config) -> Tensor:
     """One layer over the prompts [B, T, H]; fills positions 0 … T-1 of the cache."""
-    b, t, _ = x.shape
+    t = x.shape[1]
     q, k, v = project(x, w, config, cos[:t], sin[:t])
     if isinstance(cache, Heads):
         cache.k[:, :, :t] = k

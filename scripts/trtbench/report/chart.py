@@ -90,9 +90,16 @@ def _top(figure: Any, comparison: Comparison, rows: Sequence[Row], lang: str) ->
         figure.canvas.draw()  # only then is it known where the title's first line came to lie
         top = title.get_window_extent().transformed(figure.transFigure.inverted()).y1
         figure.text(
-            0.016, top - 10 / figure.bbox.height, "   ".join(marks), ha="left", va="top", fontsize=17, fontweight="bold", color="white",
+            0.016,
+            top - 10 / figure.bbox.height,
+            "   ".join(marks),
+            ha="left",
+            va="top",
+            fontsize=17,
+            fontweight="bold",
+            color="white",
             bbox={"facecolor": "#a02c14", "edgecolor": "none", "pad": 5},
-        )  # fmt: skip
+        )
 
 
 def _foot(rows: Sequence[Row], cut: int, say: dict[str, str]) -> str:

@@ -2,7 +2,8 @@
 
     PYTHONPATH=scripts python3 docs/results/h200/attempts/measure.py OUT.json SECONDS VARIANT...
 
-VARIANT: name:batch:prompt:new:key=value,… where keys are options of Inductor or attention=sums|products|sdpa|flex.
+VARIANT: name:batch:prompt:new:key=value,… where keys are options of Inductor, attention=sums|products|sdpa|flex, or form=triton for the hand-written
+kernels; form=tune first looks for their best tiles, one kernel after the other, by the time of a whole step.
 A variant starts only while fewer than SECONDS have passed. Milliseconds are medians; `near` is the share of new ids
 whose logit, in a float32 pass over prompt and output, lies within 0.3 standard deviations of the top one.
 """
@@ -43,8 +44,15 @@ def random_model(dtype: torch.dtype) -> tuple[Config, list[Layer], Ends]:
         return torch.ones(hidden, device=DEVICE, dtype=dtype)
 
     made = [
-        Layer(ones(), matrix(2, config.rows, hidden), None, matrix(hidden, 2, heads * half), ones(),
-              matrix(2, inter, hidden), matrix(hidden, inter))
+        Layer(
+            ones(),
+            matrix(2, config.rows, hidden),
+            None,
+            matrix(hidden, 2, heads * half),
+            ones(),
+            matrix(2, inter, hidden),
+            matrix(hidden, inter),
+        )
         for _ in range(layers)
     ]
     return config, made, Ends(matrix(vocab, hidden), ones(), matrix(vocab, hidden))
@@ -146,11 +154,47 @@ def profile(session: Session, count: int, span: int) -> dict[str, Any]:
     }
 
 
+CANDIDATES = {
+    "gate_up": [(2, 4), (4, 4), (4, 8), (8, 8), (2, 2), (8, 4), (1, 4)],
+    "down": [(1, 4), (2, 4), (2, 8), (4, 8), (1, 8), (4, 4)],
+    "qkv": [(1, 2), (1, 4), (2, 4), (2, 8), (4, 4), (4, 8)],
+    "o": [(1, 2), (2, 4), (4, 4), (4, 8), (8, 8), (2, 2)],
+    "attend": [(256, 16), (256, 8), (128, 8), (128, 4), (64, 4), (512, 16)],
+    "head": [(4, 4), (8, 4), (8, 8), (16, 8), (4, 2), (16, 4)],
+}
+
+
+def tune(model: Any, length: int) -> list[dict[str, Any]]:
+    """Coordinate descent over the tiles: microseconds of a step, in graphs of four."""
+    from trtbench.lanes import pytorch_triton
+
+    session = pytorch_triton.TritonSession(*model, Sampling(), (1, length, 200))
+    times = []
+    for name, candidates in CANDIDATES.items():
+        best = None
+        for tile in candidates:
+            pytorch_triton.TILES[name] = tile
+            session.recorded.clear()
+            session.position.fill_(length + 100)
+            work = session._recorded(4, session.total)
+            taken = []
+            for _ in range(9):
+                session.position.fill_(length + 100)
+                taken.append(median_ms(work, 1) / 4 * 1e3)
+            found = sorted(taken)[4]
+            times.append({"kernel": name, "tile": tile, "step_us": round(found, 1)})
+            if best is None or found < best[0]:
+                best = (found, tile)
+        pytorch_triton.TILES[name] = best[1]  # type: ignore[index]
+        print(round(time.monotonic() - BEGAN), name, best, flush=True)
+    return times
+
+
 def variant(text: str, model: Any) -> dict[str, Any]:
     name, batch, length, new, *rest = text.split(":")
     batch, length, new = int(batch), int(length), int(new)
     given = dict(part.split("=") for part in rest[0].split(",")) if rest and rest[0] else {}
-    attention = given.pop("attention", None)
+    attention, form = given.pop("attention", None), given.pop("form", None)
     more = {k: {"True": True, "False": False}.get(v, v) for k, v in given.items()}
     usual = tuned_session.options
     usual_batch = tuned_steps.decode_batch
@@ -165,10 +209,20 @@ def variant(text: str, model: Any) -> dict[str, Any]:
     if attention:
         tuned_steps.decode_batch = FORMS[attention]  # type: ignore[assignment]
     try:
+        make = Session
+        if form:
+            from trtbench.lanes.pytorch_triton import TILES, TritonSession
+
+            make = TritonSession  # type: ignore[assignment]
+            if form == "tune":
+                result["tuning"] = tune(model, length)
+            result["tiles"] = dict(TILES)
         start = time.perf_counter()
-        session = Session(config, layers, ends, Sampling(), (batch, length, new))
+        session = make(config, layers, ends, Sampling(), (batch, length, new))
         result["options"] = options(DEVICE, session.wide)
         prompts = torch.randint(3, config.vocab, (batch, length)).tolist()
+        session.run(prompts, 1)
+        result["first_prefill_s"] = round(time.perf_counter() - start, 1)
         output = session.run(prompts, new)
         result["first_call_s"] = round(time.perf_counter() - start, 1)
         session.run(prompts, new)
@@ -217,7 +271,7 @@ def main() -> None:
 
             traceback.print_exc()
             found["variants"].append({"name": text, "error": f"{type(error).__name__}: {str(error)[:300]}"})
-        last = {k: v for k, v in found["variants"][-1].items() if k not in ("options", "profile")}
+        last = {k: v for k, v in found["variants"][-1].items() if k not in ("options", "profile", "tuning")}
         print(round(time.monotonic() - BEGAN), last, flush=True)
         out.write_text(json.dumps(found, indent=1) + "\n")
         torch.cuda.empty_cache() if DEVICE == "cuda" else None

@@ -1,0 +1,97 @@
+"""Comparisons for tests of the report's formats: an honest one, one that is refused, a simulated one, a hostile one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import factory
+from trtbench.audit import audit
+from trtbench.comparison import Comparison, compare
+from trtbench.findings import found
+from trtbench.records import Cell, Failure
+from trtbench.runs import Absent
+
+TRIALS = {
+    "pytorch-eager": (100.0, 101.0, 99.0, 100.5, 99.5),
+    "onnxruntime": (50.0, 50.5, 49.5, 50.2, 49.8),
+    "openvino": (90.0, 91.0, 89.0, 90.5, 89.5),
+}
+# Markup, quotes, a formula, a terminal's escape sequence, a turned direction of writing, Markdown, a mention, an own end.
+HOSTILE = (
+    "=cmd|'/c calc'!A1 <script>alert(1)</script> \"quoted\" 'single' & \x1b[31mred\x1b[0m \u202eevil\u202c "
+    "`tick` | pipe | **bold** [link](javascript:alert(1)) @everyone #1 $x$ </style></svg>-->]]> \u05e9\u05dc\u05d5\u05dd\nnext line"
+)
+
+
+def honest(**more: Any) -> Comparison:
+    """Three lanes, five trials each; ONNX Runtime is the headline and about twice as fast. Nothing is refused."""
+    model = factory.model(name="example/model", synthetic=False, source="hub", revision="0123456789abcdef")
+    run = factory.run(lanes=list(TRIALS), demonstration=False, headline="onnxruntime", **more)
+    made = factory.trials(TRIALS, model=model)
+    return compare(run, made)
+
+
+def audited() -> Comparison:
+    """The demonstration model, with the findings that the audit really makes of such records."""
+    run, made = factory.run(lanes=list(TRIALS), headline="onnxruntime"), factory.trials(TRIALS)
+    return compare(run, made, audit(run, made))
+
+
+def refused() -> Comparison:
+    """The headline's lane changed its records after they were written."""
+    finding = found("provenance.changed", ("onnxruntime", "float32"), file="0001-onnxruntime.json")
+    return compare(factory.run(lanes=list(TRIALS), headline="onnxruntime"), factory.trials(TRIALS), [finding])
+
+
+def simulated() -> Comparison:
+    """One lane is a stand-in for tests."""
+    made = factory.trials(TRIALS)
+    for trial in made:
+        if trial.lane == "onnxruntime" and trial.statement is not None:
+            trial.statement.simulated = True
+    return compare(factory.run(lanes=list(TRIALS), headline="onnxruntime"), made)
+
+
+def few() -> Comparison:
+    """Two trials of each lane: no interval, no verdict."""
+    return compare(factory.run(), factory.trials({lane: ms[:2] for lane, ms in TRIALS.items()}))
+
+
+def many(cells: int) -> Comparison:
+    """Many cells, in each a long series of trials."""
+    shapes = [Cell(batch=1, prompt_length=8 + i, new_tokens=8, precision="float32") for i in range(cells)]
+    made = factory.trials({lane: ms * 4 for lane, ms in TRIALS.items()})
+    for trial in made:
+        first = trial.cells[0]
+        assert first.e2e is not None
+        assert first.ttft is not None
+        times = [t / 1e6 for t in first.e2e.times], [t / 1e6 for t in first.ttft.times]
+        trial.cells = [factory.cell_record(shape, *times) for shape in shapes]
+    return compare(factory.run(lanes=list(TRIALS), headline="onnxruntime"), made)
+
+
+def hostile() -> Comparison:
+    """Every text that comes from outside is HOSTILE, and then 10 kB long."""
+    text = HOSTILE + " " + "A" * 10_000
+    made = factory.trials({lane: ms for lane, ms in TRIALS.items() if lane != "openvino"})
+    for trial in made:
+        trial.model = factory.model(name=text, source=text, revision=text, architecture=text)
+        trial.environment = factory.environment(
+            cpu_model=text, os=text, kernel=text, python=text, libraries={text: text}, git_commit=text, container=text,
+            gpus=[text], driver=text, cuda=text,
+        )  # fmt: skip
+        trial.statement = factory.statement(
+            runtime=text, runtime_version=text, attention=text, kv_precision=text, versions={text: text}, notes=[text],
+            compute_precision=text, weight_precision=text,
+        )  # fmt: skip
+    hole = factory.trial("openvino", index=1, position=99)
+    hole.cells = [factory.cell_record(hole=text, e2e=None, ttft=None)]
+    run = factory.run(
+        lanes=["pytorch-eager", "onnxruntime", "openvino"],
+        absent=[Absent(lane="openvino", precision=text, failure=Failure(phase="load", reason=text, hint=text))],
+        command=text,
+        stopped=text,
+        settings={**factory.settings(), "PROMPTS_FILE": text, "MODEL_NAME": text, "UNHEARD_OF": text},
+    )
+    findings = [found("machine.changed", ("pytorch-eager", "float32"), what=text, values=text)]
+    return compare(run, [*made, hole], findings)
