@@ -35,27 +35,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     settings, _ = resolve(vars(options))
     # Only now: --help and a wrong flag answer without them.
-    from trtbench import judgement, runs, views
-    from trtbench.audit import audit
+    from trtbench import runs, views
     from trtbench.comparison import compare
     from trtbench.errors import UserError
     from trtbench.records import encode, write_whole
     from trtbench.report import chart, page
 
     results = settings.results.absolute()
-    run = runs.read(results, runs.find(results, options.run))
-    trials = runs.trials(results, run.id)
+    known = views.load(results, runs.find(results, options.run))
+    run, trials, judged, findings = known
     if not runs.counting(trials):
         raise UserError(
             f"run {run.id} has no finished trial; its reasons are in {runs.folder(results, run.id) / 'trials'}."
         )
-    judged = judgement.read(judgement.path(results, run.id))
-    findings = audit(run, trials, judged, runs.read_workload(results, run.id))
     comparison = compare(run, trials, findings, judged)
     written: list[Path] = []
     try:
         if run.id == runs.listed(results)[-1]:
-            written += views.write_benchmarks(results, run.id)
+            written += views.write_benchmarks(results, run.id, known)
             home = results
         else:
             home = runs.folder(results, run.id)

@@ -133,7 +133,7 @@ class _Shared:
         for record in trial.cells:
             for part in (record.e2e, record.ttft):
                 if part is not None:
-                    part.outputs = [[[self.ids.setdefault(i, i) for i in row] for row in o] for o in part.outputs]
+                    part.outputs = [[list(map(self.ids.setdefault, row, row)) for row in o] for o in part.outputs]
         return trial
 
     def one(self, part: Any) -> Any:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from trtbench import judgement, runs
 from trtbench.audit import audit
 from trtbench.comparison import Row, compare
+from trtbench.findings import Finding
+from trtbench.judgement import Judgement
 from trtbench.lanes import LANES
-from trtbench.records import SCHEMA, encode, write_whole
+from trtbench.records import SCHEMA, Trial, encode, write_whole
+from trtbench.runs import Run
 
 REPORT = "benchmark_comparison_report.json"
 CHART = "benchmark_comparison.png"
@@ -37,12 +40,25 @@ def benchmark_name(family: str) -> str:
     return f"{family}_benchmark.json"
 
 
-def write_benchmarks(results: Path, run_id: str) -> list[Path]:
-    """Write one file for each family with trials in the run, and take away those of earlier runs. Return the paths."""
-    run = runs.read(results, run_id)
-    trials = runs.trials(results, run_id)
+class Audited(NamedTuple):
+    """A run as it lies in its folder, and what the audit says of it."""
+
+    run: Run
+    trials: list[Trial]
+    judged: Judgement | None
+    findings: list[Finding]
+
+
+def load(results: Path, run_id: str) -> Audited:
+    """Read a run with its judgement and workload, and audit it."""
+    run, trials = runs.read(results, run_id), runs.trials(results, run_id)
     judged = judgement.read(judgement.path(results, run_id))
-    findings = audit(run, trials, judged, runs.read_workload(results, run_id))
+    return Audited(run, trials, judged, audit(run, trials, judged, runs.read_workload(results, run_id)))
+
+
+def write_benchmarks(results: Path, run_id: str, known: Audited | None = None) -> list[Path]:
+    """Write one file for each family with trials in the run, and take away those of earlier runs. Return the paths."""
+    run, trials, judged, findings = known or load(results, run_id)
     families = sorted({LANES[trial.lane].family for trial in trials})
     written = []
     for family in families:

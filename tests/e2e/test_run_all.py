@@ -17,13 +17,13 @@ LANES = "pytorch-eager,tensorrt-engine,tensorrt-pytorch"
 @pytest.mark.ngc
 def test_one_command_builds_measures_and_compares(tiny_model: Path, tmp_path: Path) -> None:
     product = Product(tiny_model, tmp_path / "data")
-    done = product.run(*RUN_ALL, LANES=LANES, TRIALS="3")
+    done = product.run(*RUN_ALL, LANES=LANES, TRIALS="2")
     assert done.returncode == 0, done.stdout
     assert len(product.engines()) == 1
     trials = product.trials()
     assert all(trial["failure"] is None and trial["interleaved"] for trial in trials)
     order = [trial["lane"] for trial in trials]
-    assert [sorted(order[i : i + 3]) for i in (0, 3, 6)] == [sorted(LANES.split(","))] * 3, "rounds, not blocks"
+    assert [sorted(order[i : i + 3]) for i in (0, 3)] == [sorted(LANES.split(","))] * 2, "rounds, not blocks"
     results = product.data / "results"
     report = json.loads((results / "benchmark_comparison_report.json").read_text())
     assert report["simulated"] is True and report["headline_lane"] == "tensorrt-engine"

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Entrypoint of both images. It starts as root, becomes the owner of data/ for good, and runs the command in
+# NVIDIA's environment. Steps that need the device for themselves wait for each other here.
+#   TRTBENCH_OWNED      the folder whose owner is taken (default data)
+#   TRTBENCH_EXCLUSIVE  a lock file; who holds it has the device
+set -euo pipefail
+
+owned=${TRTBENCH_OWNED:-data}
+say() { printf '%s\n' "$*" >&2; }
+[ -d "$owned" ] || { say "error: $PWD/$owned is not mounted; start this image through docker-compose.yml."; exit 2; }
+
+if [ "$(id -u)" = 0 ] && [ -z "${TRTBENCH_DROPPED:-}" ]; then
+  uid=$(stat -c %u "$owned") gid=$(stat -c %g "$owned")
+  # Docker makes a missing data/ as root. Then it is meant for whoever made the clone.
+  if [ "$uid" = 0 ] && [ -d scripts ] && [ "$(stat -c %u scripts)" != 0 ]; then
+    uid=$(stat -c %u scripts) gid=$(stat -c %g scripts)
+    find "$owned" -xdev -uid 0 -exec chown -h "$uid:$gid" {} +
+  fi
+  # MPI and Python's getpass look the user up; a uid of the host has no entry here. A read-only image keeps none.
+  if ! getent passwd "$uid" >/dev/null && [ -w /etc/passwd ]; then
+    echo "benchmark:x:$uid:$gid::/tmp/home:/bin/bash" >>/etc/passwd
+  fi
+  export TRTBENCH_DROPPED=1
+  exec setpriv --reuid "$uid" --regid "$gid" --clear-groups --no-new-privs --inh-caps=-all --ambient-caps=-all \
+    --bounding-set=-all -- bash "$0" "$@"
+fi
+unset TRTBENCH_DROPPED
+
+export HOME=/tmp/home USER=benchmark LOGNAME=benchmark
+mkdir -p "$HOME"
+if [ "$(id -u)" = 0 ]; then
+  # Open MPI refuses root unless told twice.
+  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+[ -w "$owned" ] || { say "error: user $(id -u) may not write $PWD/$owned; it belongs to user $(stat -c %u "$owned")."; exit 2; }
+
+if [ -n "${TRTBENCH_EXCLUSIVE:-}" ]; then
+  mkdir -p "$(dirname "$TRTBENCH_EXCLUSIVE")"
+  # The command inherits the lock and holds it until it ends, however it ends.
+  exec 9>>"$TRTBENCH_EXCLUSIVE"
+  if ! flock --nonblock 9; then
+    say "another step has the device; waiting for it to end"
+    flock 9
+  fi
+fi
+
+if [ -x /opt/nvidia/nvidia_entrypoint.sh ]; then
+  exec /opt/nvidia/nvidia_entrypoint.sh "$@"
+fi
+exec "$@"

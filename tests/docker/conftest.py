@@ -1,0 +1,137 @@
+"""A private Docker engine with stand-in base images and the project's own images in it.
+
+TRTBENCH_DOCKER_HOST names an engine that was started by hand (engine.sh hold) and has them all: for work on these tests.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from clone import GPU, Clone
+
+from trtbench.settings import ROOT
+
+HERE = Path(__file__).resolve().parent
+NGC = "nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
+SLIM = "python:3.11-slim"
+
+
+def lacking(reason: str) -> NoReturn:
+    """Skip with the reason; in CI it is a failure."""
+    if os.environ.get("CI") == "true" or os.environ.get("TRTBENCH_REQUIRE_DOCKER") == "1":
+        pytest.fail(f"CI must be able to run the images, but {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def client(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a Docker client that any user here may run, with both generations of Compose."""
+    home = tmp_path_factory.mktemp("client")
+    for folder in (home, *home.parents):
+        if folder.is_relative_to(tmp_path_factory.getbasetemp().parent):
+            folder.chmod(0o755)
+    # /usr/bin first: a newer client elsewhere may lack BuildKit.
+    env = {"PATH": f"/usr/bin:/usr/sbin:/bin:/sbin:{os.environ['PATH']}", "HOME": str(home), "DOCKER_CONFIG": str(home)}
+    for tool in ("docker-compose", "dockerd", "setpriv", "flock"):
+        if not shutil.which(tool, path=env["PATH"]):
+            lacking(f"{tool} is not installed")
+    own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker", "cli-plugins", "docker-compose")
+    if own.is_file():
+        (home / "cli-plugins").mkdir()
+        shutil.copy(own, home / "cli-plugins")
+    if subprocess.run(["docker", "compose", "version"], env=env, capture_output=True).returncode != 0:
+        lacking("Compose 2 is not installed (.ci/docker.sh gets it)")
+    return env
+
+
+@pytest.fixture(scope="session")
+def engine(client: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The client's environment with a running engine in it."""
+    by_hand = os.environ.get("TRTBENCH_DOCKER_HOST")
+    if by_hand:
+        yield {**client, "DOCKER_HOST": by_hand}
+        return
+    script = str(HERE / "engine.sh")
+    missing = subprocess.run(["bash", script, "missing"], env=client, capture_output=True, text=True)
+    if missing.returncode != 0:
+        lacking(missing.stdout.strip())
+    held = subprocess.Popen(
+        ["bash", script, "hold"], env=client, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert held.stdin is not None and held.stdout is not None
+    address = held.stdout.readline().strip()
+    if not address:
+        lacking("dockerd does not start here; its log stands above")
+    socket = Path(address.removeprefix("unix://"))
+    socket.parent.chmod(0o755)
+    socket.chmod(0o666)
+    yield {**client, "DOCKER_HOST": address}
+    held.stdin.close()
+    held.wait(timeout=60)
+
+
+@pytest.fixture(scope="session")
+def bases(engine: dict[str, str]) -> dict[str, str]:
+    """Both base images under their real names."""
+    if os.environ.get("TRTBENCH_DOCKER_HOST"):
+        return engine
+    python = str(Path(sys.base_prefix, "bin", f"python{sys.version_info[0]}.{sys.version_info[1]}"))
+    venv = os.environ.get("TRTBENCH_NGC_VENV") or str(ROOT / ".venv-ngc")
+    if "TRTBENCH_NGC_VENV" not in os.environ:
+        make = '. scripts/lib.sh; make_environment "$ROOT/.venv-ngc" requirements/ngc.lock'
+        subprocess.run(["bash", "-c", make], cwd=ROOT, check=True)
+    script = str(HERE / "base_image.sh")
+    env = {**os.environ, **engine}
+    subprocess.run(["bash", script, "cpu", SLIM, python], env=env, check=True)
+    subprocess.run(["bash", script, "ngc", NGC, python, venv], env=env, check=True)
+    return engine
+
+
+@pytest.fixture(scope="session")
+def images(bases: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """All images, built from the unmodified Dockerfiles by Compose 2."""
+    if os.environ.get("TRTBENCH_DOCKER_HOST"):
+        return bases
+    clone = Clone(tmp_path_factory.getbasetemp() / "builder", os.getuid(), bases)
+    profiles = [word for name in ("auto", "compare-only", "cpu") for word in ("--profile", name)]
+    done = clone.run("docker", "compose", *profiles, "build", timeout=900)
+    assert done.returncode == 0, done.stdout
+    return bases
+
+
+@pytest.fixture(scope="session")
+def probed(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What asking the image about the contract left behind, so that other clones need not ask again."""
+    clone = Clone(tmp_path_factory.getbasetemp() / "probed", 0, images)
+    done = clone.up("build-only", **GPU)
+    assert done.returncode == 0, done.stdout
+    return clone.data / "engines" / "contract_probe.json"
+
+
+@pytest.fixture
+def new_clone(images: dict[str, str], probed: Path, tmp_path: Path) -> Iterator[Callable[[int], Clone]]:
+    """Make clones that belong to a uid; their containers are taken away afterwards."""
+    made: list[Clone] = []
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and str(folder).startswith(str(tmp_path.parents[2])):
+            folder.chmod(0o755)
+
+    def make(uid: int) -> Clone:
+        clone = Clone(tmp_path / f"{tmp_path.name}{len(made)}", uid, images)
+        copy = shutil.copy(probed, clone.data / "engines")
+        os.chown(copy, uid, uid)
+        made.append(clone)
+        return clone
+
+    yield make
+    for clone in made:
+        profiles = ("auto", "build-only", "pytorch-only", "tensorrt-only", "compare-only", "manual", "cpu")
+        words = [word for name in profiles for word in ("--profile", name)]
+        clone.run("docker", "compose", *words, "down", "--timeout", "1")

@@ -1,0 +1,138 @@
+"""The compose file, the Dockerfiles and the two scripts that start them, read without an engine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from trtbench.settings import ALIASES, ROOT, ROWS
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, Any] = COMPOSE["services"]
+GPU_SERVICES = {"benchmark-full", "build-engine", "benchmark-pytorch", "benchmark-tensorrt", "tensorrt-llm-benchmark"}
+MEASURING = {"benchmark-full", "build-engine", "benchmark-pytorch", "benchmark-tensorrt", "benchmark-cpu"}
+
+
+def test_every_setting_reaches_every_service_that_runs_lanes() -> None:
+    wanted = {name for name, row in ROWS.items() if not row.secret} - {"DATA_DIR", "RESULTS_DIR"} | set(ALIASES)
+    for service in GPU_SERVICES | {"benchmark-cpu"}:
+        assert wanted <= set(SERVICES[service]["environment"]), service
+
+
+def test_the_token_goes_only_where_a_model_is_downloaded() -> None:
+    holders = {name for name, service in SERVICES.items() if "HF_TOKEN" in service["environment"]}
+    assert holders == {"benchmark-full", "build-engine", "benchmark-pytorch", "tensorrt-llm-benchmark", "benchmark-cpu"}
+    assert "NGC_API_KEY" not in (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+
+
+def test_each_service_has_one_profile_and_only_those_of_the_gpu_ask_for_one() -> None:
+    assert {name: service["profiles"] for name, service in SERVICES.items()} == {
+        "benchmark-full": ["auto"],
+        "build-engine": ["build-only"],
+        "benchmark-pytorch": ["pytorch-only"],
+        "benchmark-tensorrt": ["tensorrt-only"],
+        "tensorrt-llm-benchmark": ["manual"],
+        "compare-results": ["compare-only"],
+        "benchmark-cpu": ["cpu"],
+    }
+    assert {name for name, service in SERVICES.items() if "deploy" in service} == GPU_SERVICES
+
+
+def test_whoever_measures_takes_the_lock() -> None:
+    assert {n for n, s in SERVICES.items() if "TRTBENCH_EXCLUSIVE" in s["environment"]} == MEASURING
+
+
+def test_every_service_gives_up_its_privileges() -> None:
+    for name, service in SERVICES.items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert "./scripts:/workspace/scripts:ro" in service["volumes"], name
+    compare = SERVICES["compare-results"]
+    assert compare["read_only"] is True and compare["network_mode"] == "none"
+
+
+@pytest.mark.parametrize("files", [("docker-compose.yml",), ("docker-compose.yml", "docker/compose.tight.yml")])
+@pytest.mark.docker
+def test_both_generations_of_compose_take_the_files(client: dict[str, str], files: tuple[str, ...]) -> None:
+    words = [word for file in files for word in ("-f", str(ROOT / file))]
+    for compose in (["docker-compose"], ["docker", "compose"]):
+        done = subprocess.run([*compose, *words, "config", "-q"], env=client, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.docker
+def test_the_override_takes_the_gpu_away_and_nothing_else(client: dict[str, str]) -> None:
+    def services(*files: str) -> dict[str, Any]:
+        words = [word for file in files for word in ("-f", str(ROOT / file))]
+        profiles = [word for service in SERVICES.values() for word in ("--profile", service["profiles"][0])]
+        done = subprocess.run(
+            ["docker", "compose", *words, *profiles, "config"], env=client, capture_output=True, text=True, check=True
+        )
+        found: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
+        return found
+
+    plain = services("docker-compose.yml")
+    without = services("docker-compose.yml", "docker/compose.no-gpu.yml")
+    assert {name for name, service in plain.items() if service.get("deploy")} == GPU_SERVICES
+    for service in plain.values():
+        service.pop("deploy", None)
+    assert without == plain
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    tool = shutil.which("hadolint", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if tool is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI lacks hadolint (requirements/test.lock)")
+        pytest.skip("hadolint is not installed")
+    files = [str(ROOT / "docker" / name) for name in ("Dockerfile", "Dockerfile.cpu")]
+    done = subprocess.run([tool, *files], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_context_is_what_the_dockerfiles_copy() -> None:
+    copied = set()
+    for name in ("Dockerfile", "Dockerfile.cpu"):
+        for line in (ROOT / "docker" / name).read_text(encoding="utf-8").splitlines():
+            if line.startswith("COPY ") and "--from" not in line:
+                copied |= set(line.split()[1:-1])
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert lines[1] == "*"
+    assert {line[1:] for line in lines if line.startswith("!")} == copied
+    assert all((ROOT / path).is_file() for path in copied)
+
+
+def test_both_ways_of_up_have_the_same_flags_statuses_and_profiles() -> None:
+    shell = (ROOT / "scripts" / "up.sh").read_text(encoding="utf-8")
+    power = (ROOT / "scripts" / "up.ps1").read_text(encoding="utf-8").replace("\r\n", "\n")
+    usage = re.search(r"<<'TEXT'\n(.*?)\nTEXT", shell, re.DOTALL)
+    same = re.search(r"\$USAGE = @'\n(.*?)\n'@", power, re.DOTALL)
+    assert usage and same and usage[1] == same[1]
+    table = dict(re.findall(r"^  ([a-z-]+) +([a-z]+-[a-z]+) ", usage[1], re.MULTILINE))
+    assert table == dict(re.findall(r"^  ([a-z-]+)\) service=\"?([a-z-]+)", shell, re.MULTILINE))
+    assert table == dict(re.findall(r"^    '([a-z-]+)' \{ \$service = '([a-z-]+)'", power, re.MULTILINE))
+    assert table == {s["profiles"][0]: n for n, s in SERVICES.items() if n != "tensorrt-llm-benchmark"}
+
+    def sentences(text: str) -> set[str]:
+        """What is said and the exit status beside it, in one notation."""
+        plain = text.replace("$service", "SERVICE").replace("$profileName", "PROFILE").replace("$profile", "PROFILE")
+        found = re.findall(r"(?:refuse|Stop-WithError) [\"']([^\"']+)[\"'] (\d)", plain)
+        return {f"{sentence} {status}" for sentence, status in found}
+
+    assert sentences(shell) == sentences(power)
+    assert len(sentences(shell)) == 6
+
+
+def test_up_ps1_is_powershell() -> None:
+    language = pytest.importorskip("tree_sitter_powershell")
+    tree_sitter = pytest.importorskip("tree_sitter")
+    parser = tree_sitter.Parser(tree_sitter.Language(language.language()))
+    assert not parser.parse((ROOT / "scripts" / "up.ps1").read_bytes()).root_node.has_error

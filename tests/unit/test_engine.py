@@ -1,0 +1,365 @@
+"""What goes into an engine, the folder that the tools see, the preflight, and what messages mean."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from trtbench import contract, engine, engine_plan, engine_steps, machine, preflight, symptoms, tool_folder
+from trtbench.configure import resolve
+from trtbench.engine_plan import Inputs, Sizes
+from trtbench.errors import UserError
+from trtbench.lanes.tensorrt import metrics_of
+from trtbench.lanes.tensorrt_engine import precision_of
+from trtbench.machine import Gpu
+from trtbench.records import Cell
+
+
+def cell(batch: int, prompt: int, new: int) -> Cell:
+    return Cell(batch=batch, prompt_length=prompt, new_tokens=new, precision="float16")
+
+
+def inputs(**more: Any) -> Inputs:
+    fields: dict[str, Any] = dict(
+        model="m" * 64,
+        architecture="LlamaForCausalLM",
+        precision="float16",
+        sizes=Sizes(batch=1, input=128, sequence=328, num_tokens=128),
+        tool="convert-llama",
+        convert=["--dtype", "float16"],
+        script="s",
+        calibration=None,
+        build=["--max_batch_size", "1"],
+        tensorrt_llm="1.2.1",
+        tensorrt="10.14.1.48",
+        gpu="8.6",
+    )
+    return Inputs(**{**fields, **more})
+
+
+@pytest.mark.parametrize(
+    ("cells", "sizes"),
+    [
+        ([cell(1, 128, 200)], (1, 128, 328, 128)),
+        ([cell(1, 16, 8)], (1, 16, 24, 32)),  # at least a block
+        ([cell(4, 100, 50), cell(1, 300, 20)], (4, 300, 320, 400)),
+        ([cell(64, 1024, 128)], (64, 1024, 1152, 8192)),  # the prompts of a batch take several steps
+        ([cell(1, 20000, 10)], (1, 20000, 20010, 20000)),  # a prompt must fit into one step
+        ([cell(512, 2, 2)], (512, 2, 4, 1024)),
+    ],
+)
+def test_sizes_hold_every_cell_and_no_more(cells: list[Cell], sizes: tuple[int, ...]) -> None:
+    found = engine_plan.sizes_for(cells)
+    assert (found.batch, found.input, found.sequence, found.num_tokens) == sizes
+
+
+def test_the_kv_pool_counts_whole_blocks_of_each_sequence() -> None:
+    assert engine_plan.kv_tokens([cell(4, 200, 100)], 32) == 40 * 32, "not ceil(1200 / 32) blocks, which are 38"
+    assert engine_plan.kv_tokens([cell(2, 24, 8)], 32) == 64
+    assert engine_plan.kv_tokens([cell(2, 24, 8)], 32, beyond=1) == 128
+    assert engine_plan.kv_tokens([cell(1, 24, 8), cell(3, 8, 8)], 32) == 96
+
+
+@pytest.mark.parametrize(
+    ("change", "checkpoint_too"),
+    [
+        ({"model": "n" * 64}, True),
+        ({"convert": ["--dtype", "bfloat16"]}, True),
+        ({"script": "t"}, True),
+        ({"calibration": "c"}, True),
+        ({"tensorrt_llm": "1.2.0"}, True),
+        ({"build": ["--max_batch_size", "2"]}, False),
+        ({"tensorrt": "10.13"}, False),
+        ({"gpu": "8.9"}, False),
+    ],
+)
+def test_whatever_goes_in_makes_another_name(change: dict[str, Any], checkpoint_too: bool) -> None:
+    one, other = inputs(), inputs(**change)
+    assert engine_plan.engine_name("a/b", one) != engine_plan.engine_name("a/b", other)
+    same = engine_plan.checkpoint_name("a/b", one) == engine_plan.checkpoint_name("a/b", other)
+    assert same != checkpoint_too
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [("TinyLlama/TinyLlama-1.1B-Chat-v1.0", "TinyLlama-1.1B-Chat-v1.0"), ("/a/b c/", "b-c"), ("..", "model")],
+)
+def test_names_are_file_names(name: str, slug: str) -> None:
+    assert engine_plan.slug(name) == slug
+
+
+def test_an_unknown_architecture_names_what_is_known() -> None:
+    with pytest.raises(UserError, match=r"FalconForCausalLM.*LlamaForCausalLM.*OPTForCausalLM.*docs/extending\.md"):
+        engine_plan.converter_for("FalconForCausalLM")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"), [("auto", ["float16"]), ("float32,int8,bfloat16", ["int8", "bfloat16"]), ("fp8", ["fp8"])]
+)
+def test_precisions_that_engines_have(wanted: str, found: list[str]) -> None:
+    settings, _ = resolve({"PRECISION": wanted}, environment={}, file=Path("no-such-file"))
+    assert engine.wanted_precisions(settings) == found
+
+
+def test_float32_alone_is_refused() -> None:
+    settings, _ = resolve({"PRECISION": "float32"}, environment={}, file=Path("no-such-file"))
+    with pytest.raises(UserError, match=r"PRECISION='float32': TensorRT engines are built in float16, bfloat16, int8"):
+        engine.wanted_precisions(settings)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "algorithm", "precisions"),
+    [
+        ("float16", None, ("float16", "float16")),
+        ("bfloat16", None, ("bfloat16", "bfloat16")),
+        ("float16", "W8A16", ("float16", "int8")),
+        ("float16", "W4A16", ("float16", "int4")),
+        ("float16", "FP8", ("fp8", "fp8")),
+        ("float16", "W4A16_AWQ", ("float16", "int4_awq")),
+        ("float16", "NVFP4", ("float16", "nvfp4")),
+    ],
+)
+def test_the_precision_is_read_off_the_engine(dtype: str, algorithm: str | None, precisions: tuple[str, str]) -> None:
+    assert precision_of(dtype, algorithm) == precisions
+
+
+def timed(*seconds: float, blocks: Any = 0) -> Any:
+    names = ("arrival_time", "first_scheduled_time", "first_token_time", "last_token_time")
+    times = {name: datetime.timedelta(seconds=value) for name, value in zip(names, seconds)}
+    return SimpleNamespace(
+        timing_metrics=SimpleNamespace(**times), kv_cache_metrics=SimpleNamespace(num_reused_blocks=blocks)
+    )
+
+
+def test_the_engines_own_times_are_spans_from_the_arrival() -> None:
+    found = metrics_of([timed(10.0, 10.001, 10.005, 10.1), timed(10.0, 10.002, 10.006, 10.2, blocks=3)])
+    assert found is not None
+    assert found.queued == [1_000_000, 2_000_000]
+    assert found.ttft == [5_000_000, 6_000_000]
+    assert found.e2e == [100_000_000, 200_000_000]
+    assert found.reused_blocks == 3
+
+
+@pytest.mark.parametrize("given", [[None], [timed(1.0, 2.0, 3.0)], [timed(1, 2, 3, 4), SimpleNamespace()]])
+def test_missing_metrics_are_not_given_and_never_zero(given: list[Any]) -> None:
+    assert metrics_of(given) is None
+
+
+def test_unknown_reused_blocks_stay_unknown() -> None:
+    found = metrics_of([timed(1, 2, 3, 4), timed(1, 2, 3, 4, blocks=None)])
+    assert found is not None and found.reused_blocks is None
+
+
+# ---- the folder that NVIDIA's tools see
+
+
+def test_a_config_of_transformers_4_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"rope_theta": 1e6, "rope_parameters": {"rope_theta": 5.0}}))
+    assert tool_folder.for_tools(tmp_path, tmp_path / "cache") == tmp_path
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("rope", "theta", "scaling"),
+    [
+        ({"rope_theta": 500000.0, "rope_type": "default"}, 500000.0, None),
+        ({"rope_theta": 10000.0}, 10000.0, None),
+        (
+            {"rope_theta": 500000.0, "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0},
+            500000.0,
+            {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0},
+        ),
+    ],
+)
+def test_a_config_of_transformers_5_gets_the_older_keys(
+    rope: dict[str, Any], theta: float, scaling: Any, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text(json.dumps({"rope_parameters": rope, "hidden_size": 8}))
+    (model / "model.safetensors").write_bytes(b"weights")
+    folder = tool_folder.for_tools(model, tmp_path / "cache")
+    assert json.loads((folder / "config.json").read_text()) == {
+        "hidden_size": 8,
+        "rope_theta": theta,
+        "rope_scaling": scaling,
+    }
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+    assert tool_folder.for_tools(model, tmp_path / "cache") == folder, "the same folder the next time"
+
+
+@pytest.mark.parametrize("rope", [{"full_attention": {"rope_theta": 1.0}}, {"rope_type": "default"}, []])
+def test_rope_that_the_older_keys_cannot_say_is_refused(rope: Any, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"rope_parameters": rope}))
+    with pytest.raises(UserError, match="saved by transformers 5"):
+        tool_folder.for_tools(tmp_path, tmp_path / "cache")
+
+
+def test_a_word_in_the_models_path_does_not_choose_another_loader(tmp_path: Path) -> None:
+    model = tmp_path / "my-mpt-like"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    assert tool_folder.for_tools(model, tmp_path / "cache") == model, "only quantize.py looks at it"
+    linked = tool_folder.for_tools(model, tmp_path / "cache", quantising=True)
+    assert "mpt" not in str(linked)
+    with pytest.raises(UserError, match=r"DATA_DIR: .*'mpt'"):
+        tool_folder.for_tools(model, tmp_path / "attempt", quantising=True)
+
+
+@pytest.mark.parametrize("word", tool_folder.CALIBRATION_WORDS)
+def test_a_word_in_the_calibration_path_is_refused(word: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=word):
+        tool_folder.refuse_words(tmp_path / word.upper() / "set", tool_folder.CALIBRATION_WORDS, "x")
+
+
+# ---- preflight
+
+
+def gpu(**more: Any) -> Gpu:
+    fields: dict[str, Any] = dict(
+        index=0, name="RTX 3060", capability=(8, 6), driver="590.44.01", total_mib=12288, free_mib=12000
+    )
+    return Gpu(**{**fields, **more})
+
+
+@pytest.mark.parametrize(
+    ("card", "sentence"),
+    [
+        (gpu(name="RTX 2080", capability=(7, 5)), "RTX 20xx, GTX 16xx, T4, V100 and older are not supported"),
+        (gpu(driver="570.10"), "driver 570.10 is too old"),
+        (gpu(total_mib=6144), "8 GB are needed"),
+    ],
+)
+def test_a_machine_that_cannot_do_is_refused(card: Gpu, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "query_gpus", lambda: ([card], ""))
+    with pytest.raises(UserError, match=sentence):
+        preflight.check_machine(["float16"])
+
+
+def test_too_little_shared_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "query_gpus", lambda: ([gpu()], ""))
+    monkeypatch.setattr(machine, "_free_and_total_gb", lambda path: (0.064, 0.064, ""))
+    with pytest.raises(UserError, match="shared memory free, 1 GB needed.*--ipc=host"):
+        preflight.check_machine(["float16"])
+
+
+def test_a_full_disk_is_refused_and_a_smaller_precision_needs_less(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(machine, "_free_and_total_gb", lambda path: (4.0, 100.0, ""))
+    with pytest.raises(UserError, match=r"4\.0 GB free .* 5\.4 GB needed"):
+        preflight.check_disk(tmp_path, 2_000_000_000, ["float16"])
+    preflight.check_disk(tmp_path, 2_000_000_000, ["int4"])
+
+
+@pytest.mark.parametrize(("visible", "index"), [("", 0), ("1", 1), ("1,0", 1), ("GPU-abc", 0)])
+def test_the_gpu_is_the_one_that_cuda_calls_the_first(
+    visible: str, index: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight, "query_gpus", lambda: ([gpu(), gpu(index=1, capability=(8, 9))], ""))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    found = preflight.gpu_in_use()
+    assert found is not None and found.index == index
+    assert preflight.capability(found) == ("8.9" if index else "8.6")
+
+
+def test_a_model_that_fills_the_card_is_loaded_into_host_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "query_gpus", lambda: ([gpu(free_mib=8000)], ""))
+    assert not preflight.too_large_for_gpu(3_000_000_000)
+    assert preflight.too_large_for_gpu(4_000_000_000)
+    assert engine_plan.on_cpu_flags("convert-llama") == ["--load_model_on_cpu"]
+    assert engine_plan.on_cpu_flags("convert-opt") == [], "it has no such flag"
+
+
+# ---- what messages mean
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("RuntimeError: The NVIDIA driver on your system is too old (found version 12040)", "old-driver"),
+        ("forward compatibility was attempted on non supported HW", "old-driver"),
+        ("CUDA error: no kernel image is available for execution on the device", "unsupported-gpu"),
+        (
+            "generated on an incompatible device, expecting compute 8.9 got compute 8.6\nFailed to deserialize",
+            "other-gpu",
+        ),
+        ("Version tag does not match.\nFailed to deserialize cuda engine", "other-tensorrt"),
+        ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate", "out-of-memory"),
+        ("Error Code 2: OutOfMemory (Requested size was 33555480576 bytes.)", "out-of-memory"),
+        ("Assertion failed: Failed to deserialize cuda engine.", "damaged-engine"),
+        ("Runtime configured max batch size (5) must not exceed engine max batch size (4)", "engine-too-small"),
+        ("Signal: Bus error (7)", "bus-error"),
+        ("All nodes which are allocated for this job are already filled.\nMPI_ERR_SPAWN", "mpi-slots"),
+        ("mpirun has detected an attempt to run as root.", "mpi-root"),
+        ("MPI_ERR_SPAWN: could not spawn processes", "mpi-spawn"),
+        ("It looks like opal_init failed for some reason", "mpi-init"),
+        ("ImportError: libmpi.so.40: cannot open shared object file", "no-libmpi"),
+        ("ModuleNotFoundError: No module named 'tensorrt'", "no-tensorrt"),
+        ("No module named 'tensorrt_llm._tensorrt_engine'", "no-engine-runtime"),
+        ("Unknown architecture for AutoModelForCausalLM: OPTForCausalLM", "unknown-architecture"),
+        ("ConnectionError: Couldn't reach 'x' on the Hub (LocalEntryNotFoundError)", "calibration"),
+        ("ValueError: `rope_scaling` must be a dictionary with two fields", "other-transformers"),
+        ("before the\n        current process has finished its bootstrapping phase.", "main-guard"),
+        ("OSError: [Errno 28] No space left on device", "disk-full"),
+        ("trtllm-build: error: unrecognized arguments: --max_output_len", "unknown-flag"),
+        ("RuntimeError: Executor worker died during initialization", "worker-died"),
+    ],
+)
+def test_known_messages_are_recognised(text: str, name: str) -> None:
+    found = symptoms.explain(f"some line before\n{text}\nand one after")
+    assert found is not None and found.name == name
+
+
+def test_each_symptom_has_an_example_above() -> None:
+    marks = test_known_messages_are_recognised.pytestmark  # type: ignore[attr-defined]
+    assert {row[1] for row in marks[0].args[1]} == {symptom.name for symptom in symptoms.SYMPTOMS}
+
+
+@pytest.mark.parametrize("text", ["", "No module named 'tensorrt_llm'", "all is well", "Loaded engine size: 2 MiB"])
+def test_other_lines_mean_nothing(text: str) -> None:
+    assert symptoms.explain(text) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "sentence"),
+    [
+        (-signal.SIGKILL, "", "the system ended the process (SIGKILL)"),
+        (-signal.SIGBUS, "", "--ipc=host"),
+        (-signal.SIGSEGV, "last line", "was ended by SIGSEGV: last line"),
+        (3, "first\nKeyError: 'x'\n", "failed with status 3: KeyError: 'x'"),
+        (3, "", "failed with status 3 and said nothing"),
+        (1, "CUDA out of memory\nTraceback", "CUDA out of memory; close other programs"),
+    ],
+)
+def test_a_failed_tool_gets_one_sentence_with_its_log(status: int, text: str, sentence: str, tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text(f"$ tool --flag\n{text}")
+    said = engine_steps.failed("tool", status, log)
+    assert sentence in said and said.endswith(f"Its messages are in {log}.")
+
+
+def test_the_committed_prompts_calibrate() -> None:
+    texts = engine_plan.calibration_texts()
+    flags = engine_plan.convert_flags("LlamaForCausalLM", "fp8")
+    assert flags[flags.index("--calib_size") + 1] == str(len(texts))
+    assert all(len(text) > 20 for text in texts)
+
+
+def test_inputs_survive_the_file() -> None:
+    one = inputs(sizes=Sizes(batch=2, input=3, sequence=4, num_tokens=32))
+    again = msgspec.json.decode(msgspec.json.encode(one), type=Inputs)
+    assert again == one and again.engine_key() == one.engine_key()
+
+
+def test_every_architecture_has_a_tool_of_the_contract() -> None:
+    for architecture, row in contract.load()["architectures"].items():
+        assert engine_plan.tool_for(architecture, "float16") == row["tool"]
+        assert engine_plan.tool_for(architecture, "fp8") == "quantize"
