@@ -30,13 +30,19 @@ def lacking(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def _enter(folder: Path) -> None:
+    """Let other users into a folder of pytest's, which are for their owner alone."""
+    for part in (folder, *folder.parents):
+        if part.name.startswith("pytest-"):
+            part.chmod(0o755)
+    folder.chmod(0o755)
+
+
 @pytest.fixture(scope="session")
 def client(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a Docker client that any user here may run, with both generations of Compose."""
     home = tmp_path_factory.mktemp("client")
-    for folder in (home, *home.parents):
-        if folder.is_relative_to(tmp_path_factory.getbasetemp().parent):
-            folder.chmod(0o755)
+    _enter(home)
     # /usr/bin first: a newer client elsewhere may lack BuildKit.
     env = {"PATH": f"/usr/bin:/usr/sbin:/bin:/sbin:{os.environ['PATH']}", "HOME": str(home), "DOCKER_CONFIG": str(home)}
     for tool in ("docker-compose", "dockerd", "setpriv", "flock"):
@@ -119,9 +125,7 @@ def probed(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
 def new_clone(images: dict[str, str], probed: Path, tmp_path: Path) -> Iterator[Callable[[int], Clone]]:
     """Make clones that belong to a uid; their containers are taken away afterwards."""
     made: list[Clone] = []
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.getuid() and str(folder).startswith(str(tmp_path.parents[2])):
-            folder.chmod(0o755)
+    _enter(tmp_path)
 
     def make(uid: int) -> Clone:
         clone = Clone(tmp_path / f"{tmp_path.name}{len(made)}", uid, images)

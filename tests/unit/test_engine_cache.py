@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -91,8 +92,6 @@ def test_the_newest_engine_that_fits_is_found(tmp_path: Path) -> None:
     ],
 )
 def test_why_no_engine_fits(stored: dict[str, Any], wanted: dict[str, Any], reason: str, tmp_path: Path) -> None:
-    import re
-
     store(tmp_path, "one", **stored)
     found = find(tmp_path, **wanted)
     assert isinstance(found, str) and re.search(reason, found)

@@ -1,0 +1,75 @@
+"""The made parts of docs/methodology.md are what the program would make, and the simulation is the program's arithmetic."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from trtbench.settings import DEFAULTS, ROOT
+from trtbench.stopping import MIN_ROUNDS
+
+BENCHMARKS = ROOT / "benchmarks"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", BENCHMARKS / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_document_is_the_made_one() -> None:
+    made = load("methodology")
+    there = (ROOT / "docs" / "methodology.md").read_text(encoding="utf-8")
+    assert made.filled(there) == there
+
+
+def test_the_committed_simulation_is_of_the_rules_in_force_and_misses_no_target() -> None:
+    found = json.loads((BENCHMARKS / "coverage.json").read_text(encoding="utf-8"))
+    assert found["missed"] == []
+    assert found["min_rounds"] == MIN_ROUNDS
+    assert found["target_precision"] == DEFAULTS["TARGET_PRECISION"]
+    assert found["equivalence_margin"] == DEFAULTS["EQUIVALENCE_MARGIN"]
+    assert found["runs"] >= 10000
+
+
+def test_a_small_simulation_agrees_with_the_program_and_with_the_committed_one() -> None:
+    coverage = load("coverage")
+    draw = np.random.default_rng(3)
+    coverage.hold_to_the_program(draw)
+    committed = json.loads((BENCHMARKS / "coverage.json").read_text(encoding="utf-8"))["coverage"]
+    for row, old in zip(coverage.coverage_rows(1500, draw), committed):
+        assert row["scenario"] == old["scenario"]
+        for trials, share in row["coverage"].items():
+            assert share == pytest.approx(old["coverage"][trials], abs=0.03)
+
+
+def test_a_missed_target_is_told() -> None:
+    coverage = load("coverage")
+    found = json.loads((BENCHMARKS / "coverage.json").read_text(encoding="utf-8"))
+    found["coverage"][0]["coverage"]["5"] = 0.90
+    found["coverage"][1]["aa"]["stop"] = 0.08
+    assert len(coverage.missed(found)) == 2
+
+
+def test_the_arithmetic_is_refused_when_it_is_not_the_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    coverage = load("coverage")
+    monkeypatch.setattr(coverage, "t_quantile", lambda level, df: np.full(len(df), 1.96))
+    with pytest.raises(AssertionError):
+        coverage.hold_to_the_program(np.random.default_rng(3))
+
+
+def test_the_stop_waits_for_a_second_narrow_round() -> None:
+    coverage = load("coverage")
+    calm = np.zeros((1, coverage.MOST)) + np.arange(coverage.MOST) % 2 * 1e-4
+    assert coverage.stopped_at(calm, calm[:, ::-1].copy()).tolist() == [MIN_ROUNDS]
+    wild = calm.copy()
+    wild[0, 0] = 0.2
+    assert coverage.stopped_at(wild, calm).tolist()[0] > MIN_ROUNDS
