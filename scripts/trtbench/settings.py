@@ -128,7 +128,7 @@ class Settings:
     trials: int = _row(
         0,
         "trials",
-        help="fresh processes per lane; auto: at least eight, until the interval is narrow or TIME_BUDGET is spent",
+        help="fresh processes per lane; auto: at least nine, until the interval is narrow or TIME_BUDGET is spent",
     )
     warmup_limit: int = _row(
         10,

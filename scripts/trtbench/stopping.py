@@ -2,9 +2,9 @@
 
 Looking after every round and stopping when the interval is narrow picks the moments at which the spread happens to be
 underestimated. Done from the fifth round on, the 95 % interval of a skewed lane holds the truth 91.7 % of the time, and
-equal lanes are called different 5.4 % of the time. So a run goes on for eight rounds at least and stops only when
-the intervals were narrow after the round before, too (benchmarks/coverage.py; table in docs/methodology.md). Eight
-rounds also give both halves of the A/A check four trials.
+equal lanes are called different 5.4 % of the time. So a run goes on for nine rounds at least and stops only when
+the intervals were narrow after the round before, too (benchmarks/coverage.py; table in docs/methodology.md). Nine
+rounds also give both halves of the A/A check four trials and more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from trtbench.records import Trial
 from trtbench.runs import Run
 from trtbench.settings import Settings
 
-MIN_ROUNDS = 8
+MIN_ROUNDS = 9
 
 
 @dataclasses.dataclass(frozen=True)

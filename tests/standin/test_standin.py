@@ -58,7 +58,6 @@ def test_every_quantised_precision_runs(precision: str, workshop: Workshop, tmp_
     assert len(ids) == 20
 
 
-@pytest.mark.slow
 def test_lengths_defaults_and_end_of_sequence(workshop: Workshop, tmp_path: Path) -> None:
     found = answer(drive("lengths", workshop.engine("llama"), workshop.model("llama"), cwd=tmp_path))
     ids, reason, text = found["exact"]
@@ -72,7 +71,6 @@ def test_lengths_defaults_and_end_of_sequence(workshop: Workshop, tmp_path: Path
     assert [len(step) for step in found["steps"]] == [1] * 20
 
 
-@pytest.mark.slow
 def test_block_reuse_and_the_pool(workshop: Workshop, tmp_path: Path) -> None:
     done = drive("kv_cache", workshop.engine("llama"), cwd=tmp_path, STANDIN_GPU_MEMORY_MB="64")
     found = answer(done)
@@ -90,7 +88,6 @@ def test_block_reuse_and_the_pool(workshop: Workshop, tmp_path: Path) -> None:
     assert pools[0] == pytest.approx(0.9 * (64 * 2**20 - weights) / (2 * 2 * 16 * 2 * 2), rel=0.01)
 
 
-@pytest.mark.slow
 def test_refusals(workshop: Workshop, tmp_path: Path) -> None:
     done = drive("refusals", workshop.engine("llama"), workshop.model("llama"), workshop.model("opt"), cwd=tmp_path)
     found = answer(done)

@@ -250,6 +250,17 @@ def test_the_time_limit_leaves_the_rest_unscored_and_known_scores_are_kept(
     assert "parity.unscored" not in {f.code for f in findings}
 
 
+def test_the_first_of_every_lane_may_take_longer(
+    tmp_path: Path, reference: Path, workload: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 10**6, 10))
+    monkeypatch.setattr(judge.time, "monotonic", lambda: float(next(clock)))
+    right = generated(reference, workload)
+    other = [[list(reversed(row)) for row in output] for output in right]
+    found, _ = judged(tmp_path, reference, workload, {"pytorch-eager": right, "onnxruntime": other}, seconds=5.0)
+    assert sorted((score.lane, score.sequences) for score in found.lanes) == [("onnxruntime", 1), ("pytorch-eager", 1)]
+
+
 def test_ids_outside_of_the_vocabulary_are_left_to_the_count(
     tmp_path: Path, reference: Path, workload: Workload
 ) -> None:
