@@ -57,6 +57,12 @@ def run_child(
     log.parent.mkdir(parents=True, exist_ok=True)
     read_end, write_end = os.pipe()
     env = {**child_environment(threads), "TRTBENCH_PROGRESS_FD": str(write_end)}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    # Before the child exists: a signal that comes while it starts must not end this process without a word.
+    before = signal.signal(signal.SIGTERM, stop)
     with log.open("ab") as output:
         child = subprocess.Popen(
             keeper.wrapped(sys.executable, "-m", module, str(argument)),
@@ -68,9 +74,6 @@ def run_child(
             start_new_session=True,
         )
     os.close(write_end)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
 
     late: list[str] = []
     timer = threading.Timer(0, lambda: None)
@@ -92,7 +95,6 @@ def run_child(
 
     # A thread, because a worker that outlives the trial may hold the pipe open: the end of the child is what counts.
     listener = threading.Thread(target=listen, daemon=True)
-    before = signal.signal(signal.SIGTERM, stop)
     try:
         listener.start()
         status = child.wait()

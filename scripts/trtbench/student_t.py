@@ -28,18 +28,19 @@ def _beta_fraction(a: float, b: float, x: float) -> float:
     return value
 
 
-def _incomplete_beta(a: float, b: float, x: float) -> float:
-    if x <= 0.0 or x >= 1.0:
-        return min(max(x, 0.0), 1.0)
-    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
+def _incomplete_beta(a: float, b: float, x: float, y: float) -> float:
+    """I_x(a, b) with y = 1 - x, which the caller knows better than a subtraction would tell near x = 1."""
+    if x <= 0.0 or y <= 0.0:
+        return 0.0 if x <= 0.0 else 1.0
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log(y))
     if x < (a + 1.0) / (a + b + 2.0):
         return front * _beta_fraction(a, b, x) / a
-    return 1.0 - front * _beta_fraction(b, a, 1.0 - x) / b
+    return 1.0 - front * _beta_fraction(b, a, y) / b
 
 
 def two_sided_tail(t: float, df: float) -> float:
     """P(|T| > t) for T with `df` > 0 degrees of freedom (not necessarily whole)."""
-    return _incomplete_beta(df / 2, 0.5, df / (df + t * t))
+    return _incomplete_beta(df / 2, 0.5, df / (df + t * t), t * t / (df + t * t))
 
 
 def quantile(level: float, df: float) -> float:

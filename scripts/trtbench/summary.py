@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from trtbench.records import Cell, Trial
+from trtbench.records import Cell, Trial, simulated
 
 
 class Figures(msgspec.Struct, kw_only=True):
@@ -137,7 +137,7 @@ def figures(trials: Sequence[Trial], where: tuple[int, int, int]) -> Figures | H
         first_call_ms=_middle_ms([record.first_call for record in measured]),
         settled=all(record.settled for record in measured),
         interleaved=all(trial.interleaved for trial in trials),
-        simulated=any(trial.statement is not None and trial.statement.simulated for trial in trials),
+        simulated=any(map(simulated, trials)),
         runtime=f"{statement.runtime} {statement.runtime_version}" if statement else "unknown",
         compute_precision=statement.compute_precision if statement else "unknown",
         weight_precision=statement.weight_precision if statement else "unknown",

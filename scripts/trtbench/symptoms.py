@@ -69,7 +69,7 @@ SYMPTOMS = (
     ),
     Symptom(
         "bus-error",
-        r"bus error|SIGBUS|signal:? 7\b|unable to open shared memory|/dev/shm",
+        r"bus error|SIGBUS|signal:? 7\b|unable to open shared memory",
         "shared memory is too small: the worker ended with a bus error",
         "start the container with --ipc=host or --shm-size=2g (Compose: shm_size), and --ulimit memlock=-1",
     ),

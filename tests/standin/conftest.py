@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from standin.kit import Workshop
 
 HERE = Path(__file__).parent

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from trtbench.audit.context import Context, Key, numbers
 from trtbench.findings import WARN, Finding, found
-from trtbench.records import SCHEMA, Trial, checksum
+from trtbench.records import SCHEMA, Trial, checksum, simulated
 
 COPIED_CALLS = 5  # with fewer calls chance could make two trials proportional
 DIGITS = 6  # of the ratio of two times that have to agree
@@ -26,9 +26,9 @@ def check(context: Context) -> list[Finding]:
 
 
 def _lane(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
-    simulated = [t for t in members if t.statement and t.statement.simulated]
-    if simulated:
-        yield found("provenance.simulated", key, trials=numbers(simulated))
+    pretended = [t for t in members if simulated(t)]
+    if pretended:
+        yield found("provenance.simulated", key, trials=numbers(pretended))
     other = [t for t in members if t.schema != SCHEMA]
     if other:
         yield found("provenance.schema", key, found=other[0].schema, wanted=SCHEMA, trials=numbers(other))
