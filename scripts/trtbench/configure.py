@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from trtbench.errors import UserError
-from trtbench.settings import ALIASES, COMPOSE_NAMES, DEFAULTS, ROOT, ROWS, Row, Settings
+from trtbench.settings import ALIASES, COMPOSE_NAMES, DEFAULTS, NETWORK_NAMES, ROOT, ROWS, Row, Settings
 
 
 def parse(name: str, text: str) -> Any:
@@ -91,7 +91,7 @@ def read_file(path: Path) -> dict[str, str]:
             value = quoted[2]
         else:
             value = value.split(" #")[0].rstrip()
-        if name not in ROWS and name not in ALIASES and name not in COMPOSE_NAMES:
+        if name not in (*ROWS, *ALIASES, *COMPOSE_NAMES, *NETWORK_NAMES):
             raise UserError(f"{path}, line {number}: {name} is not a setting{_nearest(name)}")
         values[name] = value
     return values
@@ -149,6 +149,8 @@ class Parser(argparse.ArgumentParser):
             first = unknown.split()[0].split("=")[0]  # what follows may be a secret
             options = [o for action in self._actions for o in action.option_strings]
             near = difflib.get_close_matches(first, options, n=1, cutoff=0.6)
+            if first in ROWS and "=" in unknown.split()[0]:
+                near = [flag(first)]
             message = f"{first} is not known" + (f"; did you mean {near[0]}?" if near else "; --help lists what is")
         raise UserError(message if message.endswith("?") else message.rstrip(".") + ".")
 
@@ -183,8 +185,13 @@ def resolve(
     """
     environment = os.environ if environment is None else environment
     _misspelt(environment)
+    written = read_file(file if file is not None else ROOT / ".env")
+    if environment is os.environ:
+        for name in NETWORK_NAMES:
+            if written.get(name) and not os.environ.get(name):
+                os.environ[name] = written[name]
     layers = [
-        ("file", read_file(file if file is not None else ROOT / ".env")),
+        ("file", written),
         ("environment", environment),
         (
             "flag",
@@ -197,10 +204,10 @@ def resolve(
     sources = dict.fromkeys(values, "default")
     for origin, layer in layers:
         if origin == "flag":
-            for written in [name for name, text in layer.items() if not text.strip()]:
-                name = ALIASES.get(written, written)
+            for given in [name for name, text in layer.items() if not text.strip()]:
+                name = ALIASES.get(given, given)
                 if DEFAULTS[name] != "":
-                    raise UserError(f"{flag(written)} is empty: it takes {ROWS[name].wanted()}.")
+                    raise UserError(f"{flag(given)} is empty: it takes {ROWS[name].wanted()}.")
                 values[name], sources[name] = "", origin
         for name, value in _merge(layer, f"the {origin}").items():
             values[name], sources[name] = value, origin

@@ -245,6 +245,8 @@ COMPOSE_NAMES = (
     *("COMPOSE_PROJECT_NAME", "COMPOSE_FILE", "COMPOSE_PROFILES"),
     *("BASE_IMAGE", "CPU_BASE_IMAGE", "TORCH_CPU_INDEX", "SHM_SIZE"),
 )
+# Names that libraries read from the environment for a download. A settings file may hold them: they are handed on.
+NETWORK_NAMES = ("HF_ENDPOINT", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
 
 
 def show(name: str, value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -271,3 +272,20 @@ def test_help_lists_every_flag_and_its_range() -> None:
     for name, row in ROWS.items():
         assert (f"[{name}]" in text) != row.secret
     assert "a whole number from 1 to 10000" in text
+
+
+def test_a_settings_file_hands_network_names_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / ".env"
+    file.write_text("HF_ENDPOINT=https://mirror.example\nHTTPS_PROXY=http://proxy.example:3128\n")
+    monkeypatch.setenv("HF_ENDPOINT", "")
+    monkeypatch.setenv("HTTPS_PROXY", "http://mine.example:1")
+    resolve({}, file=file)
+    assert os.environ["HF_ENDPOINT"] == "https://mirror.example"
+    assert os.environ["HTTPS_PROXY"] == "http://mine.example:1", "the environment stands over the file"
+
+
+def test_a_setting_given_like_a_variable_names_its_flag() -> None:
+    parser = Parser()
+    add_flags(parser)
+    with pytest.raises(UserError, match=r"did you mean --new-tokens\?"):
+        parser.parse_args(["NEW_TOKENS=64"])
