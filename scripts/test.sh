@@ -45,13 +45,13 @@ shell_tests
 if [ $# -gt 0 ]; then
   .venv/bin/python -m pytest "$@"
 else
-  # A file at a time for each core: its fixtures are made once. What needs a Docker engine shares one.
-  .venv/bin/python -m pytest -n logical --dist loadfile -m "not docker"
+  # Each core takes what is left to do. What needs a Docker engine shares one.
+  .venv/bin/python -m pytest -n logical --dist worksteal -m "not docker"
   .venv/bin/python -m pytest -m docker tests/docker
   make_environment "$ROOT/.venv-ngc" requirements/ngc.lock
   say "again under transformers 4.57.3 and numpy 1.26.4"
   # Only the files that have such tests: the others import what this environment lacks.
   mapfile -t files < <(git grep -l 'pytest.mark.ngc' -- 'tests/*.py')
-  .venv-ngc/bin/python -m pytest -n logical --dist loadfile -m ngc "${files[@]}"
+  .venv-ngc/bin/python -m pytest -n logical --dist worksteal -m ngc "${files[@]}"
 fi
 for tool in "${skipped[@]}"; do say "SKIPPED: $tool"; done
