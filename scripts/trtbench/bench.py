@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from trtbench import device as devices
-from trtbench import host, judge, judgement, lanes, models, runner, runs, trtllm_bench, views, workload
+from trtbench import host, judge, judgement, lanes, models, nvml, runner, runs, symptoms, trtllm_bench, views, workload
 from trtbench.configure import Parser, add_flags, resolve
 from trtbench.errors import UserError
 from trtbench.progress import Progress
@@ -80,6 +80,10 @@ def parser() -> Parser:
     made.add_argument("--quiet", action="store_true", help="no progress")
     add_flags(made)
     return made
+
+
+class GpuLost(UserError):
+    """The card that the lanes run on is gone; what was finished is kept."""
 
 
 class Bench:
@@ -238,6 +242,7 @@ class Bench:
                 self.results, self.spec(entrant, 0, 0, 0, prepare_only=True), self.progress.phase, None
             )
             if made.failure is not None:
+                self.check_gpu(made.failure)
                 self.leave_out(entrant, made.failure)
             else:
                 ready.append(entrant)
@@ -349,10 +354,13 @@ class Bench:
         if trial.failure is None:
             self.progress.finished(str(entrant), trial.seconds)
             return
+        self.check_gpu(trial.failure)
         failed = [
             t
             for t in self.known
-            if (t.lane, t.precision) == (entrant.lane, entrant.precision) and t.failure is not None
+            if (t.lane, t.precision) == (entrant.lane, entrant.precision)
+            and t.failure is not None
+            and t.failure.reason != symptoms.LOST_GPU.reason
         ]
         self.progress.note(
             f"{entrant}, trial {index}: {trial.failure.reason}."
@@ -361,6 +369,18 @@ class Bench:
         if len(failed) >= 2 and not self.finished(entrant):
             self.entrants.remove(entrant)
             self.leave_out(entrant, trial.failure)
+
+    def check_gpu(self, failure: Failure) -> None:
+        """End the run when a trial failed because the card is gone: no other lane would fare better on it."""
+        if self.device.kind != "cuda":
+            return
+        told = failure.reason == symptoms.LOST_GPU.reason
+        gone = nvml.lost()
+        if told or gone is not None:
+            raise GpuLost(
+                f"{symptoms.LOST_GPU.reason}{f' ({gone})' if gone else ''}; what run {self.record.id} has finished is kept: "
+                f"{symptoms.LOST_GPU.remedy}."
+            )
 
 
 def differs(current: Run, fresh: Run) -> str | None:
@@ -392,7 +412,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bench.build()
     try:
         with runs.locked(bench.results):
-            run = bench.run()
+            try:
+                run = bench.run()
+            except GpuLost:
+                if runs.counting(bench.known):
+                    views.write_benchmarks(bench.results, bench.record.id)
+                raise
             views.write_benchmarks(bench.results, run)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

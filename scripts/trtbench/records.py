@@ -84,7 +84,8 @@ class Pass(_Strict):
     """Timed calls of one kind: `times[i]` ns gave the ids `outputs[output[i]]` (batch rows of new ids).
 
     `foreign_cpu[i]` is the CPU time in seconds that other processes used meanwhile, as far as the kernel's
-    counters (10 ms steps) tell. `prompts_digest` is the SHA-256 of the prompt ids handed over, in order.
+    counters (10 ms steps) tell. `prompts_digest` is the SHA-256 of the prompt ids handed over, in order. `began` and
+    `ended` are perf_counter_ns around the whole pass, by which readings of telemetry are assigned to it.
     """
 
     times: list[Positive]
@@ -92,10 +93,14 @@ class Pass(_Strict):
     output: list[Count]
     prompts_digest: str
     foreign_cpu: list[Amount] | None = None
+    began: Count | None = None
+    ended: Count | None = None
 
 
 class Memory(_Strict):
-    """Bytes, from a pass of its own. `peak_rss` is the process tree's; the rest as far as the lane can tell."""
+    """Bytes, from a pass of its own. `peak_rss` is the process tree's; weights, KV pool and torch's peaks as far as the
+    lane can tell. `gpu_peak` is all memory in use on the cards during the timed passes, `gpu_baseline` what was in use
+    before the trial, `gpu_processes` the part of the trial's own processes at the peak, each where the driver tells."""
 
     peak_rss: Count | None = None
     load_peak_rss: Count | None = None
@@ -105,6 +110,19 @@ class Memory(_Strict):
     torch_reserved: Count | None = None
     gpu_peak: Count | None = None
     gpu_baseline: Count | None = None
+    gpu_processes: Count | None = None
+
+
+class Energy(_Strict):
+    """A pass of its own: generations one after the other from `began` to `ended` (perf_counter_ns), `tokens` new ids in
+    all. `watts` is the cards' mean power meanwhile, from their counters of energy, `idle_watts` what they take before the
+    trial touches them. Joules per token: watts x seconds / tokens."""
+
+    began: Count
+    ended: Count
+    tokens: Positive
+    watts: Amount | None = None
+    idle_watts: Amount | None = None
 
 
 class EngineMetrics(_Strict):
@@ -130,11 +148,13 @@ class CellRecord(_Strict):
     e2e: Pass | None = None
     ttft: Pass | None = None
     memory: Memory | None = None
+    energy: Energy | None = None
     engine_metrics: EngineMetrics | None = None
 
 
 class Gpu(_Strict):
-    """One GPU that the trial used; clocks in MHz, power in W, temperature in °C, energy in J, memory in bytes."""
+    """One GPU that the trial used; clocks in MHz, power in W, temperature in °C, memory in bytes, `energy` in J over the
+    whole trial. Lists hold what was seen while the clock ran, `samples` times; `idle_power` is from before."""
 
     uuid: str
     name: str
@@ -148,7 +168,6 @@ class Gpu(_Strict):
     power: list[Amount] | None = None
     utilisation: list[Count] | None = None
     energy: Amount | None = None
-    energy_tokens: Count | None = None
     idle_power: Amount | None = None
     power_cap: Amount | None = None
     throttle_reasons: list[str] | None = None

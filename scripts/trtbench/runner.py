@@ -18,6 +18,7 @@ from trtbench import host, keeper, runs, symptoms
 from trtbench.errors import UserError
 from trtbench.records import SCHEMA, Cold, Failure, Telemetry, Trial, encode, read_as, write_trial, write_whole
 from trtbench.settings import ROOT, ROWS
+from trtbench.telemetry import Watch
 from trtbench.trial import SEE_LOG, Spec
 
 _LAST_LINES = 15  # of the log shown when a process died without a record
@@ -39,6 +40,7 @@ def child_environment(threads: int) -> dict[str, str]:
         HF_HUB_DISABLE_TELEMETRY="1",
         TRTBENCH_PARENT=str(os.getpid()),
     )
+    env.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # NVML's order, so that an index means the same card to both
     path = [str(ROOT / "scripts"), *filter(None, [env.get("PYTHONPATH")])]
     env["PYTHONPATH"] = os.pathsep.join(path)
     return env
@@ -49,11 +51,18 @@ class Late(Exception):
 
 
 def run_child(
-    module: str, argument: Path, log: Path, threads: int, phase: Callable[[str], None], start_limit: float | None = None
+    module: str,
+    argument: Path,
+    log: Path,
+    threads: int,
+    phase: Callable[[str], None],
+    start_limit: float | None = None,
+    watch: Watch | None = None,
 ) -> int:
     """Run `python -m module argument` in a process group of its own, under a keeper; return its status. The parent only
-    waits and reads the pipe of phases meanwhile, so it sleeps. On Ctrl-C or SIGTERM the whole group is ended before the
-    exception goes on. Raises Late when importing or loading takes longer than `start_limit` seconds."""
+    waits and reads the pipe of phases meanwhile, so it sleeps but for the looks of `watch`. On Ctrl-C or SIGTERM the
+    whole group is ended before the exception goes on. Raises Late when importing or loading takes longer than
+    `start_limit` seconds."""
     log.parent.mkdir(parents=True, exist_ok=True)
     read_end, write_end = os.pipe()
     env = {**child_environment(threads), "TRTBENCH_PROGRESS_FD": str(write_end)}
@@ -74,6 +83,8 @@ def run_child(
             start_new_session=True,
         )
     os.close(write_end)
+    if watch is not None:
+        watch.follow(child.pid)
 
     late: list[str] = []
     timer = threading.Timer(0, lambda: None)
@@ -91,6 +102,8 @@ def run_child(
                     timer = threading.Timer(start_limit, end, [line.strip()])
                     timer.daemon = True
                     timer.start()
+                if watch is not None:
+                    watch.phase(line.strip())
                 phase(line.strip())
 
     # A thread, because a worker that outlives the trial may hold the pipe open: the end of the child is what counts.
@@ -141,6 +154,11 @@ def run_trial(results: Path, spec: Spec, phase: Callable[[str], None], read_band
     request, answer = home / f".{name}.spec.json", home / f".{name}.answer.json"
     spec.output = str(answer)
     answer.unlink(missing_ok=True)
+    watch = Watch() if spec.device != "cpu" and not spec.prepare_only else None
+    if watch is not None:
+        watch.start()
+        # Once a lane is enough: it heats the card and takes seconds for each cell.
+        spec.energy = watch.counts_energy and spec.index == 1
     write_whole(request, encode(spec))
     telemetry = Telemetry(
         load_average=round(os.getloadavg()[0], 2), swap_used_before=host.swap_used(), read_bandwidth=read_bandwidth
@@ -148,7 +166,7 @@ def run_trial(results: Path, spec: Spec, phase: Callable[[str], None], read_band
     before = log.stat().st_size if log.is_file() else 0
     began = time.perf_counter_ns()
     try:
-        status = run_child("trtbench.trial", request, log, spec.threads, phase, spec.start_limit)
+        status = run_child("trtbench.trial", request, log, spec.threads, phase, spec.start_limit, watch)
         telemetry.swap_used_after = host.swap_used()
         trial = read_as(Trial, answer) if answer.is_file() else _dead(spec, status, log)
         _explain(trial, log, before)
@@ -162,8 +180,12 @@ def run_trial(results: Path, spec: Spec, phase: Callable[[str], None], read_band
             ),
         )
     finally:
+        if watch is not None:
+            watch.stop()
         request.unlink(missing_ok=True)
         answer.unlink(missing_ok=True)
+    if watch is not None:
+        watch.fill(trial, telemetry)
     trial.telemetry = telemetry
     trial.seconds = (time.perf_counter_ns() - began) / 1e9
     if not spec.prepare_only:

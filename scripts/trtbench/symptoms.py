@@ -30,6 +30,19 @@ SYMPTOMS = (
         "install driver 580 or newer on the host (WSL2: in Windows); see NVIDIA_SETUP.md",
     ),
     Symptom(
+        "lost-gpu",
+        r"gpu is lost|fallen off the bus|device (?:was |is )?lost|devicelost|uncorrectable ecc|\becc error|"
+        r"cudaErrorECCUncorrectable|\berror 214\b",
+        "the GPU is lost: the driver no longer reaches it, or its memory gave an error that cannot be corrected",
+        "look for Xid in the system log (dmesg | grep -i xid), restart the machine, then go on with --resume",
+    ),
+    Symptom(
+        "gpu-fault",
+        r"unspecified launch failure|illegal memory access|cudaErrorLaunchFailure|launch timed out",
+        "the GPU stopped this process after a fault in its work",
+        "look for Xid in the system log (dmesg | grep -i xid); when it comes again, leave this lane out of LANES",
+    ),
+    Symptom(
         "unsupported-gpu",
         r"no kernel image is available",
         "this GPU is not supported: TensorRT-LLM 1.2.1 needs compute capability 8.0 or newer, "
@@ -171,6 +184,7 @@ KILLED = Symptom(
     "the system ended the process (SIGKILL), which it does when memory runs out",
     "look at the system log; give the container more memory, or take a smaller model, batch or sequence",
 )
+LOST_GPU = next(symptom for symptom in SYMPTOMS if symptom.name == "lost-gpu")
 BUS_ERROR = next(symptom for symptom in SYMPTOMS if symptom.name == "bus-error")
 SLOW_START = Symptom(
     "slow-start",

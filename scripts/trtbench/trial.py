@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from trtbench import host, lanes
+from trtbench import host, lanes, shortage
 from trtbench.errors import UserError
 from trtbench.lanes.base import Lane, Plan, Unsupported
 from trtbench.records import (
@@ -29,6 +29,7 @@ from trtbench.records import (
     Cell,
     CellRecord,
     Cold,
+    Energy,
     Environment,
     Failure,
     Memory,
@@ -45,6 +46,7 @@ from trtbench.workload import Workload, digest_prompts
 SEE_LOG = "The trial's log has the whole message."
 AGREE = 3  # so many warm-up calls in a row …
 WITHIN = 0.05  # … must lie within this share of the fastest of them
+ENERGY_SECONDS = 5.0  # the counter of energy moves in steps: less says little
 
 
 class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -73,6 +75,7 @@ class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     settings: dict[str, Any]
     prepare_only: bool = False
     start_limit: float | None = None
+    energy: bool = False
 
 
 class WrongCount(Exception):
@@ -110,6 +113,7 @@ def run_pass(lane: Lane, workload: Workload, cell: Cell, first_call: int, calls:
     foreign: list[float] = []
     handed = []
     others = host.ForeignCpu()
+    began = time.perf_counter_ns()
     for call in range(first_call, first_call + calls):
         prompts = workload.prompts(cell, call)
         others.mark()
@@ -120,7 +124,15 @@ def run_pass(lane: Lane, workload: Workload, cell: Cell, first_call: int, calls:
         if output not in outputs:
             outputs.append(output)
         number.append(outputs.index(output))
-    return Pass(times=times, outputs=outputs, output=number, prompts_digest=digest_prompts(handed), foreign_cpu=foreign)
+    return Pass(
+        times=times,
+        outputs=outputs,
+        output=number,
+        prompts_digest=digest_prompts(handed),
+        foreign_cpu=foreign,
+        began=began,
+        ended=time.perf_counter_ns(),
+    )
 
 
 def settled(times: list[int]) -> bool:
@@ -151,6 +163,19 @@ def memory_pass(lane: Lane, workload: Workload, cell: Cell, call: int) -> Memory
     return found
 
 
+def energy_pass(lane: Lane, workload: Workload, cell: Cell, calls: int) -> Energy:
+    """Generations without a pause until ENERGY_SECONDS are over, with the prompts of the first `calls` calls in turn."""
+    prompts = [workload.prompts(cell, call) for call in range(calls)]
+    tokens = 0
+    began = now = time.perf_counter_ns()
+    while now - began < ENERGY_SECONDS * 1e9:
+        output = lane.generate(prompts[tokens // (cell.batch * cell.new_tokens) % calls], cell.new_tokens)
+        now = time.perf_counter_ns()
+        check_count(output, cell.batch, cell.new_tokens)
+        tokens += cell.batch * cell.new_tokens
+    return Energy(began=began, ended=now, tokens=tokens)
+
+
 def measure(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callable[[str], None]) -> CellRecord:
     """All passes of one cell. Call numbers of the timed passes are the same for every lane; warm-up uses later ones."""
     record = CellRecord(cell=cell)
@@ -170,20 +195,14 @@ def measure(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callabl
     record.ttft = run_pass(lane, workload, cell, n, n, 1)
     say("memory")
     record.memory = memory_pass(lane, workload, cell, 2 * n)
+    if spec.energy:
+        say("energy")
+        record.energy = energy_pass(lane, workload, cell, n)
     record.engine_metrics = lane.engine_metrics(workload.prompts(cell, 2 * n), cell.new_tokens)
     for part, wanted in ((record.e2e, cell.new_tokens), (record.ttft, 1)):
         for output in part.outputs:
             check_count(output, cell.batch, wanted)
     return record
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Say whether an exception means that memory ran out (host or GPU), whichever library raised it."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or "out of memory" in str(error).lower()
-    )
 
 
 def run(spec: Spec, say: Callable[[str], None]) -> Trial:
@@ -290,14 +309,12 @@ def measured_or_hole(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say
     except Unsupported as reason:
         return CellRecord(cell=cell, hole=str(reason))
     except Exception as error:
-        if not out_of_memory(error):
+        if not shortage.out_of_memory(error):
             raise
-        gc.collect()
-        return CellRecord(
-            cell=cell,
-            hole=f"out of memory with batch {cell.batch} and {cell.prompt_length} + {cell.new_tokens} tokens; "
-            "lower BATCH_SIZES, PROMPT_LENGTHS or NEW_TOKENS",
-        )
+        shortage.let_go(error)
+        hole = shortage.sentence(error, cell)
+    shortage.give_back()  # only now: while an exception is handled, its frames hold what did not fit
+    return CellRecord(cell=cell, hole=hole)
 
 
 def main() -> int:

@@ -20,8 +20,8 @@ ROWS = {
         family=name.replace("-", ""),
         script="bench_toy.sh",
         modules=(),
-        devices=("cpu",),
-        precisions={"cpu": ("float32", "bfloat16")},
+        devices=("cpu", "cuda"),
+        precisions={"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16")},
         baseline=name == "toy-torch",
         label=name.replace("-", " ").title(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -17,7 +18,8 @@ import pytest
 import factory
 from trtbench import runner, runs
 from trtbench.records import Cell, Sampling, Trial, encode, read_trial, write_whole
-from trtbench.trial import AGREE, Spec, WrongCount, check_count, out_of_memory, run_pass, settled, timed
+from trtbench.shortage import out_of_memory
+from trtbench.trial import AGREE, Spec, WrongCount, check_count, run_pass, settled, timed
 
 ONE = Cell(batch=1, prompt_length=16, new_tokens=8, precision="float32")
 TWO = Cell(batch=2, prompt_length=16, new_tokens=8, precision="float32")
@@ -242,7 +244,12 @@ def test_a_cell_that_does_not_fit_into_memory_is_a_hole_and_the_next_one_is_meas
     trial, _ = run(results, "toy-greedy", TWO, ONE)
     assert trial.failure is None
     hole, measured = trial.cells
-    assert hole.hole == "out of memory with batch 2 and 16 + 8 tokens; lower BATCH_SIZES, PROMPT_LENGTHS or NEW_TOKENS"
+    assert hole.hole is not None
+    assert re.fullmatch(
+        r"out of memory with batch 2 and 16 \+ 8 tokens \([\d.]+ of the machine's [\d.]+ GiB are free\); "
+        "lower BATCH_SIZES, PROMPT_LENGTHS or NEW_TOKENS",
+        hole.hole,
+    )
     assert hole.e2e is None
     assert measured.e2e is not None
 

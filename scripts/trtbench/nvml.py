@@ -1,0 +1,241 @@
+"""NVML, asked gently: what a card or driver does not answer is absent; a driver that stops answering is `Broken`.
+
+nvidia-ml-py (module pynvml) is looked for when it is asked for, so that everything runs without it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from typing import Any
+
+# Codes of NVML (nvml.h) after which no further answer of this session can be believed.
+_LOST = {15: "the GPU is lost", 16: "the GPU needs a reset"}
+_BROKEN = {
+    1: "NVML is not initialised",
+    9: "the driver is not loaded",
+    10: "the driver did not answer in time",
+    **_LOST,
+}
+_OUT_OF_STEP = 18  # library and kernel module are of different driver versions: an update without a reboot
+
+# Bits of nvmlClocksEventReasons (nvml.h).
+REASONS = {
+    0x001: "gpu_idle",
+    0x002: "applications_clocks_setting",
+    0x004: "sw_power_cap",
+    0x008: "hw_slowdown",
+    0x010: "sync_boost",
+    0x020: "sw_thermal_slowdown",
+    0x040: "hw_thermal_slowdown",
+    0x080: "hw_power_brake_slowdown",
+    0x100: "display_clock_setting",
+}
+_SM, _MEMORY = 1, 2  # nvmlClockType
+_TEMPERATURE_GPU = 0
+
+
+class Broken(Exception):
+    """The driver no longer answers; the text says in a few words how."""
+
+
+class Absent(Exception):
+    """There is no NVML to ask here; the text says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """One look at one card; `time` is perf_counter_ns, memory in bytes, clocks in MHz, temperature in °C, power in W,
+    energy in J since the driver was loaded, utilisation in per cent. `processes` holds the bytes of each process id, None
+    where the driver lists a process without its memory. What the card does not tell is None."""
+
+    time: int
+    memory: int | None
+    sm_clock: int | None
+    memory_clock: int | None
+    temperature: int | None
+    power: float | None
+    energy: float | None
+    utilisation: int | None
+    reasons: int | None
+    processes: dict[int, int | None] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What does not change during a trial: memory in bytes, bus width in bits, clocks in MHz, power in W."""
+
+    uuid: str
+    name: str
+    memory_total: int | None
+    memory_bus_width: int | None
+    memory_clock_max: int | None
+    sm_clock_max: int | None
+    power_cap: float | None
+
+
+class Card:
+    """One GPU."""
+
+    def __init__(self, nvml: Any, handle: Any) -> None:
+        self._nvml, self._handle = nvml, handle
+        self.uuid = str(self._ask("nvmlDeviceGetUUID") or "")
+        self.name = str(self._ask("nvmlDeviceGetName") or "unknown GPU")
+
+    def _ask(self, function: str, *arguments: Any) -> Any:
+        """The answer, None where this card, driver or pynvml has none. Raises Broken."""
+        call = getattr(self._nvml, function, None)
+        if call is None:  # an older nvidia-ml-py
+            return None
+        try:
+            found = call(self._handle, *arguments)
+        except self._nvml.NVMLError as error:
+            code = int(getattr(error, "value", 0))
+            if code in _BROKEN:
+                raise Broken(_BROKEN[code]) from None
+            if code == _OUT_OF_STEP:
+                raise Broken("NVML and the driver are of different versions") from None
+            return None
+        return found.decode() if isinstance(found, bytes) else found
+
+    def facts(self) -> Facts:
+        memory = self._ask("nvmlDeviceGetMemoryInfo")
+        # The enforced limit is the lowest of all that apply.
+        cap = self._ask("nvmlDeviceGetEnforcedPowerLimit") or self._ask("nvmlDeviceGetPowerManagementLimit")
+        return Facts(
+            uuid=self.uuid,
+            name=self.name,
+            memory_total=int(memory.total) if memory else None,
+            memory_bus_width=self._ask("nvmlDeviceGetMemoryBusWidth") or None,
+            memory_clock_max=self._ask("nvmlDeviceGetMaxClockInfo", _MEMORY) or None,
+            sm_clock_max=self._ask("nvmlDeviceGetMaxClockInfo", _SM) or None,
+            power_cap=cap / 1000 if cap else None,
+        )
+
+    def read(self) -> Reading:
+        """Look at everything that changes. Raises Broken."""
+        memory = self._ask("nvmlDeviceGetMemoryInfo")
+        power = self._ask("nvmlDeviceGetPowerUsage")
+        energy = self._ask("nvmlDeviceGetTotalEnergyConsumption")
+        at = time.perf_counter_ns()  # beside the counter, whose difference is divided by that of these times
+        busy = self._ask("nvmlDeviceGetUtilizationRates")
+        reasons = self._ask("nvmlDeviceGetCurrentClocksEventReasons")
+        if reasons is None:  # its name before driver 535
+            reasons = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons")
+        heat = self._ask("nvmlDeviceGetTemperature", _TEMPERATURE_GPU)
+        if heat is None:  # deprecated since CUDA 13
+            heat = self._ask("nvmlDeviceGetTemperatureV", _TEMPERATURE_GPU)
+        return Reading(
+            time=at,
+            memory=int(memory.used) if memory else None,
+            sm_clock=self._ask("nvmlDeviceGetClockInfo", _SM),
+            memory_clock=self._ask("nvmlDeviceGetClockInfo", _MEMORY),
+            temperature=heat,
+            power=power / 1000 if power is not None else None,
+            energy=energy / 1000 if energy is not None else None,
+            utilisation=int(busy.gpu) if busy else None,
+            reasons=int(reasons) if reasons is not None else None,
+            processes=self._processes(),
+        )
+
+    def _processes(self) -> dict[int, int | None] | None:
+        listed = [
+            self._ask("nvmlDeviceGetComputeRunningProcesses"),
+            self._ask("nvmlDeviceGetGraphicsRunningProcesses"),
+        ]
+        if listed[0] is None:
+            return None
+        found: dict[int, int | None] = {}
+        for process in (p for some in listed for p in some or []):
+            held = getattr(process, "usedGpuMemory", None)
+            found[int(process.pid)] = int(held) if held is not None else found.get(int(process.pid))
+        return found
+
+
+class Session:
+    """NVML between its start and its end: `cards` are the visible GPUs in CUDA's order."""
+
+    def __init__(self) -> None:
+        try:
+            import pynvml
+        except ImportError:
+            raise Absent("nvidia-ml-py is not installed, so no GPU can be looked for") from None
+        self._nvml = pynvml
+        try:
+            pynvml.nvmlInit()
+        except pynvml.NVMLError as error:
+            raise Absent(f"no NVIDIA driver answers ({error})") from None
+        try:
+            self.cards = [Card(pynvml, handle) for handle in _visible(pynvml)]
+            self.driver = _text(pynvml.nvmlSystemGetDriverVersion())
+            version = pynvml.nvmlSystemGetCudaDriverVersion_v2()
+            self.cuda = f"{version // 1000}.{version % 1000 // 10}"
+        except (pynvml.NVMLError, Broken) as error:
+            self.close()
+            raise Absent(f"the NVIDIA driver does not answer ({error})") from None
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the driver; one that is broken cannot be let go of, and nothing more is asked of it."""
+        try:
+            self._nvml.nvmlShutdown()
+        except self._nvml.NVMLError:
+            return
+
+
+def _visible(nvml: Any) -> list[Any]:
+    """Handles of the GPUs that a CUDA program sees, in its order. As CUDA does, CUDA_VISIBLE_DEVICES (indices, UUIDs or
+    their beginnings, MIG names) is read up to the first entry that names nothing. Raises NVMLError."""
+    handles = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
+    wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if wanted is None:
+        return handles
+    found = []
+    for entry in (part.strip() for part in wanted.split(",")):
+        if entry.isdigit():
+            named = handles[int(entry) : int(entry) + 1]
+        elif entry.startswith("MIG-"):
+            named = [nvml.nvmlDeviceGetHandleByUUID(entry.encode())]
+        elif entry.startswith("GPU-"):
+            named = [handle for handle in handles if _text(nvml.nvmlDeviceGetUUID(handle)).startswith(entry)]
+        else:
+            named = []
+        if len(named) != 1:
+            break
+        found += named
+    return found
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def lost() -> str | None:
+    """Why the first visible GPU cannot be used any more, in a few words; None where it answers or where there was never
+    anything to ask (no nvidia-ml-py)."""
+    try:
+        import pynvml  # noqa: F401 - without it nothing can be told
+    except ImportError:
+        return None
+    try:
+        with Session() as session:
+            if not session.cards:
+                return "the driver no longer sees it"
+            session.cards[0].read()
+    except (Absent, Broken) as error:
+        return str(error)
+    return None
+
+
+def names(mask: int) -> list[str]:
+    """The names of the set bits of a mask of throttle reasons; bits that are not known keep their number."""
+    return [REASONS.get(1 << bit, f"reason_{1 << bit:#x}") for bit in range(mask.bit_length()) if mask >> bit & 1]
