@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 from command import TINY, TOY, Bench
 from trtbench.settings import ALIASES, ROWS
 from trtbench.synthetic import write_synthetic
+
+
+# A shell that starts a job in the background has it ignore Ctrl-C, and so would every process started from here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

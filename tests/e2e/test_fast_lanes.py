@@ -144,12 +144,14 @@ def test_tuned_follows_the_configuration(more: dict[str, Any], tmp_path: Path) -
     from safetensors.torch import load_file, save_file
 
     model = model_of(tmp_path / "model", GQA, **more)
+    weights = load_file(model / "model.safetensors")
+    if more.get("tie_word_embeddings"):
+        del weights["lm_head.weight"]
     if more.get("model_type") == "qwen2":
-        weights = load_file(model / "model.safetensors")
         for name in [n for n in weights if n.endswith(("q_proj.weight", "k_proj.weight", "v_proj.weight"))]:
             rows = weights[name].shape[0]
             weights[name.replace("weight", "bias")] = torch.linspace(-1, 1, rows, dtype=torch.bfloat16)
-        save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
     cells = CELLS[:2]
     assert (
         run("pytorch-eager", model, tmp_path / "cache", cells)["ids"]
@@ -178,6 +180,12 @@ def test_tuned_refuses_what_it_does_not_compute(more: dict[str, Any], longest: i
 def test_tuned_refuses_weights_that_are_not_there(tmp_path: Path) -> None:
     model = model_of(tmp_path / "model", GQA, num_hidden_layers=3)
     with pytest.raises(Unsupported, match=r"does not find model\.layers\.2\.self_attn\.q_proj\.weight"):
+        create("pytorch-tuned")(a_plan(model, tmp_path / "cache")).prepare()
+
+
+def test_tuned_refuses_weights_that_contradict_the_configuration(tmp_path: Path) -> None:
+    model = model_of(tmp_path / "model", GQA, tie_word_embeddings=True)
+    with pytest.raises(Unsupported, match="lm_head.weight is there and is not the embedding"):
         create("pytorch-tuned")(a_plan(model, tmp_path / "cache")).prepare()
 
 

@@ -155,6 +155,11 @@ def read_weights(folder: Path, config: Config, dtype: torch.dtype, device: str) 
         )
     embedding = get("model.embed_tokens.weight")
     head = embedding if c.tied else get("lm_head.weight")
+    if c.tied and "lm_head.weight" in where and not torch.equal(get("lm_head.weight"), embedding):
+        # transformers 4 takes the embedding, transformers 5 the weights of its own.
+        raise Unsupported(
+            "pytorch-tuned reads tie_word_embeddings=true, but lm_head.weight is there and is not the embedding"
+        )
     return layers, Ends(embedding, get("model.norm.weight"), head)
 
 
