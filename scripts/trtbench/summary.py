@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from trtbench.records import Cell, Trial, simulated
+from trtbench.records import Cell, Energy, Memory, Trial, simulated
 
 
 class Figures(msgspec.Struct, kw_only=True):
@@ -20,6 +20,10 @@ class Figures(msgspec.Struct, kw_only=True):
 
     `latency_trials` are the trials' mean whole-generation times; `median`, `minimum` and `maximum` are over all
     iterations. `ttft` is the time of a generation of one token; `tpot` is (latency - ttft) / (new tokens - 1).
+
+    `gpu_memory` is device memory at its peak less what was in use before the trial, `gpu_processes` the part that the
+    driver assigns to the trial's processes. `energy` is in J per new token of the whole card, `idle_energy` the part of it
+    that the idle card would have taken meanwhile.
 
     `mbu` and `mfu` are shares of the machine's bandwidth and peak, `ceiling_tok_s` the throughput that it allows at most;
     `ceiling_basis` says whether against nominal figures or a measured bandwidth. `near`, `equal` (shares) and
@@ -62,6 +66,11 @@ class Figures(msgspec.Struct, kw_only=True):
     near: float | None = None
     equal: float | None = None
     perplexity: float | None = None
+    gpu_processes: int | None = None
+    torch_allocated: int | None = None
+    torch_reserved: int | None = None
+    energy: float | None = None
+    idle_energy: float | None = None
 
 
 class Hole(msgspec.Struct, kw_only=True, frozen=True):
@@ -108,6 +117,7 @@ def figures(trials: Sequence[Trial], where: tuple[int, int, int]) -> Figures | H
     every = [time / 1e6 for times in e2e for time in times]
     latency, first_token = geometric_mean(latency_trials), geometric_mean(ttft_trials)
     statement = next((trial.statement for trial in trials if trial.statement is not None), None)
+    energies = [record.energy for record in measured if record.energy is not None]
     memories = [record.memory for record in measured if record.memory is not None]
     return Figures(
         lane=first.lane,
@@ -125,7 +135,7 @@ def figures(trials: Sequence[Trial], where: tuple[int, int, int]) -> Figures | H
         tpot=(latency - first_token) / (new_tokens - 1) if new_tokens > 1 else None,
         throughput=batch * new_tokens / latency * 1e3,
         peak_rss=_most([m.peak_rss for m in memories]),
-        gpu_memory=_most([m.gpu_peak for m in memories]),
+        gpu_memory=_most([_above_baseline(m) for m in memories]),
         weights=_most([m.weights for m in memories]),
         kv_pool=_most([m.kv_pool for m in memories]),
         load_ms=_middle_ms([trial.cold.load for trial in trials]),
@@ -141,7 +151,25 @@ def figures(trials: Sequence[Trial], where: tuple[int, int, int]) -> Figures | H
         runtime=f"{statement.runtime} {statement.runtime_version}" if statement else "unknown",
         compute_precision=statement.compute_precision if statement else "unknown",
         weight_precision=statement.weight_precision if statement else "unknown",
+        gpu_processes=_most([m.gpu_processes for m in memories]),
+        torch_allocated=_most([m.torch_allocated for m in memories]),
+        torch_reserved=_most([m.torch_reserved for m in memories]),
+        energy=_middle([_per_token(e, e.watts) for e in energies]),
+        idle_energy=_middle([_per_token(e, e.idle_watts) for e in energies if e.watts is not None]),
     )
+
+
+def _above_baseline(memory: Memory) -> int | None:
+    return None if memory.gpu_peak is None else max(0, memory.gpu_peak - (memory.gpu_baseline or 0))
+
+
+def _per_token(energy: Energy, watts: float | None) -> float | None:
+    return None if watts is None else watts * (energy.ended - energy.began) / 1e9 / energy.tokens
+
+
+def _middle(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
 
 
 def _most(values: Sequence[int | None]) -> int | None:

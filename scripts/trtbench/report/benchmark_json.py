@@ -98,6 +98,7 @@ def _metrics(f: Figures, row: Row) -> list[tuple[str, str, list[float]]]:
         ("load_time_ms", "ms", f.load_ms, 1),
         ("peak_rss_mib", "MiB", f.peak_rss, 2**20),
         ("peak_gpu_memory_mib", "MiB", f.gpu_memory, 2**20),
+        ("energy_per_token", "J", f.energy, 1),
     )
     return found + [(name, unit, [value / scale]) for name, unit, value, scale in one if value is not None]
 

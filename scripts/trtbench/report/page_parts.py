@@ -89,6 +89,7 @@ def cell(row: Row, comparison: Comparison, remarks: Sequence[str], lang: str, ke
             tag("div", *_plots(row, comparison, lang, key), class_="plots"),
             *_times(row, comparison, lang, key),
             *_memory(row, comparison, lang, key),
+            *_energy(row, comparison, lang, key),
             *_answers(row, comparison, lang, key),
         ]
     if remarks:
@@ -232,6 +233,9 @@ def _memory(row: Row, comparison: Comparison, lang: str, key: str) -> list[str]:
         (say["peak_rss"], lambda f: mib(f.peak_rss)),
         (say["weights"], lambda f: mib(f.weights)),
         (say["kv_pool"], lambda f: mib(f.kv_pool)),
+        (say["gpu_processes"], lambda f: mib(f.gpu_processes)),
+        (say["torch_allocated"], lambda f: mib(f.torch_allocated)),
+        (say["torch_reserved"], lambda f: mib(f.torch_reserved)),
         (say["page_variation"], variation),
     ]
     if not any(pick(f) is not None for _, pick in columns for f in row.figures):
@@ -242,6 +246,26 @@ def _memory(row: Row, comparison: Comparison, lang: str, key: str) -> list[str]:
         tag("h3", say["page_memory"]),
         _columns(row, comparison, columns, (say["page_memory"], note), lang, f"{key}-memory"),
     ]
+
+
+def _energy(row: Row, comparison: Comparison, lang: str, key: str) -> list[str]:
+    say = words(lang)
+
+    def joules(value: float | None) -> str | None:
+        return number(value, lang) if value is not None else None
+
+    def net(f: Figures) -> float | None:
+        return f.energy - f.idle_energy if f.energy is not None and f.idle_energy is not None else None
+
+    columns: list[Column] = [
+        (say["energy_token"], lambda f: joules(f.energy)),
+        (say["energy_idle_part"], lambda f: joules(f.idle_energy)),
+        (say["energy_net"], lambda f: joules(net(f))),
+    ]
+    if all(f.energy is None for f in row.figures):
+        return []
+    note = (say["page_energy"], say["page_energy_note"])
+    return [tag("h3", say["page_energy"]), _columns(row, comparison, columns, note, lang, f"{key}-energy")]
 
 
 def _answers(row: Row, comparison: Comparison, lang: str, key: str) -> list[str]:

@@ -113,6 +113,7 @@ def _cell(row: Row, comparison: Comparison, lang: str) -> list[str]:
         variation = against[f.lane, f.precision].memory_variation if (f.lane, f.precision) in against else None
         if variation is not None:
             lines.append(f"    {say['variation']}: {percent(variation, lang, '+')}")
+    lines += _energy(row, comparison, lang)
     lines += [
         "",
         f"{say['phases']} ({say['phases_note']})",
@@ -127,6 +128,18 @@ def _cell(row: Row, comparison: Comparison, lang: str) -> list[str]:
     lines += audit_text.evidence(row.figures, names, lang)
     lines += _remarks(row, comparison, lang)
     return lines
+
+
+def _energy(row: Row, comparison: Comparison, lang: str) -> list[str]:
+    """Joules per token of the lanes for which they were measured; nothing where there are none."""
+    say = words(lang)
+    lines: list[str] = []
+    for f in row.figures:
+        if f.energy is not None:
+            idle = f.idle_energy
+            rest = f"   ({say['energy_idle'].format(joules=number(idle, lang))})" if idle is not None else ""
+            lines += _named(label(f.lane, f.precision, comparison), 24, f"{number(f.energy, lang):>12} J{rest}")
+    return ["", f"{say['energy']} ({say['energy_note']})", *lines] if lines else []
 
 
 def _named(name: str, width: int, rest: str) -> list[str]:
