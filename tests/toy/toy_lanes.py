@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from trtbench.lanes.base import Lane, Prepared, Unsupported
 from trtbench.records import Statement
@@ -89,3 +90,36 @@ class Hangs(ToyTorch):
 class Unprepared(ToyTorch):
     def prepare(self) -> Prepared | None:
         raise Unsupported("the toy converter refuses this model")
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch names it."""
+
+
+class Crowded(ToyTorch):
+    """Has GPU memory for one sequence only, and says so as torch does."""
+
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        if len(prompts) > 1:
+            raise OutOfMemoryError(
+                "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 24.00 GiB of which "
+                "3.50 GiB is free. Including non-PyTorch memory, this process has 20.00 GiB memory in use."
+            )
+        return super().generate(prompts, new_tokens)
+
+
+class Fault(ToyTorch):
+    """Fails on a GPU in its second trial (the first leaves the file TOY_LOST), with the message TOY_FAULT; where NVML_LOST
+    names a file, it is made then, and NVML's stand-in says that the card is lost."""
+
+    def load(self) -> None:
+        told = Path(os.environ["TOY_LOST"])
+        self.fails = told.exists()
+        told.touch()
+
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        if self.fails:
+            if "NVML_LOST" in os.environ:
+                Path(os.environ["NVML_LOST"]).touch()
+            raise RuntimeError(os.environ["TOY_FAULT"])
+        return super().generate(prompts, new_tokens)

@@ -12,6 +12,8 @@ ILL = {
     "toy-orphan": "Orphan",
     "toy-greedy": "Greedy",
     "toy-hangs": "Hangs",
+    "toy-crowded": "Crowded",
+    "toy-fault": "Fault",
     "toy-unprepared": "Unprepared",
 }
 ROWS = {
