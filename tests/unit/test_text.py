@@ -10,7 +10,7 @@ import pytest
 import factory
 from trtbench.comparison import Comparison, compare
 from trtbench.lanes import LANES, Row
-from trtbench.records import Cell, Failure, Memory
+from trtbench.records import Cell, Energy, Failure, Memory
 from trtbench.report.text import WIDTH, render
 from trtbench.report.words import WORDS
 from trtbench.runs import Absent
@@ -78,6 +78,20 @@ def test_gpu_memory_has_its_own_title() -> None:
     comparison = compare(factory.run(), trials)
     assert any(line.startswith("GPU MEMORY (") for line in lines(comparison))
     assert any(line.startswith("MÉMOIRE GPU (") for line in lines(comparison, "fr"))
+
+
+def test_energy_stands_where_it_was_measured_and_nowhere_else() -> None:
+    assert not any("ENERGY" in line for line in lines(compare(factory.run(), factory.trials(LANE_MS))))
+    # 5 s at 300 W for 1,000 tokens; the idle card takes 80 W.
+    spent = Energy(began=1, ended=5 * 10**9 + 1, tokens=1000, watts=300.0, idle_watts=80.0)
+    made = factory.trials(LANE_MS)
+    measured = next(t for t in made if t.lane == "onnxruntime")
+    measured.cells[0].energy = spent
+    comparison = compare(factory.run(), made)
+    assert "ENERGY (joules per new token of the whole card)" in lines(comparison)
+    (line,) = [line for line in lines(comparison) if line.endswith("(of it idle: 0.400 J)")]
+    assert line.split() == ["ONNX", "Runtime", "1.50", "J", "(of", "it", "idle:", "0.400", "J)"]
+    assert any("dont à vide : 0,400 J" in line for line in lines(comparison, "fr"))
 
 
 def test_signs_turn_the_words() -> None:
