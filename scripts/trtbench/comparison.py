@@ -9,6 +9,7 @@ import msgspec
 
 from trtbench import ceilings
 from trtbench.findings import Finding, voiding
+from trtbench.history import History
 from trtbench.judgement import Judgement
 from trtbench.lanes import LANES
 from trtbench.records import SCHEMA, Environment, Model, Statement, Trial
@@ -75,6 +76,7 @@ class Comparison(msgspec.Struct, kw_only=True, tag="comparison", tag_field="kind
     not_run: list[str]
     findings: list[Finding] = []
     statements: list[Stated] = []
+    history: History | None = None
 
     @property
     def void(self) -> bool:

@@ -333,15 +333,20 @@ def read_as(kind: type[T], path: Path) -> T:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
+    return decode_as(kind, data, str(path))
+
+
+def decode_as(kind: type[T], data: bytes, where: str) -> T:
+    """Decode JSON strictly as `kind`; a UserError names `where` it came from and what is wrong with it."""
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         found = _schema_of(data)
         if found is not None and found != SCHEMA:
-            raise UserError(f"{path} has schema version {found}; this program reads version {SCHEMA}.") from None
-        raise UserError(f"{path} is not a valid {kind.__name__.lower()} record: {error}.") from None
+            raise UserError(f"{where} has schema version {found}; this program reads version {SCHEMA}.") from None
+        raise UserError(f"{where} is not a valid {kind.__name__.lower()} record: {error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{path} is truncated or not JSON: {error}.") from None
+        raise UserError(f"{where} is truncated or not JSON: {error}.") from None
 
 
 def _schema_of(data: bytes) -> Any:
@@ -354,7 +359,11 @@ def _schema_of(data: bytes) -> Any:
 
 def read_trial(path: Path) -> Trial:
     """Read one trial; refuses other schema versions, unknown lanes and passes whose lists do not fit together."""
-    trial = read_as(Trial, path)
+    return check_trial(read_as(Trial, path), str(path))
+
+
+def check_trial(trial: Trial, path: str) -> Trial:
+    """Refuse a trial that was decoded and does not hold together; `path` says where it came from."""
     if trial.schema != SCHEMA:
         raise UserError(f"{path} has schema version {trial.schema}; this program reads version {SCHEMA}.")
     if trial.lane not in LANES:

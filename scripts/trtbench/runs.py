@@ -7,7 +7,7 @@ import datetime
 import fcntl
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -110,8 +110,13 @@ def trials(results: Path, run: str) -> list[Trial]:
 
 def read_trials(paths: Sequence[Path]) -> list[Trial]:
     """Read these trial files; the result does not depend on their order."""
+    return compacted(read_trial(path) for path in paths)
+
+
+def compacted(found: Iterable[Trial]) -> list[Trial]:
+    """The trials in the order of their places, with what they repeat held once."""
     share = _Shared()
-    return sorted((share.compact(read_trial(path)) for path in paths), key=sort_key)
+    return sorted((share.compact(trial) for trial in found), key=sort_key)
 
 
 def sort_key(trial: Trial) -> tuple[str, int, str, str, int, int]:

@@ -90,10 +90,12 @@ def geometric_mean(values: Sequence[float]) -> float:
     return math.exp(statistics.fmean(math.log(value) for value in values))
 
 
-def outliers(values: Sequence[float]) -> int:
-    """How many values have a modified z-score above 3.5: 0.6745 · |x - median| / MAD (Iglewicz & Hoaglin, 1993).
+def outliers(trials: Sequence[Sequence[float]]) -> int:
+    """How many times have a modified z-score above 3.5: 0.6745 · |x - median| / MAD (Iglewicz & Hoaglin, 1993), x being
+    the time over the median of its own trial: a trial that is slower as a whole is no outlier in all of its calls.
 
     They are counted and shown, never dropped."""
+    values = [time / statistics.median(times) for times in trials for time in times]
     middle = statistics.median(values)
     mad = statistics.median(abs(value - middle) for value in values)
     if mad == 0:
@@ -129,7 +131,7 @@ def figures(trials: Sequence[Trial], where: tuple[int, int, int]) -> Figures | H
         median=statistics.median(every),
         minimum=min(every),
         maximum=max(every),
-        outliers=outliers(every),
+        outliers=outliers(e2e),
         ttft=first_token,
         ttft_trials=ttft_trials,
         tpot=(latency - first_token) / (new_tokens - 1) if new_tokens > 1 else None,

@@ -73,7 +73,9 @@ def write_benchmarks(results: Path, run_id: str, known: Audited | None = None) -
             simulated=comparison.simulated,
             cells=comparison.cells,
             trials=[f"runs/{run_id}/trials/{runs.trial_name(trial)}" for trial in mine],
-            failed=[msgspec.to_builtins(a) for a in comparison.failed if LANES[a.lane].family == family],
+            failed=[
+                msgspec.to_builtins(a) for a in comparison.failed if a.lane in LANES and LANES[a.lane].family == family
+            ],
         )
         path = results / benchmark_name(family)
         write_whole(path, encode(view))

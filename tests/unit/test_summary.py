@@ -70,8 +70,15 @@ def test_outliers_are_counted_and_never_dropped() -> None:
     assert found.iterations == 6
     assert found.maximum == 500.0
     assert found.latency == pytest.approx(statistics.fmean([*steady, 500.0]))
-    assert outliers(steady) == 0
-    assert outliers([100.0] * 5) == 0
+    assert outliers([steady]) == 0
+    assert outliers([[100.0] * 5]) == 0
+
+
+def test_a_slow_trial_is_not_an_outlier_in_all_of_its_calls() -> None:
+    """The report and the audit count by the same definition: against the median of the own trial."""
+    steady = [100.0, 101.0, 99.0, 100.5, 99.5]
+    assert outliers([steady, steady, [2 * ms for ms in steady]]) == 0
+    assert outliers([steady, [2 * ms for ms in steady] + [500.0]]) == 1
 
 
 def test_one_off_costs_stand_apart() -> None:

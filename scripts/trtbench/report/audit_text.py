@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from trtbench.findings import FAIL, PASS, THEMES, WARN, Finding
-from trtbench.lanes import LANES
 from trtbench.report.audit_words import AUDIT, HEADINGS, TERMS
 from trtbench.report.clean import plain
+from trtbench.report.names import known
 from trtbench.report.numbers import number, percent
 from trtbench.summary import Figures
 
@@ -117,8 +117,8 @@ def lane_name(finding: Finding, lang: str, several: bool) -> str:
     """The lane for people, or that all are meant."""
     if finding.lane is None:
         return HEADINGS[lang]["everywhere"]
-    label = LANES[finding.lane].label if finding.lane in LANES else finding.lane
-    return f"{label} {finding.precision}" if several else label
+    name = known(finding.lane)
+    return f"{name} {finding.precision}" if several else name
 
 
 def passes(findings: Sequence[Finding], several: bool) -> list[str]:

@@ -13,11 +13,12 @@ from trtbench.comparison import Comparison, Row
 from trtbench.lanes import LANES
 from trtbench.records import write_whole
 from trtbench.report.clean import NAME, plain
+from trtbench.report.names import label
+from trtbench.report.notices import mark
+from trtbench.report.notices import warnings as notices
 from trtbench.report.numbers import number
 from trtbench.report.spread import rates, span
-from trtbench.report.story import lead, mark, place
-from trtbench.report.story import warnings as notices
-from trtbench.report.text import label
+from trtbench.report.story import lead, place
 from trtbench.report.words import words
 from trtbench.summary import Figures
 

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 
 from trtbench.comparison import Comparison, Row, memory_of
 from trtbench.findings import FAIL, PASS, WARN
-from trtbench.report import audit_text
+from trtbench.report import audit_text, history
 from trtbench.report.audit_words import HEADINGS
 from trtbench.report.clean import NAME, plain
+from trtbench.report.names import known, label
+from trtbench.report.notices import mark, stopped, warnings
 from trtbench.report.numbers import number, percent, times
 from trtbench.report.spread import span
-from trtbench.report.story import again, changed, known, lead, mark, place, warnings, why
-from trtbench.report.text import label, remarks
+from trtbench.report.story import again, changed, lead, place, why
+from trtbench.report.text import remarks
 from trtbench.report.words import words
 
 SHOWN = 30  # findings shown; the JSON document holds all
@@ -52,6 +54,7 @@ def render(comparison: Comparison, lang: str) -> str:
         lines += ["", f"### {say['failed']}", ""]
         lines += [f"- {escape(known(a.lane), NAME)} {escape(a.precision, NAME)}: {escape(why(a.failure))}"
                   for a in comparison.failed]  # fmt: skip
+    lines += _history(comparison, lang)
     lines += ["", *_audit(comparison, lang), "", *_conditions(comparison, lang)]
     return "\n".join(lines) + "\n"
 
@@ -95,6 +98,19 @@ def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(cells)} |" for cells in (head, rule, *body)]
 
 
+def _history(comparison: Comparison, lang: str) -> list[str]:
+    found = comparison.history
+    if found is None:
+        return []
+    lines = ["", f"### {escape(history.title(found, lang).capitalize())}"]
+    lines += [line for notice in history.notices(found, lang) for line in ("", f"> {escape(notice)}")]
+    if found.changes:
+        body = [[escape(text) for text in row] for row in history.rows(found, comparison, lang)]
+        lines += ["", escape(history.note(found, lang)), "", *_table(history.head(lang), body)]
+    told = [*history.remarks(found, comparison, lang), *history.differences(found, comparison, lang)]
+    return [*lines, "", *(f"- {escape(one)}" for one in told)]
+
+
 def _audit(comparison: Comparison, lang: str) -> list[str]:
     say = HEADINGS[lang]
     lines = [f"### {say['title'].capitalize()}", ""]
@@ -121,7 +137,7 @@ def _conditions(comparison: Comparison, lang: str) -> list[str]:
         (say["workload_digest"], comparison.workload_digest),
         (say["digest"], comparison.model.digest),
         (say["order"], say["interleaved_yes" if comparison.interleaved else "interleaved_no"]),
-        (say["stopped"], comparison.stopped or "-"),
+        (say["stopped"], stopped(comparison.stopped, lang) if comparison.stopped else "-"),
     ]
     lines = ["<details>", f"<summary>{say['conditions']}</summary>", ""]
     lines += [f"- {name}: {escape(value)}" for name, value in facts]

@@ -12,7 +12,8 @@ from trtbench.records import write_whole
 from trtbench.report import page_facts, page_parts
 from trtbench.report.clean import NAME, plain
 from trtbench.report.markup import Html, join, tag
-from trtbench.report.story import lead, place, warnings
+from trtbench.report.notices import warnings
+from trtbench.report.story import lead, place
 from trtbench.report.text import remarks
 from trtbench.report.words import WORDS, words
 
@@ -80,6 +81,7 @@ def _article(comparison: Comparison, lang: str, shown: bool, cells: int) -> Html
         page_parts.opening(lead(comparison, lang), warnings(comparison, lang), lang),
         *_cells(comparison, lang, cells),
         page_parts.failed(comparison, lang),
+        page_facts.against(comparison, lang, f"{lang}-history"),
         page_facts.audit(comparison, lang, f"{lang}-audit"),
         page_parts.not_run(comparison, lang),
         page_facts.conditions(comparison, lang, lang),

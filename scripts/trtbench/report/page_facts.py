@@ -7,17 +7,32 @@ from collections.abc import Sequence
 from trtbench.comparison import Comparison
 from trtbench.findings import FAIL, PASS, WARN, Finding
 from trtbench.records import Statement
-from trtbench.report import audit_text
+from trtbench.report import audit_text, history
 from trtbench.report.audit_words import HEADINGS
 from trtbench.report.clean import NAME, plain
 from trtbench.report.markup import Html, join, tag
+from trtbench.report.names import label
+from trtbench.report.notices import stopped
 from trtbench.report.numbers import number
 from trtbench.report.page_parts import table, word
 from trtbench.report.story import again, changed
-from trtbench.report.text import label
 from trtbench.report.words import words
 
 SHOWN = 60  # findings of one level; the JSON document holds all
+
+
+def against(comparison: Comparison, lang: str, key: str) -> Html:
+    """This run against another one; nothing without one."""
+    found = comparison.history
+    if found is None:
+        return Html("")
+    name = history.title(found, lang).capitalize()
+    parts: list[str] = [tag("h2", name), *(tag("p", one, class_="note") for one in history.notices(found, lang))]
+    if found.changes:
+        rows = history.rows(found, comparison, lang)
+        parts.append(table(name, history.head(lang), rows, (1, 2, 3, 4), key, history.note(found, lang)))
+    told = [*history.remarks(found, comparison, lang), *history.differences(found, comparison, lang)]
+    return tag("section", *parts, tag("ul", *(tag("li", tag("div", one, class_="wide")) for one in told)))
 
 
 def audit(comparison: Comparison, lang: str, key: str) -> Html:
@@ -97,7 +112,7 @@ def _model(comparison: Comparison, lang: str) -> list[tuple[str, str | None]]:
         (say["order"], say["interleaved_yes" if comparison.interleaved else "interleaved_no"]),
         (say["run"], plain(comparison.run, NAME)),
         (say["created"], plain(comparison.created, NAME)),
-        (say["stopped"], plain(comparison.stopped) if comparison.stopped else None),
+        (say["stopped"], stopped(comparison.stopped, lang) if comparison.stopped else None),
     ]
 
 

@@ -9,10 +9,11 @@ from trtbench.lanes import LANES
 from trtbench.report import page_plot
 from trtbench.report.clean import NAME, plain
 from trtbench.report.markup import Html, join, tag
+from trtbench.report.names import known, label
+from trtbench.report.notices import mark, warnings
 from trtbench.report.numbers import number, percent, times
 from trtbench.report.spread import rates, span
-from trtbench.report.story import Lead, known, mark, warnings, why
-from trtbench.report.text import label
+from trtbench.report.story import Lead, why
 from trtbench.report.words import words
 from trtbench.summary import Figures
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from trtbench.comparison import Comparison, Row
 from trtbench.report.markup import Html, tag
+from trtbench.report.names import label
 from trtbench.report.numbers import number, percent
 from trtbench.report.spread import rates, span, ticks
-from trtbench.report.text import label
 from trtbench.report.words import words
 
 WIDTH, LEFT, RIGHT = 380.0, 6.0, 374.0

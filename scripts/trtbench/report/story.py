@@ -1,4 +1,4 @@
-"""The sentence on top of every report, what must be read before any figure, and how to run the same again."""
+"""The sentence on top of every report, and how to run the same again."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from trtbench.comparison import Against, Comparison
 from trtbench.lanes import LANES
 from trtbench.records import Failure
 from trtbench.report.clean import NAME, plain
+from trtbench.report.names import known, label
 from trtbench.report.numbers import times
-from trtbench.report.text import label, verdict_sentence
+from trtbench.report.text import verdict_sentence
 from trtbench.report.words import words
 from trtbench.settings import DEFAULTS, ROWS, show
 
@@ -44,7 +45,7 @@ def lead(comparison: Comparison, lang: str) -> Lead:
     measured = {(f.lane, f.precision) for row in comparison.cells for f in row.figures}
     if len(measured) < 2:
         return Lead("none", say["no_comparison"])
-    if not any(LANES[lane].baseline for lane, _ in measured):
+    if not any(lane in LANES and LANES[lane].baseline for lane, _ in measured):
         return Lead("none", say["no_base"])
     return Lead("none", say["lead_no_headline"])
 
@@ -65,31 +66,6 @@ def _several(heads: list[Against], comparison: Comparison, lang: str) -> Lead:
         sentence += "; " + say["lead_ratios"].format(low=times(min(ratios), lang), high=times(max(ratios), lang))
     word = "void" if "void" in found else found[0] if len(set(found)) == 1 else "mixed"
     return Lead(word, sentence)
-
-
-def warnings(comparison: Comparison, lang: str) -> list[str]:
-    """What must be read before any figure; each begins with its mark in capitals."""
-    say = words(lang)
-    found = [say["simulated"]] if comparison.simulated else []
-    if comparison.model.synthetic:
-        kind = "demonstration" if comparison.model.name == "demo" else "synthetic"
-        found.append(say[kind].format(model=plain(comparison.model.name, NAME)))
-    if comparison.void:
-        found.append(say["void_notice"])
-    if not comparison.interleaved:
-        found.append(say["not_interleaved"])
-    return found
-
-
-def mark(warning: str) -> str:
-    """The capitals before the colon."""
-    head = warning.split(":")[0].strip()
-    return head if head.isupper() else ""
-
-
-def known(lane: str) -> str:
-    """A lane's name for people, also of one that this program does not have."""
-    return LANES[lane].label if lane in LANES else plain(lane, NAME)
 
 
 def why(failure: Failure) -> str:

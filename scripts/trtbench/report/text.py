@@ -6,20 +6,16 @@ import textwrap
 
 from trtbench.comparison import Against, Comparison, Row, memory_of
 from trtbench.lanes import LANES
-from trtbench.report import audit_text
+from trtbench.report import audit_text, history
 from trtbench.report.clean import NAME, plain, safe
+from trtbench.report.names import known, label
+from trtbench.report.notices import stopped, warnings
 from trtbench.report.numbers import number as number
 from trtbench.report.numbers import percent as percent
 from trtbench.report.numbers import times as times
 from trtbench.report.words import words
 
 WIDTH = 80
-
-
-def label(lane: str, precision: str, comparison: Comparison) -> str:
-    """A lane's name for people; with its precision where the run has several."""
-    several = len({f.precision for row in comparison.cells for f in row.figures}) > 1
-    return LANES[lane].label + (f" {plain(precision, NAME)}" if several else "")
 
 
 def render(comparison: Comparison, lang: str) -> str:
@@ -40,32 +36,21 @@ def render(comparison: Comparison, lang: str) -> str:
     )
     lines += _wrapped(
         f"{say['run']}: {comparison.run}"
-        + (f" ({say['stopped'].lower()}: {plain(comparison.stopped)})" if comparison.stopped else "")
+        + (f" ({say['stopped'].lower()}: {stopped(comparison.stopped, lang)})" if comparison.stopped else "")
     )
     lines += notices(comparison, lang)
     for row in comparison.cells:
         lines += ["", *_cell(row, comparison, lang)]
     several = len({f.precision for row in comparison.cells for f in row.figures}) > 1
     lines += audit_text.block(comparison.findings, lang, several)
+    lines += history.text(comparison, lang)
     lines += _absent(comparison, say)
     return "\n".join(safe(line).rstrip() for line in lines) + "\n"
 
 
 def notices(comparison: Comparison, lang: str) -> list[str]:
     """What must be read before any figure."""
-    say = words(lang)
-    found = []
-    if comparison.simulated:
-        found.append(say["simulated"])
-    if comparison.model.synthetic:
-        found.append(
-            say["demonstration" if comparison.model.name == "demo" else "synthetic"].format(
-                model=plain(comparison.model.name, NAME)
-            )
-        )
-    if not comparison.interleaved:
-        found.append(say["not_interleaved"])
-    return [line for notice in found for line in ["", *_wrapped("! " + notice, "  ")]]
+    return [line for notice in warnings(comparison, lang) for line in ["", *_wrapped("! " + notice, "  ")]]
 
 
 def _wrapped(text: str, indent: str = "  ") -> list[str]:
@@ -168,9 +153,9 @@ def remarks(row: Row, comparison: Comparison, lang: str) -> list[str]:
         if not a.same_precision:
             found.append(
                 say["not_same_precision"].format(
-                    lane=LANES[a.lane].label,
+                    lane=known(a.lane),
                     precision=a.precision,
-                    base=LANES[a.base].label,
+                    base=known(a.base),
                     base_precision=a.base_precision,
                 )
             )
@@ -233,9 +218,9 @@ def _absent(comparison: Comparison, say: dict[str, str]) -> list[str]:
         lines += ["", f"{say['failed']}:"]
         for a in comparison.failed:
             hint = f". {plain(a.failure.hint)}" if a.failure.hint else ""
-            lines += _wrapped(f"  {LANES[a.lane].label} {a.precision}: {plain(a.failure.reason)}{hint}", "    ")
+            lines += _wrapped(f"  {known(a.lane)} {plain(a.precision, NAME)}: {plain(a.failure.reason)}{hint}", "    ")
     if comparison.not_run:
         lines += ["", f"{say['missing']}:"]
-        for lane in comparison.not_run:
+        for lane in (name for name in comparison.not_run if name in LANES):
             lines.append(f"  {LANES[lane].label} (bash scripts/{LANES[lane].script})")
     return lines
