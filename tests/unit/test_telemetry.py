@@ -29,6 +29,11 @@ GONE = 4194303  # an id that no process here has: one of another process table
 UUIDS = ("GPU-aaaa1111", "GPU-bbbb2222", "GPU-cccc3333")
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telemetry, "GONE", 0.0)
+
+
 def watched(
     windows: int = 1, before: float = 0.1, during: float = 0.25, root: int | None = None
 ) -> tuple[Watch, Trial]:
