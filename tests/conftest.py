@@ -13,7 +13,6 @@ from command import TINY, TOY, Bench
 from trtbench.settings import ALIASES, ROWS
 from trtbench.synthetic import write_synthetic
 
-
 # A shell that starts a job in the background has it ignore Ctrl-C, and so would every process started from here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -39,6 +39,9 @@ SYNTHETIC = {
     # Few wide layers: most of a step is reading weights, not calling kernels, and a generation still takes about a second.
     "demo": Shape(hidden=768, layers=2, heads=12, kv_heads=4, intermediate=2048, vocab=4096),
 }
+# What the output row of <unk> is multiplied by: a real model never picks it either, and the one engine that cannot do
+# without an end id (lanes/onnxruntime.py) is given this one.
+UNLIKELY = 2.0**-6
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|{{ message['role'] }}|>\n{{ message['content'] }}</s>\n{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
@@ -48,7 +51,9 @@ CHAT_TEMPLATE = (
 def make(name: str, seed: int, models: Path) -> Path:
     """Make the synthetic model unless it is there; made aside and renamed, so a kill leaves no half folder."""
     shape = SYNTHETIC[name]
-    stamp = hashlib.sha256(f"{shape}{CHAT_TEMPLATE}{PROMPTS.read_text(encoding='utf-8')}".encode()).hexdigest()[:12]
+    stamp = hashlib.sha256(
+        f"{shape}{UNLIKELY}{CHAT_TEMPLATE}{PROMPTS.read_text(encoding='utf-8')}".encode()
+    ).hexdigest()[:12]
     folder = models / f"synthetic-{name}-{seed}-{stamp}"
     if folder.is_dir():
         return folder
@@ -74,7 +79,8 @@ def make(name: str, seed: int, models: Path) -> Path:
 
 
 def write_synthetic(folder: Path, shape: Shape, seed: int) -> None:
-    """Write a Llama folder with bfloat16 weights drawn from N(0, 1/hidden), as the real checkpoint stores them.
+    """Write a Llama folder with bfloat16 weights drawn from N(0, 1/hidden), as the real checkpoint stores them;
+    the output row of <unk> (id 0) is `UNLIKELY` times that.
 
     The spread 1/sqrt(hidden) keeps greedy output varied; with transformers' default of 0.02 a small model repeats
     one token. Tensors are drawn in a fixed order, so the same seed gives the same bytes.
@@ -145,12 +151,14 @@ def _write_weights(file: Path, shape: Shape, seed: int) -> None:
     spread = np.float32(1 / math.sqrt(shape.hidden))
     with file.open("wb") as stream:
         stream.write(struct.pack("<Q", len(text)) + text)
-        for _, size in _tensors(shape):
+        for name, size in _tensors(shape):
             if len(size) == 1:
                 values = np.ones(size, dtype=np.float32)
             else:
                 values = draw.standard_normal(size, dtype=np.float32)
                 values *= spread
+                if name == "lm_head.weight":
+                    values[0] *= UNLIKELY
             bits = values.view(np.uint32)
             bits += 0x7FFF + ((bits >> 16) & 1)  # round to nearest even
             stream.write((bits >> 16).astype("<u2").tobytes())

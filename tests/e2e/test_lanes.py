@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from trtbench import lanes, models
-from trtbench.lanes.base import Lane, Plan
+from trtbench.lanes.base import Lane, Plan, Unsupported
 from trtbench.records import Cell, Sampling
 from trtbench.trial import check_count
 from trtbench.workload import PROMPTS, Workload, build, read_prompts
@@ -108,6 +108,20 @@ def test_the_end_of_sequence_stops_nothing_and_changes_nothing(
             output = lane.generate(batch, NEW)
             check_count(output, len(batch), NEW)
             assert output == greedy[: len(batch)]
+
+
+def test_an_id_that_onnxruntime_ends_at_is_put_back_alone_and_refused_in_a_batch(
+    tiny_model: Path, shared_data: Path, prompts: list[list[int]], greedy: list[list[int]], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_model, tmp_path / "model"))
+    for name in ("config.json", "generation_config.json"):
+        config = json.loads((folder / name).read_text())
+        config["pad_token_id"] = greedy[0][NEW // 4]
+        (folder / name).write_text(json.dumps(config))
+    with loaded("onnxruntime", folder, tmp_path) as lane:
+        assert lane.generate(prompts[:1], NEW) == greedy[:1]
+        with pytest.raises(Unsupported, match=f"after id {greedy[0][NEW // 4]}"):
+            lane.generate(prompts, NEW)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -19,6 +19,15 @@ from trtbench.records import Memory, Statement
 _PRECISION = {"float32": "fp32", "int8": "int8", "int4": "int4"}
 
 
+def _harmless_end(model: dict[str, Any]) -> int:
+    """An id to end at in place of the model's own. The engine insists on one of the vocabulary (given none it takes the
+    padding id), and its min_length would mask a logit: so one that models hardly pick: padding or the last of the vocabulary."""
+    own = model.get("eos_token_id")
+    ends = own if isinstance(own, list) else [own]
+    pad = model.get("pad_token_id")
+    return pad if isinstance(pad, int) and pad not in (*ends, model.get("bos_token_id")) else model["vocab_size"] - 1
+
+
 class OnnxRuntime(Lane):
     """The engine's own generation loop, one call a token, as its documentation shows."""
 
@@ -58,11 +67,9 @@ class OnnxRuntime(Lane):
             raise Unsupported(
                 f"the model builder of onnxruntime-genai failed with status {done.returncode}; its messages are in the log"
             )
-        # No end id: the end of sequence must not stop a fixed-length generation. The engine takes an empty list from the
-        # file only; an overlay leaves the ids in force (and min_length would mask a logit).
         config = aside / "genai_config.json"
         made = json.loads(config.read_text())
-        made["model"]["eos_token_id"] = []
+        made["model"]["eos_token_id"] = [_harmless_end(made["model"])]
         config.write_text(json.dumps(made, indent=1))
         took = time.perf_counter_ns() - start
         size = sum(file.stat().st_size for file in aside.rglob("*") if file.is_file())
@@ -75,7 +82,7 @@ class OnnxRuntime(Lane):
         """Where the converted model lies: named by all that went into it."""
         versions = [importlib.metadata.version(name) for name in ("onnxruntime-genai", "onnx", "transformers", "torch")]
         key = hashlib.sha256(
-            "\0".join([self.plan.model_digest, self.plan.precision, "no end id", *versions]).encode()
+            "\0".join([self.plan.model_digest, self.plan.precision, "harmless end id", *versions]).encode()
         ).hexdigest()[:16]
         return self.plan.cache / "onnxruntime" / f"{self.plan.precision}-{key}"
 
@@ -92,6 +99,7 @@ class OnnxRuntime(Lane):
         config.overlay(json.dumps({"model": {"decoder": {"session_options": options}}}))
         self.model = og.Model(config)
         self.config = json.loads((folder / "genai_config.json").read_text())
+        self.end = self.config["model"]["eos_token_id"][0]
 
     def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
         og, sampling = self.og, self.plan.sampling
@@ -110,9 +118,19 @@ class OnnxRuntime(Lane):
         parameters.set_search_options(**search)
         generator = og.Generator(self.model, parameters)
         generator.append_tokens(prompts if len(prompts) > 1 else prompts[0])
-        for _ in range(new_tokens):
+        while generator.token_count() < length:
             generator.generate_next_token()
-        return [generator.get_sequence(row)[len(prompts[0]) :].tolist() for row in range(len(prompts))]
+            if generator.is_done() and generator.token_count() < length:
+                # It came up after all and was dropped. Put back, generation goes on as if it were any other id.
+                if len(prompts) > 1:
+                    break
+                generator.append_tokens([self.end])
+        rows = [generator.get_sequence(row)[len(prompts[0]) :].tolist() for row in range(len(prompts))]
+        if len(rows) > 1 and any(self.end in row[:-1] for row in rows):
+            raise Unsupported(
+                f"ONNX Runtime GenAI fills a row of a batch up after id {self.end}, and this model's output has that id"
+            )
+        return rows
 
     def statement(self) -> Statement:
         import onnxruntime_genai
