@@ -26,6 +26,7 @@ def card(bench: Bench, tmp_path: Path) -> Bench:
     tape.write_text(json.dumps({"answers": answers(TotalEnergyConsumption=None)}))
     bench.settings.update(
         DEVICE="cuda",
+        TOY_DEVICES="cpu,cuda",
         PRECISION="float32",
         PYTHONPATH=PATHS,
         NVML_TAPE=str(tape),

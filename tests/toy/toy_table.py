@@ -1,9 +1,14 @@
-"""Rows of the toy lanes. Two that behave (`toy-torch` stands in for the PyTorch baseline) and one for each way to fail."""
+"""Rows of the toy lanes. Two that behave (`toy-torch` stands in for the PyTorch baseline) and one for each way to fail.
+
+They run on a CPU; TOY_DEVICES=cpu,cuda lets them say that they run on a GPU too."""
 
 from __future__ import annotations
 
+import os
+
 from trtbench.lanes import LANES, Row
 
+DEVICES = tuple(os.environ.get("TOY_DEVICES", "cpu").split(","))
 WELL = {"toy-torch": "ToyTorch", "toy-fast": "ToyFast"}
 ILL = {
     "toy-short": "Short",
@@ -22,8 +27,8 @@ ROWS = {
         family=name.replace("-", ""),
         script="bench_toy.sh",
         modules=(),
-        devices=("cpu", "cuda"),
-        precisions={"cpu": ("float32", "bfloat16"), "cuda": ("float32", "bfloat16")},
+        devices=DEVICES,
+        precisions=dict.fromkeys(DEVICES, ("float32", "bfloat16")),
         baseline=name == "toy-torch",
         label=name.replace("-", " ").title(),
     )

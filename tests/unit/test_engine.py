@@ -286,6 +286,11 @@ def test_a_model_that_fills_the_card_is_loaded_into_host_memory(monkeypatch: pyt
     [
         ("RuntimeError: The NVIDIA driver on your system is too old (found version 12040)", "old-driver"),
         ("forward compatibility was attempted on non supported HW", "old-driver"),
+        ("torch.AcceleratorError: CUDA error: uncorrectable ECC error encountered", "lost-gpu"),
+        ("NVRM: Xid 79, GPU has fallen off the bus.", "lost-gpu"),
+        ("pynvml.NVMLError_GpuIsLost: GPU is lost", "lost-gpu"),
+        ("torch.AcceleratorError: CUDA error: unspecified launch failure", "gpu-fault"),
+        ("CUDA error: an illegal memory access was encountered", "gpu-fault"),
         ("CUDA error: no kernel image is available for execution on the device", "unsupported-gpu"),
         (
             "generated on an incompatible device, expecting compute 8.9 got compute 8.6\nFailed to deserialize",
