@@ -162,7 +162,9 @@ def figures(trials: Sequence[Trial], where: tuple[int, int, int]) -> Figures | H
 
 
 def _above_baseline(memory: Memory) -> int | None:
-    return None if memory.gpu_peak is None else max(0, memory.gpu_peak - (memory.gpu_baseline or 0))
+    """None too where nothing is above it: then somebody else gave back more than the trial took, and nothing is known."""
+    above = (memory.gpu_peak or 0) - (memory.gpu_baseline or 0)
+    return above if above > 0 else None
 
 
 def _per_token(energy: Energy, watts: float | None) -> float | None:

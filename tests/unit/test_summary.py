@@ -119,3 +119,15 @@ def test_marks_of_any_trial_are_kept() -> None:
     assert of([factory.trial(cells=[factory.cell_record(settled=False)]), factory.trial(index=2)]).settled is False
     simulated = factory.trial(statement=factory.statement(simulated=True), index=2)
     assert of([factory.trial(), simulated]).simulated is True
+
+
+@pytest.mark.parametrize(
+    ("peak", "baseline", "shown"), [(None, 5, None), (30, 10, 20), (30, None, 30), (10, 10, None), (5, 10, None)]
+)
+def test_gpu_memory_is_what_is_above_the_baseline_or_not_known(
+    peak: int | None, baseline: int | None, shown: int | None
+) -> None:
+    record = factory.cell_record(memory=Memory(gpu_peak=peak, gpu_baseline=baseline))
+    found = figures([factory.trial(cells=[record])], shape(factory.CELL))
+    assert isinstance(found, Figures)
+    assert found.gpu_memory == shown
