@@ -16,18 +16,20 @@ from trtbench.comparison import compare
 from trtbench.records import Trial
 from trtbench.runs import Run
 from trtbench.settings import Settings
+from trtbench.speedup import MIN_TRIALS
 
 MIN_ROUNDS = 9
 
 
 @dataclasses.dataclass(frozen=True)
 class Stop:
-    """Where a run stands after a round. Seconds; `budget` is None when it does not bind."""
+    """Where a run stands after a round. Seconds; `budget` is None when it does not bind; `asked`: somebody set it."""
 
     rounds: int
     spent: float
     next_round: float | None
     budget: float | None
+    asked: bool = True
 
 
 def enough(trials: Sequence[Trial], run: Run, settings: Settings, at: Stop) -> str | None:
@@ -38,6 +40,9 @@ def enough(trials: Sequence[Trial], run: Run, settings: Settings, at: Stop) -> s
         target = settings.target_precision
         if at.rounds >= MIN_ROUNDS and narrow(trials, run, target) and narrow(without_last(trials), run, target):
             return f"every headline interval is within {target:.1%} after {at.rounds} rounds"
+    # A budget that nobody set must not leave a first run without an interval.
+    if at.rounds < MIN_TRIALS and not at.asked:
+        return None
     if at.budget is not None and at.spent + (at.next_round or 0) > at.budget:
         return f"TIME_BUDGET={at.budget:g} s is spent after {at.rounds} rounds; raise it for a narrower interval"
     return None

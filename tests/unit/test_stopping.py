@@ -59,6 +59,14 @@ def test_no_round_starts_that_would_end_too_late(spent: float, next_round: float
     assert (said is not None) == stops
 
 
+@pytest.mark.parametrize(
+    ("rounds", "asked", "stops"), [(1, False, False), (2, False, False), (3, False, True), (2, True, True)]
+)
+def test_a_budget_that_nobody_set_leaves_three_rounds(rounds: int, asked: bool, stops: bool) -> None:
+    at_end = Stop(rounds=rounds, spent=2000.0, next_round=5.0, budget=1000.0, asked=asked)
+    assert (enough(factory.trials(WILD), factory.run(), AUTO, at_end) is not None) == stops
+
+
 def test_a_fixed_number_of_trials_is_not_cut_short_by_a_narrow_interval() -> None:
     assert enough(factory.trials(STEADY), factory.run(), Settings(trials=12), at(9, budget=None)) is None
 
