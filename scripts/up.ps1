@@ -18,6 +18,7 @@ Builds what the profile needs, runs its service in Docker, and checks that its r
   build-only     build-engine         the TensorRT engine
   pytorch-only   benchmark-pytorch    the PyTorch lanes
   tensorrt-only  benchmark-tensorrt   the TensorRT-LLM lanes
+  vllm-only      benchmark-vllm       the vLLM lane, in vLLM's own image
   compare-only   compare-results      the comparison, without a GPU
   cpu            benchmark-cpu        the CPU lanes and their comparison, without a GPU
 
@@ -60,6 +61,7 @@ switch -CaseSensitive ($profileName) {
     'build-only' { $service = 'build-engine' }
     'pytorch-only' { $service = 'benchmark-pytorch'; $fresh = @("$results/pytorch_benchmark.json") }
     'tensorrt-only' { $service = 'benchmark-tensorrt'; $fresh = @("$results/tensorrt_benchmark.json") }
+    'vllm-only' { $service = 'benchmark-vllm'; $fresh = @("$results/vllm_benchmark.json") }
     'compare-only' { $service = 'compare-results'; $fresh = $comparison }
     'cpu' { $service = 'benchmark-cpu'; $fresh = $comparison }
     default { Stop-WithError "$profileName is not a profile; --help lists them." 2 }

@@ -136,6 +136,6 @@ def new_clone(images: dict[str, str], probed: Path, tmp_path: Path) -> Iterator[
 
     yield make
     for clone in made:
-        profiles = ("auto", "build-only", "pytorch-only", "tensorrt-only", "compare-only", "manual", "cpu")
+        profiles = ("auto", "build-only", "pytorch-only", "tensorrt-only", "vllm-only", "compare-only", "manual", "cpu")
         words = [word for name in profiles for word in ("--profile", name)]
         clone.run("docker", "compose", *words, "down", "--timeout", "1")

@@ -17,8 +17,15 @@ from trtbench.settings import ALIASES, ROOT, ROWS
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
-GPU_SERVICES = {"benchmark-full", "build-engine", "benchmark-pytorch", "benchmark-tensorrt", "tensorrt-llm-benchmark"}
-MEASURING = {"benchmark-full", "build-engine", "benchmark-pytorch", "benchmark-tensorrt", "benchmark-cpu"}
+GPU_SERVICES = {
+    "benchmark-full",
+    "build-engine",
+    "benchmark-pytorch",
+    "benchmark-tensorrt",
+    "benchmark-vllm",
+    "tensorrt-llm-benchmark",
+}
+MEASURING = GPU_SERVICES - {"tensorrt-llm-benchmark"} | {"benchmark-cpu"}
 
 
 def test_every_setting_reaches_every_service_that_runs_lanes() -> None:
@@ -29,7 +36,7 @@ def test_every_setting_reaches_every_service_that_runs_lanes() -> None:
 
 def test_the_token_goes_only_where_a_model_is_downloaded() -> None:
     holders = {name for name, service in SERVICES.items() if "HF_TOKEN" in service["environment"]}
-    assert holders == {"benchmark-full", "build-engine", "benchmark-pytorch", "tensorrt-llm-benchmark", "benchmark-cpu"}
+    assert holders == set(SERVICES) - {"benchmark-tensorrt", "compare-results"}
     assert "NGC_API_KEY" not in (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 
 
@@ -39,6 +46,7 @@ def test_each_service_has_one_profile_and_only_those_of_the_gpu_ask_for_one() ->
         "build-engine": ["build-only"],
         "benchmark-pytorch": ["pytorch-only"],
         "benchmark-tensorrt": ["tensorrt-only"],
+        "benchmark-vllm": ["vllm-only"],
         "tensorrt-llm-benchmark": ["manual"],
         "compare-results": ["compare-only"],
         "benchmark-cpu": ["cpu"],
@@ -66,6 +74,19 @@ def test_both_generations_of_compose_take_the_files(client: dict[str, str], file
     for compose in (["docker-compose"], ["docker", "compose"]):
         done = subprocess.run([*compose, *words, "config", "-q"], env=client, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.docker
+def test_vllm_is_the_official_image_pinned_and_runs_its_own_script(client: dict[str, str]) -> None:
+    for compose in (["docker-compose"], ["docker", "compose"]):
+        words = [*compose, "-f", str(ROOT / "docker-compose.yml"), "--profile", "vllm-only", "config"]
+        done = subprocess.run(words, env=client, capture_output=True, text=True, check=True)
+        service = yaml.safe_load(done.stdout)["services"]["benchmark-vllm"]
+        assert re.fullmatch(r"vllm/vllm-openai:v\d+\.\d+\.\d+", service["build"]["args"]["BASE_IMAGE"])
+        assert service["command"] == ["bash", "scripts/bench_vllm.sh", "--pick-up"]
+        # One name for two bases would let one profile run in the other's image.
+        assert service["image"] not in {s["image"] for name, s in SERVICES.items() if name != "benchmark-vllm"}
+    assert (ROOT / "scripts" / "bench_vllm.sh").is_file()
 
 
 @pytest.mark.docker
