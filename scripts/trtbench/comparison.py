@@ -154,6 +154,7 @@ def _score(f: Figures, where: tuple[int, int, int], judgement: Judgement | None)
             *where,
         ):
             f.near, f.equal, f.perplexity = score.near, score.equal, score.perplexity
+            f.exact, f.bleu = score.exact, score.bleu
 
 
 def failures(run: Run, trials: Sequence[Trial], measured: set[tuple[str, str]]) -> list[Absent]:

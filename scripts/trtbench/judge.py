@@ -22,10 +22,11 @@ from typing import Any
 
 import msgspec
 
-from trtbench import host, judgement, runner, runs
+from trtbench import host, judgement, quality, runner, runs
 from trtbench.comparison import base_of
 from trtbench.errors import UserError
 from trtbench.judgement import MAX_POSITIONS, NEAR_DEVIATIONS, Judgement, LaneScore, Reference, Score
+from trtbench.quality import Bleu
 from trtbench.records import SCHEMA, Cell, Model, Pass, Sampling, Trial, encode, read_as, write_whole
 from trtbench.summary import Figures, figures, shape
 from trtbench.workload import Workload
@@ -242,21 +243,8 @@ def _fit(torch: Any, parameters: int, device: str) -> tuple[str, str]:
     raise UserError(f"the reference model needs {need / 2 / 2**30:.1f} GiB of free memory")
 
 
-def equal_share(mine: Sequence[Trial], base: Sequence[Trial], where: tuple[int, int, int]) -> float | None:
-    """Share of ids at equal places in the whole generations of both lanes' first trials that have the cell."""
-    a, b = (next((r.e2e for t in ts for r in t.cells if shape(r.cell) == where and r.e2e), None) for ts in (mine, base))
-    if a is None or b is None:
-        return None
-    equal = total = 0
-    for one, other in zip(a.output, b.output):
-        for x, y in zip(a.outputs[one], b.outputs[other]):
-            total += max(len(x), len(y))
-            equal += sum(i == j for i, j in zip(x, y))
-    return equal / total if total else None
-
-
-def summaries(trials: Sequence[Trial], scores: Sequence[Score]) -> Iterator[LaneScore]:
-    """One line for each lane, precision and cell."""
+def summaries(trials: Sequence[Trial], scores: Sequence[Score], bleu: Bleu | None = None) -> Iterator[LaneScore]:
+    """One line for each lane, precision and cell; with `bleu` also how close the texts are."""
     by_key = {score.key: score for score in scores}
     groups: dict[tuple[str, str], list[Trial]] = {}
     for trial in trials:
@@ -268,6 +256,8 @@ def summaries(trials: Sequence[Trial], scores: Sequence[Score]) -> Iterator[Lane
             base = base_of(rows, f.precision)
             mine = _scored(groups[f.lane, f.precision], where, by_key)
             positions = sum(score.positions for score in mine)
+            own = groups[f.lane, f.precision]
+            beside = quality.pairs(own, groups[base.lane, base.precision], where) if base and base is not f else []
             yield LaneScore(
                 lane=f.lane,
                 precision=f.precision,
@@ -279,9 +269,9 @@ def summaries(trials: Sequence[Trial], scores: Sequence[Score]) -> Iterator[Lane
                 near=sum(score.near for score in mine) / positions if positions else None,
                 perplexity=math.exp(min(700.0, sum(score.nll for score in mine) / positions)) if positions else None,
                 base=base.lane if base and base is not f else None,
-                equal=equal_share(groups[f.lane, f.precision], groups[base.lane, base.precision], where)
-                if base and base is not f
-                else None,
+                equal=quality.equal_share(beside),
+                exact=quality.exact_share(beside),
+                bleu=bleu.score(beside) if bleu else None,
             )
 
 
@@ -336,11 +326,15 @@ def judge(spec: Spec, say: Callable[[str], None]) -> Judgement:
         except Exception as error:
             failure = f"the reference model failed: {_line(error)}"
             break
+    bleu = Bleu.of(Path(spec.model_path))
+    reference = referee.reference
+    if bleu is not None:
+        reference = msgspec.structs.replace(reference, libraries={**reference.libraries, "sacrebleu": bleu.version})
     return _empty(
         spec,
         seconds=round(time.monotonic() - began, 3),
-        reference=referee.reference,
-        lanes=list(summaries(trials, scores)),
+        reference=reference,
+        lanes=list(summaries(trials, scores, bleu)),
         scores=sorted(scores, key=lambda score: score.key),
         failure=failure,
     )

@@ -55,9 +55,11 @@ class Score(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
 Key = tuple[tuple[int, int, int], str, int, int, str]
 
 
-class LaneScore(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """One lane in one cell: `sequences` distinct ones scored with `positions` ids, the share of them `near`, their
-    `perplexity`, and the share of all ids `equal` to those of `base`, the best PyTorch lane (None for itself)."""
+class LaneScore(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True, omit_defaults=True):
+    """One lane in one cell: `sequences` distinct ones scored with `positions` ids, the share of them `near` and their
+    `perplexity`; against `base`, the best PyTorch lane (None for itself), the share of all ids that are `equal`, of whole
+    answers that are `exact`ly the same, and the `bleu` (0 to 100) of the texts. What is None by default is left out, so
+    that judgements of before keep their checksum."""
 
     lane: str
     precision: str
@@ -70,6 +72,8 @@ class LaneScore(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen
     perplexity: Amount | None
     base: str | None
     equal: Amount | None
+    exact: Amount | None = None
+    bleu: Amount | None = None
 
 
 class Judgement(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag="judge", tag_field="kind"):

@@ -26,8 +26,8 @@ class Figures(msgspec.Struct, kw_only=True):
     that the idle card would have taken meanwhile.
 
     `mbu` and `mfu` are shares of the machine's bandwidth and peak, `ceiling_tok_s` the throughput that it allows at most;
-    `ceiling_basis` says whether against nominal figures or a measured bandwidth. `near`, `equal` (shares) and
-    `perplexity` are the judge's. Each is None where it is not known.
+    `ceiling_basis` says whether against nominal figures or a measured bandwidth. `near`, `equal`, `exact` (shares),
+    `perplexity` and `bleu` (0 to 100) are the judge's. Each is None where it is not known.
     """
 
     lane: str
@@ -66,6 +66,8 @@ class Figures(msgspec.Struct, kw_only=True):
     near: float | None = None
     equal: float | None = None
     perplexity: float | None = None
+    exact: float | None = None
+    bleu: float | None = None
     gpu_processes: int | None = None
     torch_allocated: int | None = None
     torch_reserved: int | None = None

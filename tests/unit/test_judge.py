@@ -162,6 +162,9 @@ def test_an_honest_precision_passes(tmp_path: Path, reference: Path, workload: W
     assert mine.near is not None and mine.near >= 0.99
     assert mine.base == "pytorch-eager"
     assert mine.equal is not None and (mine.equal == 1.0 or precision != "float32")
+    if precision == "float32":
+        assert (mine.exact, mine.bleu) == (1.0, pytest.approx(100.0))
+        assert found.reference is not None and "sacrebleu" in found.reference.libraries
 
 
 @pytest.mark.parametrize("mutate", MUTATIONS)

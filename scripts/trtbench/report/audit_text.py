@@ -66,20 +66,19 @@ def block(findings: Sequence[Finding], lang: str, several: bool) -> list[str]:
 
 
 def evidence(figures: Sequence[Figures], names: Sequence[str], lang: str) -> list[str]:
-    """How far each lane is from its ceiling, and how its ids were judged; nothing where neither is known."""
-    if all(f.ceiling_tok_s is None and f.near is None for f in figures):
+    """How far each lane is from its ceiling; nothing where that is not known."""
+    if all(f.ceiling_tok_s is None for f in figures):
         return []
     say = HEADINGS[lang]
     basis = next((f.ceiling_basis for f in figures if f.ceiling_basis), None) or "unknown"
     head = f"{say['evidence']} ({say['evidence_note'].format(basis=say[basis])})"
-    columns = (say["ceiling"], "MBU", "MFU", say["near"], say["equal"], say["perplexity"])
-    widths = (11, 9, 8, 9, 9, 12)
+    columns = (say["ceiling"], "MBU", "MFU")
+    widths = (11, 9, 8)
     lines = ["", *textwrap.wrap(head, WIDTH, subsequent_indent="  ")]
     lines.append(" " * 22 + "".join(f"{name:>{width}}" for name, width in zip(columns, widths)))
     for f, name in zip(figures, names):
         ceiling = number(f.ceiling_tok_s, lang) if f.ceiling_tok_s is not None else "-"
-        shares = [percent(share, lang) if share is not None else "-" for share in (f.mbu, f.mfu, f.near, f.equal)]
-        shown = (ceiling, *shares, number(f.perplexity, lang) if f.perplexity is not None else "-")
+        shown = (ceiling, *(percent(share, lang) if share is not None else "-" for share in (f.mbu, f.mfu)))
         rest = "".join(f"{text:>{width}}" for text, width in zip(shown, widths))
         lines += [f"  {name:<20}{rest}"] if len(name) <= 20 else [f"  {name}", " " * 22 + rest]
     return lines

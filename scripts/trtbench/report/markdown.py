@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from trtbench.comparison import Comparison, Row, memory_of
 from trtbench.findings import FAIL, PASS, WARN
-from trtbench.report import audit_text, history
+from trtbench.report import answers, audit_text, history
 from trtbench.report.audit_words import HEADINGS
 from trtbench.report.clean import NAME, plain
 from trtbench.report.names import known, label
@@ -89,6 +89,15 @@ def _cell(row: Row, comparison: Comparison, lang: str) -> list[str]:
                 cells += [ratio, f"**{say[word].upper()}**" if word == "void" else say[word]]
             body.append(cells)
         lines += _table(head, body)
+    names, told = answers.table(row, comparison, lang)
+    if told:
+        note = escape(answers.note(comparison, lang), 600)
+        lines += [
+            "",
+            f"**{say['answers']}**: {note}",
+            "",
+            *_table(names, [[escape(text) for text in one] for one in told]),
+        ]
     found = remarks(row, comparison, lang)
     return lines + ([""] if row.figures and found else []) + [f"- {escape(remark)}" for remark in found]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from trtbench.comparison import Against, Comparison, Row
 from trtbench.lanes import LANES
-from trtbench.report import page_plot
+from trtbench.report import answers, page_plot
 from trtbench.report.clean import NAME, plain
 from trtbench.report.markup import Html, join, tag
 from trtbench.report.names import known, label
@@ -271,16 +271,13 @@ def _energy(row: Row, comparison: Comparison, lang: str, key: str) -> list[str]:
 
 def _answers(row: Row, comparison: Comparison, lang: str, key: str) -> list[str]:
     say = words(lang)
-    columns: list[Column] = [
-        (say["near"], lambda f: percent(f.near, lang) if f.near is not None else None),
-        (say["equal"], lambda f: percent(f.equal, lang) if f.equal is not None else None),
-        (say["perplexity"], lambda f: number(f.perplexity, lang) if f.perplexity is not None else None),
-    ]
-    if not any(pick(f) is not None for _, pick in columns for f in row.figures):
+    head, lines = answers.table(row, comparison, lang)
+    if not lines:
         return []
+    note = answers.note(comparison, lang)
     return [
         tag("h3", say["answers"]),
-        _columns(row, comparison, columns, (say["answers"], say["answers_note"]), lang, f"{key}-answers"),
+        table(say["answers"], head, lines, range(1, len(head)), f"{key}-answers", note),
     ]
 
 

@@ -42,6 +42,8 @@ FIGURES = (
     ("first_call_ms", "first_call_ms"),
     ("near", "near"),
     ("equal", "equal"),
+    ("exact", "exact"),
+    ("bleu", "bleu"),
     ("perplexity", "perplexity"),
     ("settled", "settled"),
     ("interleaved", "interleaved"),

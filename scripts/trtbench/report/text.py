@@ -6,7 +6,7 @@ import textwrap
 
 from trtbench.comparison import Against, Comparison, Row, memory_of
 from trtbench.lanes import LANES
-from trtbench.report import audit_text, history
+from trtbench.report import answers, audit_text, history
 from trtbench.report.clean import NAME, plain, safe
 from trtbench.report.names import known, label
 from trtbench.report.notices import stopped, warnings
@@ -111,6 +111,7 @@ def _cell(row: Row, comparison: Comparison, lang: str) -> list[str]:
         lines += _named(label(f.lane, f.precision, comparison), 22, rest)
     names = [label(f.lane, f.precision, comparison) for f in row.figures]
     lines += audit_text.evidence(row.figures, names, lang)
+    lines += answers.text(row, comparison, lang)
     lines += _remarks(row, comparison, lang)
     return lines
 
