@@ -243,5 +243,6 @@ def regressions(history: History, share: float) -> list[Change]:
     able = [c for c in history.changes if c.verdict.word not in ("void", "none") and c.speedup.high is not None]
     if not able and not history.lost:
         reasons = sorted({c.verdict.reason for c in history.changes}) or ["no lane and cell in common"]
+        reasons = [reason.replace("_", " ") for reason in reasons]
         raise UserError(f"--fail-on-regression cannot be checked against run {history.run}: {', '.join(reasons)}.")
     return [c for c in able if c.speedup.high is not None and c.speedup.high < 1 / (1 + share)]

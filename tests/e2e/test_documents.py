@@ -92,13 +92,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", HERE)
-def test_a_command_runs_as_typed(command: str, tree: Path, tiny_model: Path) -> None:
-    if any(part in command for part in LONG):
-        parser = Parser()
-        add_flags(parser)
-        parser.parse_args(command.split()[2:])
-        return
+def test_commands_run_as_typed_one_after_the_other(tree: Path, tiny_model: Path) -> None:
     environment = {
         **os.environ,
         **QUICK,
@@ -106,9 +100,18 @@ def test_a_command_runs_as_typed(command: str, tree: Path, tiny_model: Path) -> 
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "TRTBENCH_IMAGE": "tests",  # the interpreter on PATH in place of an environment of its own
     }
-    done = subprocess.run(
-        ["bash", "-c", command], cwd=tree, env=environment, capture_output=True, text=True, timeout=600
-    )
-    # 1 is the answer of the claim that cannot be true; 3: the referee voids a verdict, which the tiny model may deserve.
-    allowed = (1,) if "trtbench.possible" in command else (0, 3)
-    assert done.returncode in allowed, done.stdout + done.stderr
+    for command in HERE:
+        if any(part in command for part in LONG):
+            parser = Parser()
+            add_flags(parser)
+            parser.parse_args(command.split()[2:])
+            continue
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=tree, env=environment, capture_output=True, text=True, timeout=600
+        )
+        # 1 answers the claim that cannot be true; 3: the referee voids a verdict, which the tiny model may deserve.
+        allowed = (1,) if "trtbench.possible" in command else (0, 3)
+        if "--fail-on-regression" in command:  # one trial a lane proves nothing, and a gate says so
+            assert "too few trials" in done.stderr
+            allowed = (2,)
+        assert done.returncode in allowed, command + done.stdout + done.stderr

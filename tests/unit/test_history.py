@@ -76,7 +76,7 @@ def test_a_noisy_slowdown_proves_nothing() -> None:
 
 def test_a_gate_that_could_not_close_says_so() -> None:
     few = a_run({lane: ms[:2] for lane, ms in THEN.items()})
-    with pytest.raises(UserError, match="cannot be checked.*(too_few_trials|fewer than three trials)"):
+    with pytest.raises(UserError, match="cannot be checked.*too few trials"):
         regressions(against(a_run(), few, "run"), 0.03)
     other = a_run({"openvino": FAST})
     with pytest.raises(UserError, match="no lane and cell in common"):
@@ -106,7 +106,7 @@ def test_another_model_and_stand_ins_get_no_verdict() -> None:
     history = against(a_run(slower(0.5)), other, "run")
     assert not history.same_model
     assert {(c.verdict.word, c.verdict.reason) for c in history.changes} == {("none", "other_model")}
-    with pytest.raises(UserError, match="other_model"):
+    with pytest.raises(UserError, match="other model"):
         regressions(history, 0.03)
     pretended = a_run(statement=factory.statement(simulated=True))
     assert {c.verdict.reason for c in against(a_run(), pretended, "run").changes} == {"simulated"}
