@@ -96,10 +96,10 @@ def _top(figure: Any, comparison: Comparison, rows: Sequence[Row], lang: str) ->
             "   ".join(marks),
             ha="left",
             va="top",
-            fontsize=17,
+            fontsize=14,
             fontweight="bold",
             color="white",
-            bbox={"facecolor": "#a02c14", "edgecolor": "none", "pad": 5},
+            bbox={"facecolor": "#a02c14", "edgecolor": "none", "pad": 4},
         )
 
 
