@@ -49,6 +49,8 @@ FREE = (
     "EXAMPLES_DIR",
     "ENGINE_START_LIMIT",
     "TRTLLM_BENCH",
+    "PROFILE",
+    "ENERGY",
 )
 
 
@@ -172,6 +174,7 @@ class Bench:
                     f"run {current.id} cannot be resumed: {reason}; give the settings it was started with, or start a new run."
                 )
             current.stopped, current.absent = None, fresh.absent
+            current.lanes += [name for name in self.names if name not in current.lanes]
             return current
         there = runs.listed(self.results)
         if self.options.family is not None and not self.options.new_run and there:
@@ -203,7 +206,7 @@ class Bench:
             raise UserError(f"HEADLINE={wanted!r} is no lane; there are {', '.join(lanes.LANES)}.")
         if wanted:
             return wanted
-        others = [name for name in self.names if not lanes.LANES[name].baseline]
+        others = [name for name in self.names if lanes.LANES[name].family != "pytorch"]
         return "tensorrt-engine" if "tensorrt-engine" in others else (others[0] if others else None)
 
     def spec(self, entrant: Entrant, index: int, attempt: int, position: int, prepare_only: bool = False) -> Spec:
@@ -273,6 +276,7 @@ class Bench:
         if self.options.resume is not None:
             first = dict.fromkeys(self.entrants, 1)
         limit = self.settings.trials or 1000
+        asked = self.sources["TIME_BUDGET"] != "default"
         ordered = rounds(self.entrants, self.settings.seed + (position if self.joined else 0))
         done = self.started = 0
         while self.entrants:
@@ -287,9 +291,8 @@ class Bench:
                     rounds=done,
                     spent=time.monotonic() - began,
                     next_round=self.progress.expected([str(e) for e in self.entrants]),
-                    budget=self.settings.time_budget
-                    if not self.settings.trials or self.sources["TIME_BUDGET"] != "default"
-                    else None,
+                    budget=self.settings.time_budget if not self.settings.trials or asked else None,
+                    asked=asked,
                 ),
             )
             if stop is not None:

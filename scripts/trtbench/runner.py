@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from trtbench import host, keeper, runs, symptoms
+from trtbench import host, keeper, lanes, runs, symptoms
 from trtbench.errors import UserError
 from trtbench.records import SCHEMA, Cold, Failure, Telemetry, Trial, encode, read_as, write_trial, write_whole
 from trtbench.settings import ROOT, ROWS
@@ -158,7 +158,9 @@ def run_trial(results: Path, spec: Spec, phase: Callable[[str], None], read_band
     if watch is not None:
         watch.start()
         # Once a lane is enough: it heats the card and takes seconds for each cell.
-        spec.energy = watch.counts_energy and spec.index == 1
+        spec.energy = watch.counts_energy and spec.index == 1 and spec.settings.get("ENERGY", True)
+    if spec.settings.get("PROFILE") and spec.index == 1 and lanes.LANES[spec.lane].family == "pytorch":
+        spec.profile = str(log.with_suffix(".profile.json"))
     write_whole(request, encode(spec))
     telemetry = Telemetry(
         load_average=round(os.getloadavg()[0], 2), swap_used_before=host.swap_used(), read_bandwidth=read_bandwidth

@@ -146,7 +146,7 @@ class Settings:
         high=604800,
         local=150.0,
         unit="seconds",
-        help="no further round of trials starts when it would end later; with a fixed number of TRIALS only when set",
+        help="no further round of trials starts when it would end later; unless set, three rounds run first, and a fixed TRIALS all",
     )
     target_precision: float = _row(
         0.01,
@@ -206,6 +206,16 @@ class Settings:
     )
     trtllm_bench: bool = _row(
         False, "switch", help="also run NVIDIA's trtllm-bench latency on each engine; it stands beside the figures"
+    )
+    energy: bool = _row(
+        True,
+        "switch",
+        help="measure joules per token on a pass of 5 s and more for each cell, once for each lane; 0 saves that time",
+    )
+    profile: bool = _row(
+        False,
+        "switch",
+        help="after the timed passes of each PyTorch lane's first trial, profile decode steps into the run's logs",
     )
     data_dir: str = _row(str(ROOT / "data"), "path", help="folder of models, checkpoints, engines and caches")
     results_dir: str = _row("", "path", help="folder of results; empty: DATA_DIR/results")

@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from trtbench import host, lanes, shortage
+from trtbench import host, lanes, profiling, shortage
 from trtbench.errors import UserError
 from trtbench.lanes.base import Lane, Plan, Unsupported
 from trtbench.records import (
@@ -76,6 +76,7 @@ class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     prepare_only: bool = False
     start_limit: float | None = None
     energy: bool = False
+    profile: str = ""  # a file to write, empty without PROFILE
 
 
 class WrongCount(Exception):
@@ -275,6 +276,13 @@ def run(spec: Spec, say: Callable[[str], None]) -> Trial:
                     record.memory.load_peak_rss = load_peak
                 trial.cells.append(record)
             trial.statement = lane.statement()
+            if spec.profile:
+                enter("profile")
+                whole = [(r.cell, workload.prompts(r.cell, 0)) for r in trial.cells if not r.hole]
+                try:
+                    profiling.write(lane, whole, spec.device, Path(spec.profile))
+                except Exception as error:  # the figures are taken; a profiler that fails must not lose them
+                    print(f"no profile: {error!r}", file=sys.stderr)
             if all(record.hole for record in trial.cells):
                 trial.failure = Failure(phase="cells", reason=trial.cells[0].hole or "no cell could run")
     except Unsupported as reason:

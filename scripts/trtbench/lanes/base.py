@@ -49,6 +49,8 @@ class Prepared:
 class Lane(abc.ABC):
     """One way to run the model, in this process. The constructor must not import the engine."""
 
+    profile_steps = 32  # decode steps that PROFILE=1 looks at, at most
+
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
 

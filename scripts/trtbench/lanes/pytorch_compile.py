@@ -14,6 +14,7 @@ class PytorchCompile(PytorchEager):
     it does so only with a private flag, so there the model's forward is compiled as its guide to torch.compile shows."""
 
     loaded = False
+    profile_steps = 2**31  # another length is another static cache, and another compilation
 
     def prepare(self) -> Prepared:
         from trtbench.lanes.compile_cache import CompileCache
