@@ -240,3 +240,13 @@ def test_both_languages_have_the_same_keys_and_places() -> None:
     for key, english in WORDS["en"].items():
         places = [set(re.findall(r"\{(\w*)\}", text)) for text in (english, WORDS["fr"][key])]
         assert places[0] == places[1], key
+
+
+def test_several_cells_stand_in_one_plot_of_throughput_against_latency() -> None:
+    comparison = reports.many(3)
+    points = sum(len(row.figures) for row in comparison.cells)
+    found = re.findall(r'<circle class="spot"', article(page.render(comparison, "en"), "en"))
+    assert len(comparison.cells) > 1
+    assert len(found) == points
+    comparison.cells = comparison.cells[:1]
+    assert '<circle class="spot"' not in page.render(comparison, "en")

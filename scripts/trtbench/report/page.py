@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trtbench.comparison import Comparison, Row
 from trtbench.records import write_whole
-from trtbench.report import page_facts, page_parts
+from trtbench.report import page_facts, page_parts, page_sweep
 from trtbench.report.clean import NAME, plain
 from trtbench.report.markup import Html, join, tag
 from trtbench.report.notices import warnings
@@ -98,6 +98,7 @@ def _cells(comparison: Comparison, lang: str, most: int) -> list[str]:
     if len(rows) > 1:
         parts += [tag("h2", say["overview"]), page_parts.overview(rows[:OVERVIEW], comparison, lang, f"{lang}-all")]
         parts += _cut(rows[OVERVIEW:], say["cut_rows"])
+        parts.append(page_sweep.figure(rows[:OVERVIEW], comparison, lang, f"{lang}-sweep"))
     for i, row in enumerate(rows[:most]):
         parts.append(page_parts.cell(row, comparison, remarks(row, comparison, lang), lang, f"{lang}-{i}"))
     return parts + _cut(rows[most:], say["cut_cells"])
