@@ -58,16 +58,23 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def engine(client: dict[str, str]) -> Iterator[dict[str, str]]:
+def engine_script(client: dict[str, str]) -> str:
+    """engine.sh, where it can start an engine."""
+    script = str(HERE / "engine.sh")
+    missing = subprocess.run(["bash", script, "missing"], env=client, capture_output=True, text=True)
+    if missing.returncode != 0:
+        lacking(missing.stdout.strip())
+    return script
+
+
+@pytest.fixture(scope="session")
+def engine(client: dict[str, str], request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """The client's environment with a running engine in it."""
     by_hand = os.environ.get("TRTBENCH_DOCKER_HOST")
     if by_hand:
         yield {**client, "DOCKER_HOST": by_hand}
         return
-    script = str(HERE / "engine.sh")
-    missing = subprocess.run(["bash", script, "missing"], env=client, capture_output=True, text=True)
-    if missing.returncode != 0:
-        lacking(missing.stdout.strip())
+    script: str = request.getfixturevalue("engine_script")
     held = subprocess.Popen(
         ["bash", script, "hold"], env=client, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -106,8 +113,9 @@ def images(bases: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> d
     if os.environ.get("TRTBENCH_DOCKER_HOST"):
         return bases
     clone = Clone(tmp_path_factory.getbasetemp() / "builder", os.getuid(), bases)
-    profiles = [word for name in ("auto", "compare-only", "cpu") for word in ("--profile", name)]
-    done = clone.run("docker", "compose", *profiles, "build", timeout=900)
+    profiles = [word for name in ("auto", "vllm-only", "compare-only", "cpu") for word in ("--profile", name)]
+    # vLLM's image can't be had; without it the service has one thing to say.
+    done = clone.run("docker", "compose", *profiles, "build", timeout=900, VLLM_IMAGE=NGC)
     assert done.returncode == 0, done.stdout
     return bases
 

@@ -11,7 +11,7 @@
 # The reason why this machine cannot start an engine, or nothing.
 engine_missing() {
   local tool
-  for tool in dockerd docker setpriv setsid; do
+  for tool in dockerd docker ip setpriv setsid; do
     PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null || { echo "$tool is not installed"; return 0; }
   done
   [ "$(id -u)" -eq 0 ] || echo "dockerd needs root"
@@ -21,6 +21,8 @@ engine_start() {
   local deadline
   ENGINE_DIR=$(mktemp -d -t engine.XXXXXX) || return 1
   export DOCKER_HOST=unix://$ENGINE_DIR/docker.sock
+  ENGINE_BRIDGES=()
+  [ -e /sys/class/net/docker0 ] || ENGINE_BRIDGES=(docker0)
   mkdir "$ENGINE_DIR/bin"
   # Docker accepts a GPU reservation only when this hook is on the engine's PATH; here it has nothing to do.
   printf '#!/bin/sh\nexit 0\n' >"$ENGINE_DIR/bin/nvidia-container-runtime-hook"
@@ -42,16 +44,25 @@ engine_start() {
 }
 
 engine_stop() {
-  local mount
+  local mount bridge
   [ -n "${ENGINE_DIR:-}" ] || return 0
+  # Bridges outlive the engine that made them.
+  mapfile -t -O "${#ENGINE_BRIDGES[@]}" ENGINE_BRIDGES < <(
+    docker network ls --quiet --filter driver=bridge --filter type=custom 2>/dev/null | sed 's/^/br-/')
   if kill "$ENGINE_PID" 2>/dev/null; then
     wait "$ENGINE_PID" 2>/dev/null
   fi
   awk -v dir="$ENGINE_DIR/" 'index($2, dir) == 1 {print $2}' /proc/mounts | sort -r | while read -r mount; do
     umount "$mount"
   done
+  for bridge in "${ENGINE_BRIDGES[@]}"; do
+    # One that another engine has taken into use meanwhile has ports.
+    if [ -d "/sys/class/net/$bridge/brif" ] && [ -z "$(ls "/sys/class/net/$bridge/brif")" ]; then
+      PATH=$PATH:/usr/sbin:/sbin ip link delete "$bridge"
+    fi
+  done
   rm -rf "$ENGINE_DIR"
-  unset ENGINE_DIR ENGINE_PID DOCKER_HOST
+  unset ENGINE_DIR ENGINE_PID ENGINE_BRIDGES DOCKER_HOST
 }
 
 engine_main() {
