@@ -253,7 +253,7 @@ ALIASES: dict[str, str] = {alias: name for name, row in ROWS.items() for alias i
 # Compose itself reads these from the same `.env`; they are no settings of a run.
 COMPOSE_NAMES = (
     *("COMPOSE_PROJECT_NAME", "COMPOSE_FILE", "COMPOSE_PROFILES"),
-    *("BASE_IMAGE", "CPU_BASE_IMAGE", "TORCH_CPU_INDEX", "SHM_SIZE"),
+    *("BASE_IMAGE", "CPU_BASE_IMAGE", "VLLM_IMAGE", "TORCH_CPU_INDEX", "SHM_SIZE"),
 )
 # Names that libraries read from the environment for a download. A settings file may hold them: they are handed on.
 NETWORK_NAMES = ("HF_ENDPOINT", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
