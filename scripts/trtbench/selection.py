@@ -36,8 +36,10 @@ def chosen_lanes(settings: Settings, device: str, family: str | None) -> list[st
         if absent:
             raise UserError(f"the lane {name} {absent}; install it or leave the lane out of LANES.")
         if device not in lanes.devices(name):
+            row = lanes.LANES[name]
+            why = f" ({row.bound})" if row.bound else ""
             raise UserError(
-                f"the lane {name} runs on {' and '.join(lanes.LANES[name].devices)}, and DEVICE is {device}; leave it out of LANES."
+                f"the lane {name} runs on {' and '.join(row.devices)}{why}, and DEVICE is {device}; leave it out of LANES."
             )
     if not names:
         what = f"of the family {family} " if family else ""

@@ -53,6 +53,12 @@ def test_lanes_that_cannot_run_are_told(settings: Settings, device: str, family:
         chosen_lanes(settings, device, family)
 
 
+def test_onnxruntime_says_why_it_does_not_run_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "missing", lambda name: None)
+    with pytest.raises(UserError, match=r"runs on cpu \(the package onnxruntime-genai has no CUDA provider"):
+        chosen_lanes(Settings(lanes=("onnxruntime",)), "cuda", None)
+
+
 def test_a_step_runs_only_its_family() -> None:
     assert chosen_lanes(Settings(lanes=BOTH), "cpu", "toyfast") == ["toy-fast"]
     assert chosen_lanes(Settings(lanes=("toy-torch",)), "cpu", "toyfast") == ["toy-fast"]

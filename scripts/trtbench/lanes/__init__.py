@@ -27,6 +27,7 @@ class Row:
     label: str = ""
     to_prepare: tuple[str, ...] = ()  # needed besides, but only for conversion, in a process of its own
     spawns: bool = False  # runs in processes of its own, whose start can hang
+    bound: str = ""  # why it runs on these devices only
 
 
 _TORCH: dict[str, tuple[str, ...]] = {
@@ -96,6 +97,7 @@ LANES: dict[str, Row] = {
         ("cpu",),
         {"cpu": ("float32", "int8", "int4")},
         label="ONNX Runtime",
+        bound="the package onnxruntime-genai has no CUDA provider, and its CUDA build has not been tried",
         to_prepare=("torch", "transformers", "onnx"),
     ),
     "openvino": Row(
