@@ -27,8 +27,8 @@ UNKNOWN = "not known"
 
 HEAD = """# NVIDIA H200, synthetic TinyLlama, fp16
 
-**There is no interleaved run on this card yet, so there is no speed-up and no verdict here.** The machine time that was
-lent ended before one was finished. What follows are single trials, each a run of its own with one lane, on two
+**There is no interleaved run on this card yet, so there is no speed-up and no verdict here.** The time on the
+card ended before one was finished. What follows are single trials, each a run of its own with one lane, on two
 machines of the same kind: good for the order of magnitude and for what the audit says of each, not for comparing lanes
 that lie close together. How they came about, and what each attempt was expected to give, stands in
 [performance.md](../../performance.md).
