@@ -206,7 +206,8 @@ class Bench:
             raise UserError(f"HEADLINE={wanted!r} is no lane; there are {', '.join(lanes.LANES)}.")
         if wanted:
             return wanted
-        others = [name for name in self.names if lanes.LANES[name].family != "pytorch"]
+        rows = {name: lanes.LANES[name] for name in self.names}
+        others = [name for name, row in rows.items() if not row.baseline and row.family != "pytorch"]
         return "tensorrt-engine" if "tensorrt-engine" in others else (others[0] if others else None)
 
     def spec(self, entrant: Entrant, index: int, attempt: int, position: int, prepare_only: bool = False) -> Spec:
