@@ -16,8 +16,9 @@ if [ ! -f "$venv/.done" ]; then
 fi
 make_environment "$ROOT/.venv" "$ROOT/requirements/local.lock"
 model=${1:-$(PYTHONPATH=$ROOT/scripts "$ROOT/.venv/bin/python" -c '
-from trtbench import configure, models
-print(models.resolve(configure.resolve({}, environment={"MODEL_NAME": "demo"})[0]))')}
+from trtbench.model import finding
+from trtbench.settings import reading
+print(finding.resolve(reading.resolve({}, environment={"MODEL_NAME": "demo"})[0]))')}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

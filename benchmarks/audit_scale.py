@@ -16,10 +16,11 @@ from pathlib import Path
 
 import factory
 from liars import Story
-from trtbench import judgement, runs
-from trtbench.audit import audit
-from trtbench.comparison import compare
-from trtbench.records import encode
+from trtbench.comparison.comparing import compare
+from trtbench.model import workload
+from trtbench.records import judgement, run_folder
+from trtbench.records.files import encode
+from trtbench.referee.audit import audit
 from trtbench.report import text
 
 SECONDS, MEGABYTES = 20.0, 500.0
@@ -38,10 +39,10 @@ def make(results: Path, trials: int) -> int:
 
 def once(results: Path) -> None:
     """What is measured."""
-    run = runs.read(results, factory.RUN)
-    trials = runs.trials(results, run.id)
+    run = run_folder.read(results, factory.RUN)
+    trials = run_folder.trials(results, run.id)
     judged = judgement.read(judgement.path(results, run.id))
-    findings = audit(run, trials, judged, runs.read_workload(results, run.id))
+    findings = audit(run, trials, judged, workload.read_workload(results, run.id))
     made = compare(run, trials, findings, judged)
     assert not made.void, [f.code for f in findings if f.level == "fail"]
     print(len(text.render(made, "en")), "characters of report")

@@ -17,10 +17,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from trtbench import foreign  # noqa: E402
-from trtbench.comparison import Comparison  # noqa: E402
-from trtbench.lanes import LANES  # noqa: E402
+from trtbench.comparison import untrusted  # noqa: E402
+from trtbench.comparison.result import Comparison  # noqa: E402
 from trtbench.report import audit_text, markdown  # noqa: E402
+from trtbench.settings.lanes import LANES  # noqa: E402
 
 BOOK = ROOT / "docs" / "results" / "h200"
 UNKNOWN = "not known"
@@ -143,7 +143,7 @@ def made() -> dict[Path, str]:
     rows: list[list[str]] = []
     notes: list[str] = []
     for bundle in sorted((BOOK / "runs").glob("*.bundle")):
-        comparison, _ = foreign.read(bundle)
+        comparison, _ = untrusted.read(bundle)
         files[bundle.with_suffix(".md")] = markdown.render(comparison, "en")
         rows += lines_of(bundle.stem, comparison)
         for finding in comparison.findings:
@@ -199,7 +199,7 @@ def main() -> int:
         from trtbench.report import chart
 
         for bundle in sorted((BOOK / "runs").glob("*.bundle")):
-            chart.write(bundle.with_suffix(".png"), foreign.read(bundle)[0], "en")
+            chart.write(bundle.with_suffix(".png"), untrusted.read(bundle)[0], "en")
     return 0
 
 

@@ -19,11 +19,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from trtbench import host, lanes, models, synthetic, workload
-from trtbench.lanes.base import Lane, Plan
-from trtbench.records import Cell, Sampling
-from trtbench.trial import run_pass
-from trtbench.workload import Workload
+from trtbench.lanes.lane import Lane, Plan, create
+from trtbench.machine import host
+from trtbench.measure.passes import run_pass
+from trtbench.model import finding, synthetic, workload
+from trtbench.model.workload import Workload
+from trtbench.records.trial import Sampling
+from trtbench.settings.cells import Cell
 
 CELL = Cell(batch=1, prompt_length=128, new_tokens=32, precision="float32")
 TARGET = 0.01
@@ -32,10 +34,10 @@ TARGET = 0.01
 def load(scratch: Path) -> tuple[Lane, Workload]:
     folder = synthetic.make("demo", 1, scratch)
     work = workload.build(workload.read_prompts(workload.PROMPTS), folder, [CELL], Sampling(), "x")
-    lane = lanes.create("pytorch-eager")(
+    lane = create("pytorch-eager")(
         Plan(
             model=folder,
-            model_digest=models.digest(folder, scratch),
+            model_digest=finding.digest(folder, scratch),
             precision="float32",
             device="cpu",
             threads=host.usable_cores(),

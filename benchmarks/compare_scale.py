@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 import factory
-from trtbench.records import Cell
-from trtbench.settings import ROOT
+from trtbench.settings.cells import Cell
+from trtbench.settings.knobs import ROOT
 
 COMPARE = str(ROOT / "scripts" / "compare.py")
 

@@ -4,7 +4,7 @@
     python3 benchmarks/coverage.py [--runs 40000] [--output benchmarks/coverage.json]
 
 A simulated run is two lanes of up to 20 trials of 10 iterations; trial and iteration noise, skew, outliers and
-autocorrelation are those of SCENARIOS. Each is judged as the program judges (trtbench.speedup, trtbench.stopping): the
+autocorrelation are those of SCENARIOS. Each is judged as the program judges (trtbench.figures.speedup, trtbench.measure.stopping): the
 arithmetic is repeated here for whole arrays and held to the program's own on a sample. numpy only; one core, seeded.
 Exit status 1 when a target is missed.
 """
@@ -24,10 +24,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from trtbench import speedup  # noqa: E402
-from trtbench.settings import DEFAULTS  # noqa: E402
-from trtbench.stopping import MIN_ROUNDS  # noqa: E402
-from trtbench.student_t import quantile  # noqa: E402
+from trtbench.figures import speedup  # noqa: E402
+from trtbench.figures.student_t import quantile  # noqa: E402
+from trtbench.measure.stopping import MIN_ROUNDS  # noqa: E402
+from trtbench.settings.knobs import DEFAULTS  # noqa: E402
 
 MOST, ITERATIONS, SEED = 20, 10, 20261123
 TARGET, MARGIN = DEFAULTS["TARGET_PRECISION"], DEFAULTS["EQUIVALENCE_MARGIN"]
@@ -127,7 +127,7 @@ def taken(lane: np.ndarray, base: np.ndarray, at: np.ndarray, level: float) -> t
 
 
 def words(lane: np.ndarray, base: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which runs are called different and which equivalent, as trtbench.speedup.verdict does."""
+    """Which runs are called different and which equivalent, as trtbench.figures.speedup.verdict does."""
     log, half = taken(lane, base, at, 0.95)
     different = (np.abs(log) > half) & (np.abs(log) >= np.log1p(speedup.MIN_EFFECT))
     _, ninety = taken(lane, base, at, 0.90)

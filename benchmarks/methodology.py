@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from trtbench.findings import PASS, TABLE  # noqa: E402
+from trtbench.referee.audit.findings import PASS, TABLE  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "methodology.md"
 COVERAGE = Path(__file__).with_name("coverage.json")

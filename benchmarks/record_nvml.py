@@ -82,7 +82,7 @@ def main(tape: Path) -> int:
 
     recorder = Recorder(pynvml)
     sys.modules["pynvml"] = recorder
-    from trtbench import telemetry
+    from trtbench.machine import telemetry
 
     watch = telemetry.Watch()
     watch.start()

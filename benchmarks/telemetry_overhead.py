@@ -27,19 +27,22 @@ BLOCK = 2.0  # seconds
 
 def worker(lane_name: str, model: str) -> int:
     """Generate for so many seconds for every line on standard input, and print the times in nanoseconds."""
-    from trtbench import host, lanes, models, synthetic, workload
-    from trtbench.lanes.base import Plan
-    from trtbench.records import Cell, Sampling
-    from trtbench.trial import timed
+    from trtbench.lanes import lane
+    from trtbench.lanes.lane import Plan
+    from trtbench.machine import host
+    from trtbench.measure.passes import timed
+    from trtbench.model import finding, synthetic, workload
+    from trtbench.records.trial import Sampling
+    from trtbench.settings.cells import Cell
 
     cell = Cell(batch=1, prompt_length=128, new_tokens=32, precision="float16")
     with tempfile.TemporaryDirectory() as scratch:
         folder = synthetic.make(model, 1, Path(scratch))
         work = workload.build(workload.read_prompts(workload.PROMPTS), folder, [cell], Sampling(), "x")
-        lane = lanes.create(lane_name)(
+        lane = lane.create(lane_name)(
             Plan(
                 model=folder,
-                model_digest=models.digest(folder, Path(scratch)),
+                model_digest=finding.digest(folder, Path(scratch)),
                 precision="float16",
                 device="cuda",
                 threads=host.usable_cores(),
@@ -59,7 +62,7 @@ def worker(lane_name: str, model: str) -> int:
 
 def block(child: subprocess.Popen[str], watched: bool) -> tuple[float, int]:
     """Mean time of a call in ms over one block, and how often the sampler looked meanwhile."""
-    from trtbench.telemetry import Watch
+    from trtbench.machine.telemetry import Watch
 
     assert child.stdin is not None and child.stdout is not None
     watch: Any = Watch() if watched else None
@@ -79,8 +82,8 @@ def block(child: subprocess.Popen[str], watched: bool) -> tuple[float, int]:
 
 
 def main(seconds: float, lane: str, model: str) -> int:
-    from trtbench import device
     from trtbench.errors import UserError
+    from trtbench.machine import device
 
     try:
         found = device.resolve("cuda")

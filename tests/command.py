@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from trtbench.settings import ROOT
-from trtbench.synthetic import Shape
+from trtbench.model.synthetic import Shape
+from trtbench.settings.knobs import ROOT
 
 TOY = Path(__file__).parent / "toy"
 TINY = Shape(hidden=64, layers=2, heads=4, kv_heads=2, intermediate=128, vocab=512, positions=256)

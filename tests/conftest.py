@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from command import TINY, TOY, Bench
-from trtbench.settings import ALIASES, ROWS
-from trtbench.synthetic import write_synthetic
+from trtbench.model.synthetic import write_synthetic
+from trtbench.settings.knobs import ALIASES, ROWS
 
 # A shell that starts a job in the background has it ignore Ctrl-C, and so would every process started from here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -49,7 +49,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(TOY))
     import toy_table
 
-    from trtbench.lanes import LANES
+    from trtbench.settings.lanes import LANES
 
     for name, row in toy_table.ROWS.items():
         monkeypatch.setitem(LANES, name, row)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from trtbench import runs
-from trtbench.lanes import LANES
-from trtbench.records import (
-    SCHEMA,
-    Cell,
+from trtbench.model.workload import Workload
+from trtbench.records import run_folder
+from trtbench.records.files import SCHEMA
+from trtbench.records.run import Run
+from trtbench.records.trial import (
     CellRecord,
     Cold,
     Environment,
@@ -29,9 +29,9 @@ from trtbench.records import (
     checksum,
     write_trial,
 )
-from trtbench.runs import Run
-from trtbench.settings import Settings
-from trtbench.workload import Workload
+from trtbench.settings.cells import Cell
+from trtbench.settings.knobs import Settings
+from trtbench.settings.lanes import LANES
 
 RUN = "20260102-030405"
 MS = 1_000_000  # nanoseconds
@@ -216,9 +216,9 @@ def run(lanes: Sequence[str] = ("pytorch-eager", "onnxruntime"), **more: Any) ->
 
 def store(results: Path, record: Run, made: Sequence[Trial]) -> Path:
     """Write run.json and the trials as a run of the results folder; return the run's folder."""
-    runs.write(results, record)
-    home = runs.folder(results, record.id)
+    run_folder.write(results, record)
+    home = run_folder.folder(results, record.id)
     for each in made:
         each.run = record.id
-        write_trial(home / "trials" / runs.trial_name(each), each)
+        write_trial(home / "trials" / run_folder.trial_name(each), each)
     return home

@@ -14,12 +14,13 @@ from typing import Any
 import msgspec
 
 import factory
-from trtbench import judgement, roofline
-from trtbench.findings import Finding
-from trtbench.judgement import Judgement, LaneScore, Reference, Score
-from trtbench.records import (
-    SCHEMA,
-    Cell,
+from trtbench.model.shape import ModelShape
+from trtbench.model.workload import Workload, digest_prompts
+from trtbench.records import judgement
+from trtbench.records.files import SCHEMA
+from trtbench.records.judgement import Judgement, LaneScore, Reference, Score
+from trtbench.records.run import Run
+from trtbench.records.trial import (
     CellRecord,
     Cold,
     Gpu,
@@ -32,9 +33,9 @@ from trtbench.records import (
     Trial,
     checksum,
 )
-from trtbench.runs import Run
-from trtbench.shape import ModelShape
-from trtbench.workload import Workload, digest_prompts
+from trtbench.referee import roofline
+from trtbench.referee.audit.findings import Finding
+from trtbench.settings.cells import Cell
 
 TINYLLAMA: dict[str, Any] = {
     "model_type": "llama",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import factory
-from trtbench.audit import audit
-from trtbench.comparison import Comparison, compare
-from trtbench.findings import found
-from trtbench.records import Cell, Failure
-from trtbench.runs import Absent
+from trtbench.comparison.comparing import compare
+from trtbench.comparison.result import Comparison
+from trtbench.records.run import Absent
+from trtbench.records.trial import Failure
+from trtbench.referee.audit import audit
+from trtbench.referee.audit.findings import found
+from trtbench.settings.cells import Cell
 
 TRIALS = {
     "pytorch-eager": (100.0, 101.0, 99.0, 100.5, 99.5),

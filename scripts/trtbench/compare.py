@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trtbench.configure import Parser, add_flags, resolve
+from trtbench.settings.reading import Parser, add_flags, resolve
 
 if TYPE_CHECKING:
-    from trtbench.comparison import Comparison
-    from trtbench.views import Audited
-    from trtbench.workload import Workload
+    from trtbench.comparison.audited import Audited
 
 FORMATS = ("text", "markdown", "csv", "pytorch-json")
 
@@ -58,49 +56,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     settings, _ = resolve(vars(options))
     # Only now: --help and a wrong flag answer without them.
-    from trtbench import history, runs, views
-    from trtbench.comparison import compare
+    from trtbench.comparison import audited, history
+    from trtbench.comparison.comparing import compare
+    from trtbench.comparison.other_run import other_run
     from trtbench.errors import UserError
-    from trtbench.records import encode, write_whole
-    from trtbench.report import chart, page
+    from trtbench.records import run_folder
+    from trtbench.report import printed, views
 
     share = None
     if options.fail_on_regression is not None:
         if options.against is None:
             raise UserError("--fail-on-regression needs --against: the run to be compared with.")
         share = history.share_of(options.fail_on_regression)
-
     results = settings.results.absolute()
-    known = views.load(results, runs.find(results, options.run))
+    known = audited.load(results, run_folder.find(results, options.run))
     run, trials, judged, findings = known
-    if not runs.counting(trials):
+    if not known.finished:
         raise UserError(
-            f"run {run.id} has no finished trial; its reasons are in {runs.folder(results, run.id) / 'trials'}."
+            f"run {run.id} has no finished trial; its reasons are in {run_folder.folder(results, run.id) / 'trials'}."
         )
     comparison = compare(run, trials, findings, judged)
-    slower = []
     if options.against is not None:
-        comparison.history = history.against(comparison, *other(results, run.id, options.against))
+        comparison.history = history.against(comparison, *other_run(results, run.id, options.against))
         slower = history.regressions(comparison.history, share) if share is not None else []
-    written: list[Path] = []
-    if options.bundle is not None:
-        written.append(bundled(Path(options.bundle), known, runs.read_workload(results, run.id)))
-    try:
-        if run.id == runs.listed(results)[-1]:
-            written += views.write_benchmarks(results, run.id, known)
-            home = results
-        else:
-            home = runs.folder(results, run.id)
-        write_whole(home / views.REPORT, encode(comparison))
-        written.append(home / views.REPORT)
-        page.write(home / views.PAGE, comparison, settings.report_lang)
-        written.append(home / views.PAGE)
-        if not options.no_chart:
-            chart.write(home / views.CHART, comparison, settings.report_lang)
-            written.append(home / views.CHART)
-    except OSError as error:
-        raise UserError(f"the report cannot be written to {results}: {error.strerror or error}.") from None
-    print(printed(options.format, comparison, settings.report_lang), end="")
+    written = [bundled(Path(options.bundle), known, results)] if options.bundle is not None else []
+    written += views.write(results, known, comparison, settings.report_lang, chart=not options.no_chart)
+    print(printed.render(options.format, comparison, settings.report_lang, sys.stdout), end="")
     # Another format's reader wants nothing else on standard output.
     beside = sys.stdout if options.format == "text" else sys.stderr
     print("", *written, sep="\n", file=beside)
@@ -114,48 +95,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 3 if comparison.void else 0
 
 
-def other(results: Path, run: str, wanted: str) -> tuple[Comparison, str]:
-    """The other side of --against, and what it is: a run of these results, else something at that path."""
-    from trtbench import foreign, runs, views
-    from trtbench.comparison import compare
-    from trtbench.errors import UserError
-
-    if wanted == run:
-        raise UserError(f"--against={wanted!r} is the run itself; give another one.")
-    if wanted in runs.listed(results):
-        known = views.load(results, wanted)
-        if not runs.counting(known.trials):
-            raise UserError(f"run {wanted} has no finished trial; there is nothing to compare with.")
-        return compare(known.run, known.trials, known.findings, known.judged), "run"
-    path = Path(wanted)
-    if not path.exists() and not path.is_symlink():
-        there = ", ".join(name for name in runs.listed(results) if name != run) or "none"
-        raise UserError(f"--against={wanted!r} is neither a file or folder nor a run; other runs: {there}.")
-    return foreign.read(path)
-
-
-def bundled(path: Path, known: Audited, workload: Workload | None) -> Path:
+def bundled(path: Path, known: Audited, results: Path) -> Path:
     """Write the run as a bundle; what a reader of it could still learn is told on standard error."""
-    from trtbench import bundle
+    from trtbench.comparison import bundle
+    from trtbench.model.workload import read_workload
 
     run, trials, judged, _ = known
-    bundle.write(path, bundle.make(run, trials, judged, workload, bundle.names_here()))
+    bundle.write(path, bundle.make(run, trials, judged, read_workload(results, run.id), bundle.names_here()))
     told = "the bundle holds times, versions, the model's name and the token ids that the lanes returned"
     if run.settings.get("PROMPTS_FILE"):
         told += "; those answer your own prompts, which are left out"
     print(f"{told}.", file=sys.stderr)
     return path
-
-
-def printed(kind: str, comparison: Comparison, lang: str) -> str:
-    """The comparison in one of FORMATS; text has colours where standard output is a terminal."""
-    from trtbench.report import benchmark_json, colour, markdown, table, text
-
-    if kind == "markdown":
-        return markdown.render(comparison, lang)
-    if kind == "csv":
-        return table.render(comparison)
-    if kind == "pytorch-json":
-        return benchmark_json.render(comparison)
-    made = text.render(comparison, lang)
-    return colour.paint(made, lang) if colour.wanted(sys.stdout) else made

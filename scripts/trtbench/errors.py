@@ -1,4 +1,4 @@
-"""The one exception that reaches a user."""
+"""What is raised across rooms: the one exception that reaches a user, and a lane's refusal."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from collections.abc import Callable
 
 class UserError(Exception):
     """One sentence for the user: what is wrong, and what would be right. Exit status 2."""
+
+
+class Unsupported(Exception):
+    """A lane cannot run a cell, a precision or a model; the text is the reason shown in the report."""
 
 
 def run_main(main: Callable[[], int]) -> None:

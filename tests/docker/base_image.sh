@@ -86,7 +86,7 @@ case $kind in
     chmod 755 "$root/opt/nvidia/nvidia_entrypoint.sh" "$root"/opt/standin/bin/*
     # The converters' own interpreter line and the tools' say python3, which is /usr/local/bin/python3 here.
     env=("${env[@]/#PATH=/PATH=/opt/standin/bin:}" BASH_ENV=/etc/bash.bashrc ENV=/etc/shinit_v2 PYTHONPATH=/opt/standin/python
-      PIP_CONSTRAINT=/etc/pip/constraint.txt STANDIN_CONTRACT=/workspace/scripts/trtbench/contract.json STANDIN_LINGER=2)
+      PIP_CONSTRAINT=/etc/pip/constraint.txt STANDIN_CONTRACT=/workspace/scripts/trtbench/engine/contract/contract.json STANDIN_LINGER=2)
     ;;
 esac
 changes=()

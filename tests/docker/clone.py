@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from trtbench.settings import ROOT
+from trtbench.settings.knobs import ROOT
 
 IMAGES = "trtbench", "trtbench-compare", "trtbench-cpu"
 # One short trial of one generation: these tests are about containers, not about figures.

@@ -16,7 +16,7 @@ from typing import NoReturn
 import pytest
 from clone import GPU, Clone
 
-from trtbench.settings import ROOT
+from trtbench.settings.knobs import ROOT
 
 HERE = Path(__file__).resolve().parent
 NGC = "nvcr.io/nvidia/tensorrt-llm/release:1.2.1"

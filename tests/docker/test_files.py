@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from trtbench.settings import ALIASES, ROOT, ROWS
+from trtbench.settings.knobs import ALIASES, ROOT, ROWS
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]

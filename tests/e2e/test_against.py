@@ -11,7 +11,7 @@ import pytest
 
 import factory
 from command import environment
-from trtbench.settings import ROOT
+from trtbench.settings.knobs import ROOT
 
 COMPARE = str(ROOT / "scripts" / "compare.py")
 THEN = "20260101-000000"

@@ -14,15 +14,15 @@ import pytest
 
 import factory
 from command import Bench
-from trtbench import runs
-from trtbench.records import Trial
+from trtbench.records import run_folder
+from trtbench.records.trial import Trial
 
 pytestmark = pytest.mark.usefixtures("toys")
 PLANTED = {"HF_TOKEN": "hf_planted", "NGC_API_KEY": "nvapi_planted"}
 
 
 def trials(bench: Bench) -> list[Trial]:
-    return runs.trials(bench.results, runs.listed(bench.results)[-1])
+    return run_folder.trials(bench.results, run_folder.listed(bench.results)[-1])
 
 
 # Two real lanes
@@ -117,7 +117,7 @@ def test_a_single_step_joins_the_current_run_and_is_marked(bench: Bench) -> None
     assert bench.order() == ["toy-torch"] * 2 + ["toy-fast"] * 2
     assert [t.position for t in trials(bench)] == [1, 2, 3, 4]
     assert not any(t.interleaved for t in trials(bench))
-    run = runs.read(bench.results, bench.runs()[0].name)
+    run = run_folder.read(bench.results, bench.runs()[0].name)
     assert (run.lanes, run.headline) == (["toy-torch", "toy-fast"], "toy-fast")
     assert (bench.results / "toytorch_benchmark.json").is_file()
     assert (bench.results / "toyfast_benchmark.json").is_file()
@@ -158,7 +158,7 @@ def test_every_precision_is_an_entrant_and_what_a_lane_lacks_is_told(bench: Benc
     assert sorted((t.lane, t.precision) for t in trials(bench)) == [
         (lane, precision) for lane in ("toy-fast", "toy-torch") for precision in ("bfloat16", "float32")
     ]
-    absent = runs.read(bench.results, bench.runs()[0].name).absent
+    absent = run_folder.read(bench.results, bench.runs()[0].name).absent
     assert [(a.lane, a.precision) for a in absent] == [("toy-torch", "int8"), ("toy-fast", "int8")]
 
 
@@ -167,7 +167,7 @@ def test_a_run_stops_when_the_time_is_spent(bench: Bench) -> None:
     assert done.returncode == 0, done.stderr
     rounds = len(bench.trials()) / 2
     assert 1 <= rounds < 5
-    stopped = runs.read(bench.results, bench.runs()[0].name).stopped
+    stopped = run_folder.read(bench.results, bench.runs()[0].name).stopped
     assert stopped is not None
     assert stopped.startswith("TIME_BUDGET=1 s is spent")
 
@@ -263,8 +263,8 @@ def test_a_full_disk_is_told_and_old_results_stay(
     assert "Traceback" not in done.stderr
     assert {path: path.read_bytes() for path in old.rglob("*") if path.is_file()} == before
     # What was finished is whole.
-    for run in runs.listed(results):
-        runs.trials(results, run)
+    for run in run_folder.listed(results):
+        run_folder.trials(results, run)
 
 
 def fill(disk: Path, left: int) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from trtbench.configure import Parser, add_flags
-from trtbench.settings import ROOT
+from trtbench.settings.knobs import ROOT
+from trtbench.settings.reading import Parser, add_flags
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/results/**/*.md")])
 OURS = re.compile(r"^(?:[A-Z_]+=\S+ )*(?:bash |\./|python3 |docker[ -]compose |make |uv )")

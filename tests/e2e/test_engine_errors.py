@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from standin.product import Product
-from trtbench.symptoms import KILLED, SLOW_START, SYMPTOMS
+from trtbench.engine.known_failures import KILLED, SLOW_START, SYMPTOMS
 
 pytestmark = pytest.mark.slow
 KNOWN = {symptom.name: symptom for symptom in (*SYMPTOMS, KILLED, SLOW_START)}

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from trtbench.settings import ROOT
+from trtbench.settings.knobs import ROOT
 
 PAGE = (ROOT / "docs" / "extending.md").read_text()
 

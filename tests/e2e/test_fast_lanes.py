@@ -14,10 +14,11 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from trtbench.lanes import create  # noqa: E402
-from trtbench.lanes.base import Plan, Unsupported  # noqa: E402
-from trtbench.records import Cell, Sampling  # noqa: E402
-from trtbench.synthetic import Shape, write_synthetic  # noqa: E402
+from trtbench.errors import Unsupported  # noqa: E402
+from trtbench.lanes.lane import Plan, create  # noqa: E402
+from trtbench.model.synthetic import Shape, write_synthetic  # noqa: E402
+from trtbench.records.trial import Sampling  # noqa: E402
+from trtbench.settings.cells import Cell  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 GQA = Shape(hidden=64, layers=2, heads=4, kv_heads=2, intermediate=96, vocab=500, positions=256)
@@ -204,7 +205,7 @@ def test_sampling_is_drawn_anew_and_follows_the_seed(tmp_path: Path) -> None:
 
 
 def test_choice_keeps_to_the_nucleus_and_to_its_shares() -> None:
-    from trtbench.lanes.tuned_steps import choose
+    from trtbench.lanes.tuned.steps import choose
 
     torch.manual_seed(5)
     shares = torch.tensor([0.45, 0.05, 0.3, 0.2])
@@ -219,7 +220,7 @@ def test_choice_keeps_to_the_nucleus_and_to_its_shares() -> None:
 
 @pytest.mark.parametrize("vocab", [500, 4096, 499])
 def test_greedy_takes_the_first_of_equal_logits(vocab: int) -> None:
-    from trtbench.lanes.tuned_steps import choose
+    from trtbench.lanes.tuned.steps import choose
 
     logits = torch.randint(0, 4, (7, vocab)).float()
     assert choose(logits, 0.0, 1.0).tolist() == logits.argmax(-1).tolist()

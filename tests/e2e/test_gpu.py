@@ -11,9 +11,10 @@ import pytest
 
 from command import TOY, Bench
 from tape import FOLDER, H200, answers
-from trtbench import runs, symptoms
-from trtbench.records import Trial
-from trtbench.settings import ROOT
+from trtbench.engine import known_failures
+from trtbench.records import run_folder
+from trtbench.records.trial import Trial
+from trtbench.settings.knobs import ROOT
 
 pytestmark = pytest.mark.usefixtures("toys")
 PATHS = os.pathsep.join(map(str, (TOY, ROOT / "scripts", FOLDER)))
@@ -37,7 +38,7 @@ def card(bench: Bench, tmp_path: Path) -> Bench:
 
 
 def trials(bench: Bench) -> list[Trial]:
-    return runs.trials(bench.results, runs.listed(bench.results)[-1])
+    return run_folder.trials(bench.results, run_folder.listed(bench.results)[-1])
 
 
 def test_records_and_report_hold_what_the_card_told(card: Bench) -> None:
@@ -98,7 +99,7 @@ def test_a_lost_card_ends_the_run_and_what_is_finished_is_kept(
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     error = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert len(error) == 1 and error[0].startswith(f"error: {symptoms.LOST_GPU.reason}")
+    assert len(error) == 1 and error[0].startswith(f"error: {known_failures.LOST_GPU.reason}")
     assert "has finished is kept" in error[0] and "--resume" in error[0]
     kept = trials(card)
     finished = [t for t in kept if t.failure is None]

@@ -21,19 +21,21 @@ from typing import Any
 import pytest
 
 from hub_server import COMMIT, Hub, Refusal
-from trtbench import hub as hub_module
-from trtbench.synthetic import Shape, write_synthetic
+from trtbench.model import hub as hub_module
+from trtbench.model.synthetic import Shape, write_synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "hf_thisIsTheSecretOfTheTest"
 # The step before any benchmark: from settings to the folder of the model.
 RESOLVE = """
 import pathlib
-from trtbench import configure, errors, models
+from trtbench import errors
+from trtbench.model import finding
+from trtbench.settings import reading
 def main():
-    settings, _ = configure.resolve({}, file=pathlib.Path("no-such-file"))
-    folder = models.resolve(settings)
-    print(folder, models.describe(folder, settings).revision)
+    settings, _ = reading.resolve({}, file=pathlib.Path("no-such-file"))
+    folder = finding.resolve(settings)
+    print(folder, finding.describe(folder, settings).revision)
     return 0
 errors.run_main(main)
 """

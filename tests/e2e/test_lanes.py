@@ -14,11 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from trtbench import lanes, models
-from trtbench.lanes.base import Lane, Plan, Unsupported
-from trtbench.records import Cell, Sampling
-from trtbench.trial import check_count
-from trtbench.workload import PROMPTS, Workload, build, read_prompts
+from trtbench.errors import Unsupported
+from trtbench.lanes.lane import Lane, Plan, create
+from trtbench.measure.passes import check_count
+from trtbench.model import files, finding
+from trtbench.model.workload import PROMPTS, Workload, build, read_prompts
+from trtbench.records.trial import Sampling
+from trtbench.settings import lanes
+from trtbench.settings.cells import Cell
 
 pytestmark = pytest.mark.ngc
 
@@ -34,10 +37,10 @@ def loaded(name: str, model: Path, data: Path, sampling: Sampling | None = None)
     if reason is not None:
         pytest.skip(f"{name} {reason}")
     cells = tuple(Cell(batch=b, prompt_length=16, new_tokens=NEW, precision="float32") for b in (1, 3))
-    lane = lanes.create(name)(
+    lane = create(name)(
         Plan(
             model=model,
-            model_digest=models.digest(model, data / "cache"),
+            model_digest=finding.digest(model, data / "cache"),
             precision="float32",
             device="cpu",
             threads=1,
@@ -160,7 +163,7 @@ def test_a_lane_states_what_it_is(name: str, tiny_model: Path, shared_data: Path
         assert said.runtime_version
         weights = lane.memory().weights
         assert weights is not None
-        assert weights >= 4 * models.parameters(tiny_model)
+        assert weights >= 4 * files.parameters(tiny_model)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
@@ -168,7 +171,7 @@ def test_pytorch_computes_in_the_precision_asked_for(
     precision: str, tiny_model: Path, shared_data: Path, prompts: list[list[int]]
 ) -> None:
     cell = Cell(batch=1, prompt_length=16, new_tokens=4, precision=precision)
-    lane = lanes.create("pytorch-eager")(
+    lane = create("pytorch-eager")(
         Plan(
             model=tiny_model,
             model_digest="x",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import reports
-from trtbench.report import page
+from trtbench.report.page import document
 
 BROWSER = Path(__file__).parents[1] / "browser"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -47,7 +47,7 @@ def chromium() -> str:
 def look(chromium: str, folder: Path, kind: str) -> dict[str, Any]:
     """Write the page of one kind and return what look.mjs saw of it."""
     path = folder / f"{kind}.html"
-    page.write(path, getattr(reports, kind)(), "en")
+    document.write(path, getattr(reports, kind)(), "en")
     made = subprocess.run(
         ["node", str(BROWSER / "look.mjs"), chromium, str(path)], capture_output=True, text=True, timeout=300
     )
@@ -113,7 +113,7 @@ def test_without_scripts_the_language_asked_for_is_shown(seen: dict[str, Any]) -
 
 def test_the_checker_would_find_a_fault(chromium: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same look at a page made worse on purpose: grey on grey, a request, a script that the policy refuses."""
-    sound = page.render
+    sound = document.render
 
     def worse(*arguments: Any) -> str:
         text = sound(*arguments)
@@ -121,7 +121,7 @@ def test_the_checker_would_find_a_fault(chromium: str, tmp_path: Path, monkeypat
             "<main>", '<main><img src="http://127.0.0.1:9/x.png"><script>alert(1)</script><p>' + "w" * 20, 1
         )
 
-    monkeypatch.setattr(page, "render", worse)
+    monkeypatch.setattr(document, "render", worse)
     found = look(chromium, tmp_path, "honest")
     assert any("Content Security Policy" in line for line in found["console"])
     assert found["dialogs"] == 0

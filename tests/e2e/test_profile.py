@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from trtbench.settings import ROOT
+from trtbench.settings.knobs import ROOT
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")

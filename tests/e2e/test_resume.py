@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from command import Bench
-from trtbench import runs
+from trtbench.records import run_folder
 
 pytestmark = pytest.mark.usefixtures("toys")
 
@@ -54,7 +54,7 @@ def killed(bench: Bench) -> dict[str, bytes]:
 
 def test_a_killed_run_leaves_whole_records_and_no_process(bench: Bench, killed: dict[str, bytes]) -> None:
     assert len(killed) == 2
-    assert [t.failure for t in runs.trials(bench.results, bench.runs()[0].name)] == [None, None]
+    assert [t.failure for t in run_folder.trials(bench.results, bench.runs()[0].name)] == [None, None]
 
 
 def test_resume_runs_what_is_missing_and_repeats_nothing(bench: Bench, killed: dict[str, bytes]) -> None:
@@ -64,7 +64,7 @@ def test_resume_runs_what_is_missing_and_repeats_nothing(bench: Bench, killed: d
     after = bench.trials()
     assert {name: after[name] for name in killed} == killed
     assert len(after) == 6
-    found = runs.trials(bench.results, bench.runs()[0].name)
+    found = run_folder.trials(bench.results, bench.runs()[0].name)
     assert sorted((t.lane, t.index) for t in found) == [
         (lane, i) for lane in ("toy-fast", "toy-torch") for i in (1, 2, 3)
     ]
@@ -115,7 +115,7 @@ def test_a_failed_trial_is_tried_again_as_another_attempt(bench: Bench) -> None:
     assert done.returncode == 0, done.stderr
     after = bench.trials()
     assert {name: after[name] for name in before} == before
-    attempts = [(t.lane, t.index, t.attempt) for t in runs.trials(bench.results, bench.runs()[0].name)]
+    attempts = [(t.lane, t.index, t.attempt) for t in run_folder.trials(bench.results, bench.runs()[0].name)]
     assert sorted(attempts) == [("toy-fast", 1, 1), ("toy-raises", 1, 1), ("toy-raises", 1, 2)]
 
 

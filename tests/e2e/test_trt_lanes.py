@@ -102,7 +102,7 @@ def compare(product: Product) -> tuple[int, dict[str, Any]]:
 @pytest.mark.parametrize("resealed", [False, True])
 def test_simulated_records_cannot_lose_the_mark(measured: tuple[Product, str], tmp_path: Path, resealed: bool) -> None:
     """Whoever takes the mark out of a lane's statement, with or without a new checksum, still has it in the environment."""
-    from trtbench.records import read_trial, write_trial
+    from trtbench.records.trial import read_trial, write_trial
 
     product = measured[0].copied(tmp_path / "data")
     for path in product.data.glob("results/runs/*/trials/*tensorrt*.json"):

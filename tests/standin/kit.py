@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-CONTRACT = json.loads((HERE.parents[1] / "scripts" / "trtbench" / "contract.json").read_text(encoding="utf-8"))
+CONTRACT = json.loads(
+    (HERE.parents[1] / "scripts" / "trtbench" / "engine" / "contract" / "contract.json").read_text(encoding="utf-8")
+)
 EXAMPLES = "/app/tensorrt_llm/examples/"
 
 MAKE_MODEL = """

@@ -9,8 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-from trtbench.lanes.base import Lane, Prepared, Unsupported
-from trtbench.records import Statement
+from trtbench.errors import Unsupported
+from trtbench.lanes.lane import Lane
+from trtbench.lanes.prepared import Prepared
+from trtbench.records.trial import Statement
 
 
 class ToyTorch(Lane):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 
-from trtbench.lanes import LANES, Row
+from trtbench.settings.lanes import LANES, Row
 
 DEVICES = tuple(os.environ.get("TOY_DEVICES", "cpu").split(","))
 WELL = {"toy-torch": "ToyTorch", "toy-fast": "ToyFast"}
@@ -44,11 +44,13 @@ def spare_the_judge() -> None:
     """Toy ids mean nothing to a reference model: say so in place of loading one, which takes seconds."""
     from pathlib import Path
 
-    from trtbench import judge, judgement
+    from trtbench.records import judgement
+    from trtbench.referee.judge import asking, writing
+    from trtbench.referee.judge.spec import Spec
 
-    def start(results: Path, spec: judge.Spec, phase: object) -> judgement.Judgement:
-        found = judge._empty(spec, failure="toy lanes are not judged")
+    def start(results: Path, spec: Spec, phase: object) -> judgement.Judgement:
+        found = writing.judged(spec, failure="toy lanes are not judged")
         judgement.write(Path(spec.output), found)
         return found
 
-    judge.start = start
+    asking.start = start

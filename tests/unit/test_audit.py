@@ -15,15 +15,17 @@ import factory
 import liars
 from liars import Story
 from trtbench import compare as command
-from trtbench import judgement, runs
-from trtbench.audit import CHECKS, audit
-from trtbench.audit.steady import trend
-from trtbench.comparison import compare
-from trtbench.findings import FAIL, LEVELS, PASS, TABLE, THEMES, WARN, Finding, found, ordered, voiding
-from trtbench.records import checksum, encode
+from trtbench.comparison.comparing import compare
+from trtbench.model.workload import Workload
+from trtbench.records import judgement, run_folder
+from trtbench.records.files import encode
+from trtbench.records.run import sort_key
+from trtbench.records.trial import checksum
+from trtbench.referee.audit import CHECKS, audit
+from trtbench.referee.audit.findings import FAIL, LEVELS, PASS, TABLE, THEMES, WARN, Finding, found, ordered, voiding
+from trtbench.referee.audit.steady import trend
 from trtbench.report import text
-from trtbench.report.audit_words import AUDIT, HEADINGS, TERMS
-from trtbench.workload import Workload
+from trtbench.report.words.audit import AUDIT, HEADINGS, TERMS
 
 TRT, TORCH = "tensorrt-engine", "pytorch-eager"
 SPOKEN = [code for code, row in TABLE.items() if row.levels != (PASS,)]
@@ -109,7 +111,7 @@ def test_quantised_lanes_on_random_weights_are_never_passed_or_failed() -> None:
 
 
 def test_sampled_ids_off_the_distribution_fail_and_its_own_do_not() -> None:
-    from trtbench.records import Sampling
+    from trtbench.records.trial import Sampling
 
     story = Story(sampling=Sampling(temperature=0.8, seed=7)).tell().seal()
     assert story.judged is not None
@@ -273,6 +275,6 @@ def test_a_changed_workload_file_is_seen(tmp_path: Path) -> None:
 def test_reading_shares_what_records_repeat(tmp_path: Path) -> None:
     story = Story(rounds=2).tell().seal()
     write(tmp_path, story)
-    read = runs.trials(tmp_path, story.run.id)
+    read = run_folder.trials(tmp_path, story.run.id)
     assert len({id(t.environment) for t in read}) == len({id(t.settings) for t in read}) == 1
-    assert read == sorted(story.trials, key=runs.sort_key)
+    assert read == sorted(story.trials, key=sort_key)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import reports
-from trtbench.report import benchmark_json
+from trtbench.report import pytorch_json
 
 # What the database's table has (schema v3); a record may leave fields out, and has no others.
 FIELDS: dict[str, Any] = {
@@ -22,7 +22,7 @@ LIBRARY = {"repo": str, "branch": str, "sha": str, "version": str}
 
 
 def records(kind: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(benchmark_json.render(getattr(reports, kind)()))
+    found: list[dict[str, Any]] = json.loads(pytorch_json.render(getattr(reports, kind)()))
     return found
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from trtbench import foreign
-from trtbench.settings import ROOT
+from trtbench.comparison import untrusted
+from trtbench.settings.knobs import ROOT
 
 BUNDLES = sorted((ROOT / "docs" / "results").glob("*/runs/*.bundle"))
 NEIGHBOUR = Path(__file__).parents[1] / "data" / "neighbour.bundle"
@@ -24,14 +24,14 @@ def test_the_book_is_what_its_command_makes() -> None:
 
 def test_a_second_process_on_a_real_card_is_caught() -> None:
     """Recorded on an H200 while another lane ran on it, knowingly started beside."""
-    comparison, _ = foreign.read(NEIGHBOUR)
+    comparison, _ = untrusted.read(NEIGHBOUR)
     found = {f.code: f for f in comparison.findings if f.level != "pass"}
     assert found["machine.neighbour"].lane == "pytorch-triton"
     assert "machine.busy" in found
 
 
 def test_a_trial_alone_on_a_real_card_has_no_neighbour() -> None:
-    comparison, _ = foreign.read(ROOT / "docs" / "results" / "h200" / "runs" / "pytorch-tuned.bundle")
+    comparison, _ = untrusted.read(ROOT / "docs" / "results" / "h200" / "runs" / "pytorch-tuned.bundle")
     assert {f.code for f in comparison.findings if f.level != "pass"} & {"machine.neighbour", "machine.busy"} == set()
     assert [f.near for row in comparison.cells for f in row.figures] == [1.0, 1.0, 1.0]
 
@@ -39,7 +39,7 @@ def test_a_trial_alone_on_a_real_card_has_no_neighbour() -> None:
 @pytest.mark.parametrize("bundle", BUNDLES, ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
 def test_every_bundle_in_the_books_is_read_as_a_strangers_and_has_no_fail(bundle: Path) -> None:
     """What docs/results/CONTRIBUTING.md promises: nothing joins the book that the audit refuses."""
-    comparison, _ = foreign.read(bundle)
+    comparison, _ = untrusted.read(bundle)
     assert [f.code for f in comparison.findings if f.level == "fail"] == []
     assert not comparison.simulated
     assert any(row.figures for row in comparison.cells)

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 import factory
-from trtbench import bundle, foreign
-from trtbench.audit import audit
+from trtbench.comparison import bundle, untrusted
 from trtbench.errors import UserError
-from trtbench.records import Failure, Gpu, Telemetry, Trial, checksum
-from trtbench.runs import Absent
+from trtbench.records.run import Absent
+from trtbench.records.trial import Failure, Gpu, Telemetry, Trial, checksum
+from trtbench.referee.audit import audit
 
 TRIALS = {"pytorch-eager": [241.0, 242.0, 240.0], "onnxruntime": [100.0, 100.5, 99.5]}
 HOST, PERSON = "lab-box-17", "marguerite"
@@ -100,7 +100,7 @@ def test_a_bundle_is_audited_like_the_run_it_came_from(tmp_path: Path) -> None:
     run, trials, workload = factory.run(), factory.trials(TRIALS), factory.a_workload()
     file = tmp_path / "run.gz"
     file.write_bytes(bundle.make(run, trials, None, workload, [HOST, "Example"]))
-    there, kind = foreign.read(file)
+    there, kind = untrusted.read(file)
     assert kind == "bundle"
     assert there.findings == audit(run, trials, None, workload)
     assert not [f for f in there.findings if f.code == "provenance.changed"]
@@ -110,7 +110,7 @@ def test_a_bundle_is_audited_like_the_run_it_came_from(tmp_path: Path) -> None:
 def test_the_seal_is_made_anew_and_the_old_one_is_named() -> None:
     trials = loud_trials()
     content = gzip.decompress(made(trials, loud_run()))
-    found = foreign.decode_as(foreign.Bundle, content, "x")
+    found = untrusted.decode_as(untrusted.Bundle, content, "x")
     assert [t.checksum for t in found.trials] == [checksum(t) for t in found.trials]
     assert found.originals == [t.checksum for t in trials]
     assert found.originals[0] != found.trials[0].checksum
@@ -122,7 +122,7 @@ def test_bundling_does_not_launder_an_edited_record(tmp_path: Path) -> None:
     trials[1].cells[0].e2e.times[0] //= 2
     file = tmp_path / "run.gz"
     file.write_bytes(made(trials))
-    assert "provenance.changed" in {f.code for f in foreign.read(file)[0].findings}
+    assert "provenance.changed" in {f.code for f in untrusted.read(file)[0].findings}
 
 
 def test_prompts_of_ones_own_are_left_out() -> None:
@@ -220,7 +220,7 @@ def test_a_hostile_file_is_refused_in_one_sentence(name: str, tmp_path: Path) ->
     file = tmp_path / "evil"
     file.write_bytes(data)
     with pytest.raises(UserError) as refused:
-        foreign.read(file)
+        untrusted.read(file)
     assert re.search(said, str(refused.value))
     assert "\n" not in str(refused.value)
     assert str(refused.value).isprintable()
@@ -232,7 +232,7 @@ def test_odd_figures_are_refused_or_compared_but_never_crash(name: str, tmp_path
     file.write_bytes(HOSTILE[name][0])
     status = 0
     try:
-        foreign.read(file)
+        untrusted.read(file)
     except UserError as refused:
         status = str(refused).count("\n") + 2
     assert status in (0, 2)
@@ -241,19 +241,19 @@ def test_odd_figures_are_refused_or_compared_but_never_crash(name: str, tmp_path
 def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.gz"
     with gzip.open(bomb, "wb") as file:
-        for _ in range(foreign.UNPACKED // 2**20 + 1):
+        for _ in range(untrusted.UNPACKED // 2**20 + 1):
             file.write(b" " * 2**20)
     assert bomb.stat().st_size < 2**20
     with pytest.raises(UserError, match="unpacks to more than"):
-        foreign.read(bomb)
+        untrusted.read(bomb)
 
 
 def test_a_large_file_is_refused_unread(tmp_path: Path) -> None:
     large = tmp_path / "large.json"
     with large.open("wb") as file:
-        file.truncate(foreign.PACKED + 1)
+        file.truncate(untrusted.PACKED + 1)
     with pytest.raises(UserError, match="larger than"):
-        foreign.read(large)
+        untrusted.read(large)
 
 
 def test_an_archive_with_paths_that_lead_out_of_it_is_not_unpacked(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_an_archive_with_paths_that_lead_out_of_it_is_not_unpacked(tmp_path: Pat
         archive.writestr("../../escaped.json", "evil")
     for path in (plain, packed, zipped):
         with pytest.raises(UserError, match="archive of files|not JSON"):
-            foreign.read(path)
+            untrusted.read(path)
     assert not list(tmp_path.parent.rglob("escaped.json"))
 
 
@@ -280,7 +280,7 @@ def test_a_pipe_or_a_device_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     for path in (pipe, Path("/dev/zero")):
         with pytest.raises(UserError, match="not a regular file"):
-            foreign.read(path)
+            untrusted.read(path)
 
 
 # Folders and reports
@@ -292,7 +292,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_is_read_and_audited_again(folder: Path) -> None:
-    there, kind = foreign.read(folder)
+    there, kind = untrusted.read(folder)
     assert (kind, there.run, len(there.cells[0].figures)) == ("folder", factory.RUN, 2)
     assert there.findings
 
@@ -309,10 +309,10 @@ def test_links_and_pipes_inside_a_folder_are_refused(folder: Path, what: str, tm
         target.unlink()
         os.mkfifo(target) if what == "pipe" else target.symlink_to(secret)
     with pytest.raises(UserError, match="symbolic link|not a regular file") as refused:
-        foreign.read(folder)
+        untrusted.read(folder)
     assert "root:x" not in str(refused.value)
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no run\.json"):
-        foreign.read(tmp_path)
+        untrusted.read(tmp_path)

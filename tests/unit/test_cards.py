@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from trtbench import cards
-from trtbench.cards import CARDS, Card
 from trtbench.errors import UserError
+from trtbench.machine import cards
+from trtbench.machine.cards import CARDS, Card
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)

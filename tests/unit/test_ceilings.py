@@ -8,11 +8,12 @@ import pytest
 
 import factory
 from tape import answers, play
-from trtbench import cards, ceilings
-from trtbench.ceilings import NOMINAL, Roof
-from trtbench.nvml import Session
-from trtbench.records import Gpu, Statement, Telemetry, Trial
-from trtbench.synthetic import SYNTHETIC
+from trtbench.machine import cards
+from trtbench.machine.nvml import Session
+from trtbench.model.synthetic import SYNTHETIC
+from trtbench.records.trial import Gpu, Statement, Telemetry, Trial
+from trtbench.referee import ceilings
+from trtbench.referee.ceilings import NOMINAL, Roof
 
 LLAMA = SYNTHETIC["tinyllama"]
 CONFIG = {

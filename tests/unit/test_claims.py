@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from trtbench import cards, claims, roofline
-from trtbench.claims import Row, check, parse, read
+from trtbench.claims import main
 from trtbench.errors import UserError
-from trtbench.findings import FAIL, WARN
-from trtbench.shape import TINYLLAMA
+from trtbench.machine import cards
+from trtbench.model.shape import TINYLLAMA
+from trtbench.referee import claims, roofline
+from trtbench.referee.audit.findings import FAIL, WARN
+from trtbench.referee.claims import Row, check, parse, read
 
 OLD = [
     {"name": "PyTorch", "batch": 1, "new_tokens": 200, "latency_ms": 627.9, "throughput": 864.4},
@@ -96,9 +98,9 @@ def test_bad_input_gets_one_sentence(tmp_path: Path, content: str, match: str) -
 def test_status_and_words_of_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "old.json"
     file.write_text(json.dumps(OLD))
-    assert claims.main([str(file), "--model", "tinyllama", "--gpu", "RTX 4070"]) == 1
+    assert main([str(file), "--model", "tinyllama", "--gpu", "RTX 4070"]) == 1
     assert "FAIL claims.ceiling - TensorRT: 11.19 times what 504.0 GB/s" in capsys.readouterr().out
     file.write_text(json.dumps([{"batch": 1, "new_tokens": 200, "latency": 1000, "throughput": 200}]))
-    assert claims.main([str(file)]) == 0
+    assert main([str(file)]) == 0
     with pytest.raises(UserError, match="go together"):
-        claims.main([str(file), "--gpu", "H200"])
+        main([str(file), "--gpu", "H200"])

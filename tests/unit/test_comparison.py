@@ -7,11 +7,14 @@ import random
 import pytest
 
 import factory
-from trtbench.comparison import base_of, compare
-from trtbench.lanes import LANES, Row
-from trtbench.records import Cell, Failure, Memory, encode
-from trtbench.runs import Absent
-from trtbench.summary import Figures, figures, shape
+from trtbench.comparison.comparing import compare
+from trtbench.figures.base import base_of
+from trtbench.figures.summary import Figures, figures, shape
+from trtbench.records.files import encode
+from trtbench.records.run import Absent
+from trtbench.records.trial import Failure, Memory
+from trtbench.settings.cells import Cell
+from trtbench.settings.lanes import LANES, Row
 
 LANE_MS = {"pytorch-eager": [241.0, 242.0, 240.0], "onnxruntime": [100.0, 100.5, 99.5]}
 

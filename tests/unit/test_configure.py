@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from command import environment, python
-from trtbench.configure import Parser, add_flags, parse, read_file, resolve
 from trtbench.errors import UserError
-from trtbench.settings import ALIASES, DEFAULTS, ROWS, Settings
+from trtbench.settings.knobs import ALIASES, DEFAULTS, ROWS, Settings
+from trtbench.settings.reading import Parser, add_flags, parse, read_file, resolve
 
 NO_FILE = Path("/nonexistent/.env")
 
@@ -98,7 +98,7 @@ def test_nothing_heavy_is_imported_before_a_refusal() -> None:
     done = python("-c", program)
     assert "TOP_P='7'" in done.stderr
     loaded = set(done.stdout.split())
-    assert "trtbench.configure" in loaded
+    assert "trtbench.settings.reading" in loaded
     assert not loaded & {"torch", "transformers", "numpy", "onnxruntime_genai", "tokenizers", "safetensors"}
 
 

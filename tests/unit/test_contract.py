@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from trtbench import contract, contract_probe, engine_plan, engine_steps
-from trtbench.contract_help import flags_in
-from trtbench.contract_probe import Difference, Probe
+from trtbench.engine import contract, plan, tools
+from trtbench.engine.contract.comparing import Difference, compare_tool
+from trtbench.engine.contract.help_text import flags_in
+from trtbench.engine.contract.probe import Probe, refuse
 from trtbench.errors import UserError
 
 ARGPARSE = """[TensorRT-LLM] TensorRT LLM version: 1.2.1
@@ -62,7 +63,7 @@ def test_click_help_gives_the_same() -> None:
 
 
 def test_a_help_that_cannot_be_read_misses_everything_that_is_used() -> None:
-    found = contract_probe._tool("trtllm-build", 0, "nothing here looks like a help text\n")
+    found = compare_tool("trtllm-build", 0, "nothing here looks like a help text\n")
     assert {d.name for d in found if d.used} == {
         flag for flag, row in contract.load()["tools"]["trtllm-build"]["flags"].items() if row.get("used")
     }
@@ -70,10 +71,10 @@ def test_a_help_that_cannot_be_read_misses_everything_that_is_used() -> None:
 
 @pytest.mark.parametrize(("status", "text"), [(1, "boom\n"), (None, ""), (1, "ImportError: libmpi.so.40: cannot open")])
 def test_a_tool_without_an_answer_is_unusable(status: int | None, text: str) -> None:
-    (found,) = contract_probe._tool("convert-llama", status, text)
+    (found,) = compare_tool("convert-llama", status, text)
     assert (found.what, found.used) == ("unusable", True)
     assert ("Open MPI" in found.name) == ("libmpi" in text)
-    (optional,) = contract_probe._tool("trtllm-bench", status, text)
+    (optional,) = compare_tool("trtllm-bench", status, text)
     assert not optional.used, "an extra never stops a build"
 
 
@@ -91,11 +92,9 @@ def test_lost_choices_matter_only_when_they_are_passed() -> None:
         return "usage: trtllm-build\n\noptions:\n" + "\n".join(lines) + "\n"
 
     every = row["--gemm_plugin"]["choices"]
-    kept = [d for d in contract_probe._tool("trtllm-build", 0, help_with([c for c in every if c != "nvfp4"])) if d.used]
+    kept = [d for d in compare_tool("trtllm-build", 0, help_with([c for c in every if c != "nvfp4"])) if d.used]
     assert kept == []
-    (lost,) = [
-        d for d in contract_probe._tool("trtllm-build", 0, help_with([c for c in every if c != "auto"])) if d.used
-    ]
+    (lost,) = [d for d in compare_tool("trtllm-build", 0, help_with([c for c in every if c != "auto"])) if d.used]
     assert (lost.name, lost.expected) == ("--gemm_plugin", ["auto"])
 
 
@@ -116,21 +115,21 @@ def probe(*differences: Difference) -> Probe:
 def test_only_what_is_used_of_what_is_needed_stops_a_build(tmp_path: Path) -> None:
     elsewhere = Difference(where="convert-opt", what="missing", name="--workers", used=True)
     unused = Difference(where="trtllm-build", what="missing", name="--dry_run")
-    contract_probe.refuse(probe(elsewhere, unused), {"trtllm-build", "convert-llama"}, tmp_path / "probe.json")
+    refuse(probe(elsewhere, unused), {"trtllm-build", "convert-llama"}, tmp_path / "probe.json")
     with pytest.raises(UserError, match=r"convert-opt has no --workers.*release:1\.2\.1"):
-        contract_probe.refuse(probe(elsewhere, unused), {"convert-opt"}, tmp_path / "probe.json")
+        refuse(probe(elsewhere, unused), {"convert-opt"}, tmp_path / "probe.json")
 
 
 def test_every_flag_that_is_passed_is_in_the_contract_and_marked_as_used() -> None:
     tools = contract.load()["tools"]
-    sizes = engine_plan.Sizes(batch=1, input=8, sequence=16, num_tokens=32)
+    sizes = plan.Sizes(batch=1, input=8, sequence=16, num_tokens=32)
     passed = {"trtllm-build": {"--checkpoint_dir", "--output_dir", "--output_timing_cache"}}
     for precision in contract.load()["precisions"]:
-        passed["trtllm-build"] |= {w for w in engine_plan.build_flags(sizes, precision) if w.startswith("--")}
+        passed["trtllm-build"] |= {w for w in plan.build_flags(sizes, precision) if w.startswith("--")}
         for architecture in contract.load()["architectures"]:
-            tool = engine_plan.tool_for(architecture, precision)
-            words = ["--model_dir", "--output_dir", *engine_plan.convert_flags(architecture, precision)]
-            words += ["--calib_dataset"] if tool == "quantize" else engine_plan.on_cpu_flags(tool)
+            tool = plan.tool_for(architecture, precision)
+            words = ["--model_dir", "--output_dir", *plan.convert_flags(architecture, precision)]
+            words += ["--calib_dataset"] if tool == "quantize" else plan.on_cpu_flags(tool)
             passed.setdefault(tool, set()).update(w for w in words if w.startswith("--"))
     for tool, flags in passed.items():
         assert {flag for flag in flags if not tools[tool]["flags"].get(flag, {}).get("used")} == set(), tool
@@ -144,8 +143,8 @@ def test_a_missing_converter_names_the_examples_folder(tmp_path: Path) -> None:
 
 def test_a_tool_that_hangs_is_given_up_and_sees_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    env = engine_steps.environment(tmp_path)
+    env = tools.environment(tmp_path)
     code = "print('begun', flush=True); import time; time.sleep(600)"
-    status, text = engine_steps.captured([sys.executable, "-c", code], env, 2.0)
+    status, text = tools.captured([sys.executable, "-c", code], env, 2.0)
     assert (status, text) == (None, "begun\n")
     assert not {"HF_TOKEN", "NGC_API_KEY"} & set(env)

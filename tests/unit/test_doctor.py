@@ -16,11 +16,17 @@ from typing import Any
 
 import pytest
 
-from trtbench import docker, doctor, machine
+from trtbench import errors
+from trtbench.doctor import __main__ as doctor
+from trtbench.doctor import access, docker, report
 from trtbench.errors import UserError
-from trtbench.machine import Check
+from trtbench.machine import requirements
+from trtbench.machine.requirements import Check
+from trtbench.settings import env_file
 
-SOURCES = [Path(module.__file__ or "") for module in (doctor, docker, machine)]
+MODULES = (doctor, access, docker, report, requirements, env_file, errors)
+SOURCES = [Path(module.__file__ or "") for module in MODULES]
+SCRIPTS = access.ROOT / "scripts"
 GOOD_GPU = "0, NVIDIA GeForce RTX 4070, 580.95.05, 12282, 11800, 8.9"
 
 
@@ -57,7 +63,7 @@ def df(free_kib: int, total_kib: int = 10**9) -> str:
 
 def test_a_supported_gpu_gives_four_ok_checks(programs: Callable[[str, str], None]) -> None:
     programs("nvidia-smi", nvidia_smi(GOOD_GPU))
-    checks = machine.gpu_checks()
+    checks = requirements.gpu_checks()
     assert [(check.name, check.level) for check in checks] == [
         ("gpu", "ok"),
         ("compute-capability", "ok"),
@@ -77,7 +83,7 @@ def test_a_supported_gpu_gives_four_ok_checks(programs: Callable[[str, str], Non
 )
 def test_compute_capability(programs: Callable[[str, str], None], capability: str, level: str) -> None:
     programs("nvidia-smi", nvidia_smi(f"0, Some GPU, 590.44.01, 24576, 24000, {capability}"))
-    assert by_name(machine.gpu_checks())["compute-capability"].level == level
+    assert by_name(requirements.gpu_checks())["compute-capability"].level == level
 
 
 @pytest.mark.parametrize(
@@ -86,12 +92,12 @@ def test_compute_capability(programs: Callable[[str, str], None], capability: st
 )
 def test_driver_is_compared_as_a_number(programs: Callable[[str, str], None], driver: str, level: str) -> None:
     programs("nvidia-smi", nvidia_smi(f"0, Some GPU, {driver}, 24576, 24000, 8.9"))
-    assert by_name(machine.gpu_checks())["driver"].level == level
+    assert by_name(requirements.gpu_checks())["driver"].level == level
 
 
 def test_memory_shared_with_the_cpu_is_unknown_and_not_zero(programs: Callable[[str, str], None]) -> None:
     programs("nvidia-smi", nvidia_smi("0, NVIDIA GB10, 580.95.05, [N/A], [N/A], 12.1"))
-    check = by_name(machine.gpu_checks())["gpu-memory"]
+    check = by_name(requirements.gpu_checks())["gpu-memory"]
     assert (check.level, check.figures["total_mib"]) == ("warn", None)
 
 
@@ -101,21 +107,21 @@ def test_a_driver_too_old_for_compute_cap_is_asked_without_it(programs: Callable
         'case "$*" in *compute_cap*) echo "Field \\"compute_cap\\" is not a valid field to query."; exit 2;; esac\n'
         'echo "0, Tesla V100, 470.82.01, 16160, 16000"',
     )
-    checks = by_name(machine.gpu_checks())
+    checks = by_name(requirements.gpu_checks())
     assert checks["driver"].level == "fail"
     assert checks["compute-capability"].level == "warn"
 
 
 def test_without_nvidia_smi_one_failed_check(programs: Callable[[str, str], None]) -> None:
-    assert [(check.name, check.level) for check in machine.gpu_checks()] == [("gpu", "fail")]
+    assert [(check.name, check.level) for check in requirements.gpu_checks()] == [("gpu", "fail")]
 
 
 def test_a_program_that_hangs_is_given_up(
     programs: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs("nvidia-smi", "exec /bin/sleep 30")
-    monkeypatch.setattr(machine.run_program, "__kwdefaults__", {"seconds": 0.3})
-    (check,) = machine.gpu_checks()
+    monkeypatch.setattr(requirements.run_program, "__kwdefaults__", {"seconds": 0.3})
+    (check,) = requirements.gpu_checks()
     assert check.level == "fail"
     assert "no answer within 0.3 seconds" in check.sentence
 
@@ -124,15 +130,15 @@ def test_a_program_that_hangs_is_given_up(
 
 
 def test_disk_check_measures_the_nearest_folder_that_exists(tmp_path: Path) -> None:
-    check = machine.disk_check(tmp_path / "not" / "yet", 0.001)
+    check = requirements.disk_check(tmp_path / "not" / "yet", 0.001)
     assert check.level == "ok"
     assert check.figures["free_gb"] > 0
-    assert machine.disk_check(tmp_path, 10**9).level == "fail"
+    assert requirements.disk_check(tmp_path, 10**9).level == "fail"
 
 
 def test_disk_check_agrees_with_the_system(tmp_path: Path) -> None:
     system = os.statvfs(tmp_path)
-    free = machine.disk_check(tmp_path, 1).figures["free_gb"]
+    free = requirements.disk_check(tmp_path, 1).figures["free_gb"]
     assert free == pytest.approx(system.f_bavail * system.f_frsize / 1e9, rel=0.05)
 
 
@@ -141,21 +147,21 @@ def test_a_gb_is_ten_to_the_ninth(
     programs: Callable[[str, str], None], tmp_path: Path, free_kib: int, level: str
 ) -> None:
     programs("df", df(free_kib))
-    assert machine.disk_check(tmp_path, 10).level == level
+    assert requirements.disk_check(tmp_path, 10).level == level
 
 
 def test_disk_that_cannot_be_measured_is_a_warning(programs: Callable[[str, str], None], tmp_path: Path) -> None:
-    assert machine.disk_check(tmp_path, 1).level == "warn"
+    assert requirements.disk_check(tmp_path, 1).level == "warn"
     programs("df", "echo nonsense")
-    assert machine.disk_check(tmp_path, 1).level == "warn"
+    assert requirements.disk_check(tmp_path, 1).level == "warn"
 
 
 def test_shared_memory_of_a_plain_container_is_too_small(programs: Callable[[str, str], None], tmp_path: Path) -> None:
     programs("df", df(65536, 65536))
-    check = machine.shared_memory_check(path=tmp_path)
+    check = requirements.shared_memory_check(path=tmp_path)
     assert check.level == "fail"
     assert "--shm-size" in check.todo
-    assert machine.shared_memory_check(0.05, tmp_path).level == "ok"
+    assert requirements.shared_memory_check(0.05, tmp_path).level == "ok"
 
 
 # ---- Python
@@ -163,7 +169,7 @@ def test_shared_memory_of_a_plain_container_is_too_small(programs: Callable[[str
 
 @pytest.mark.parametrize(("version", "level"), [((3, 9, 18), "fail"), ((3, 10, 0), "ok"), ((4, 0, 0), "ok")])
 def test_python_version(version: tuple[int, ...], level: str) -> None:
-    assert machine.python_check(version).level == level
+    assert requirements.python_check(version).level == level
 
 
 # ---- login
@@ -182,14 +188,14 @@ def test_python_version(version: tuple[int, ...], level: str) -> None:
 def test_login_check_is_the_login_script_asked(tmp_path: Path, status: int, level: str, todo: str) -> None:
     script = tmp_path / "auth.sh"
     script.write_text(f'[ "$1" = --check ] || exit 99\necho "ok: out"\necho "went wrong" >&2\nexit {status}\n')
-    check = doctor.login_check("registry.example/image:1", script)
+    check = access.login_check("registry.example/image:1", script)
     assert (check.level, check.figures["status"]) == (level, status)
     assert todo in check.todo
     assert check.sentence == ("out" if status == 0 else "went wrong")
 
 
 def test_login_check_without_the_script_is_a_warning(tmp_path: Path) -> None:
-    assert doctor.login_check("registry.example/image:1", tmp_path / "none.sh").level == "warn"
+    assert access.login_check("registry.example/image:1", tmp_path / "none.sh").level == "warn"
 
 
 # ---- the Hub, served here
@@ -234,7 +240,7 @@ def test_model_of_the_hub(hub: type[_Hub], tmp_path: Path, monkeypatch: pytest.M
     }
 
     def level(model: str) -> str:
-        return doctor.model_access_check(model, data=tmp_path).level
+        return access.model_access_check(model, data=tmp_path).level
 
     assert level("o/open") == "ok"
     assert level("o/gated") == "fail"
@@ -243,7 +249,7 @@ def test_model_of_the_hub(hub: type[_Hub], tmp_path: Path, monkeypatch: pytest.M
         ("o/broken", "out of order"),
         ("o/garbage", "can't be reached"),
     ]:
-        check = doctor.model_access_check(model, data=tmp_path)
+        check = access.model_access_check(model, data=tmp_path)
         assert check.level == "fail"
         assert words in check.sentence
     monkeypatch.setenv("HF_TOKEN", "hf_SECRET")
@@ -253,23 +259,23 @@ def test_model_of_the_hub(hub: type[_Hub], tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_offline_asks_nobody(hub: type[_Hub], tmp_path: Path) -> None:
-    assert doctor.model_access_check("o/open", offline=True, data=tmp_path).level == "fail"
+    assert access.model_access_check("o/open", offline=True, data=tmp_path).level == "fail"
     snapshot = tmp_path / "cache" / "hub" / "models--o--open" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
     (snapshot / "config.json").write_text("{}")
-    assert doctor.model_access_check("o/open", offline=True, data=tmp_path).level == "ok"
+    assert access.model_access_check("o/open", offline=True, data=tmp_path).level == "ok"
     assert hub.seen == []
 
 
 def test_hub_that_is_not_there(hub: type[_Hub], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    check = doctor.model_access_check("o/open", data=tmp_path)
+    check = access.model_access_check("o/open", data=tmp_path)
     assert check.level == "fail"
     assert "can't be reached" in check.sentence
     monkeypatch.setenv("HF_ENDPOINT", "file:///etc/")
-    assert "not an address" in doctor.model_access_check("o/open", data=tmp_path).sentence
-    assert doctor.model_access_check("../x y", data=tmp_path).level == "fail"
-    assert doctor.model_access_check("a b", data=tmp_path).level == "fail"
+    assert "not an address" in access.model_access_check("o/open", data=tmp_path).sentence
+    assert access.model_access_check("../x y", data=tmp_path).level == "fail"
+    assert access.model_access_check("a b", data=tmp_path).level == "fail"
 
 
 # ---- the report
@@ -283,29 +289,29 @@ CHECKS = [
 
 
 def test_only_what_the_purpose_needs_is_fatal() -> None:
-    assert [check.level for check in doctor.weigh(CHECKS, "docker")] == ["fail", "ok", "warn"]
-    assert [check.level for check in doctor.weigh(CHECKS, "local")] == ["warn", "ok", "warn"]
-    assert "Not needed for 'local'" in doctor.weigh(CHECKS, "local")[0].sentence
+    assert [check.level for check in report.weigh(CHECKS, "docker")] == ["fail", "ok", "warn"]
+    assert [check.level for check in report.weigh(CHECKS, "local")] == ["warn", "ok", "warn"]
+    assert "Not needed for 'local'" in report.weigh(CHECKS, "local")[0].sentence
 
 
 def test_text_has_a_line_a_check_and_what_to_do_below_it() -> None:
-    lines = doctor.text_report(CHECKS, "docker").splitlines()
+    lines = report.text_report(CHECKS, "docker").splitlines()
     assert [line.split()[0] for line in lines] == ["fail", "->", "ok", "warn", "->", "Not"]
     assert lines[-1] == "Not ready for 'docker': docker."
 
 
 def test_json_says_ready_only_when_nothing_fails() -> None:
-    assert json.loads(doctor.json_report(CHECKS, "docker"))["ready"] is False
-    report = json.loads(doctor.json_report(doctor.weigh(CHECKS, "local"), "local"))
-    assert report["ready"] is True
-    assert report["checks"][2]["figures"] == {"free_gb": 11.5}
-    assert [row["needed"] for row in report["checks"]] == [False, True, True]
+    assert json.loads(report.json_report(CHECKS, "docker"))["ready"] is False
+    told = json.loads(report.json_report(report.weigh(CHECKS, "local"), "local"))
+    assert told["ready"] is True
+    assert told["checks"][2]["figures"] == {"free_gb": 11.5}
+    assert [row["needed"] for row in told["checks"]] == [False, True, True]
 
 
 def test_every_needed_name_is_a_check_that_runs(programs: Callable[[str, str], None], tmp_path: Path) -> None:
     programs("nvidia-smi", nvidia_smi(GOOD_GPU))
-    names = {check.name for check in doctor.examine("registry.example/image:1", "demo", False, tmp_path)}
-    for purpose, needed in doctor.NEEDED.items():
+    names = {check.name for check in report.examine("registry.example/image:1", "demo", False, tmp_path)}
+    for purpose, needed in report.NEEDED.items():
         assert needed <= names, purpose
 
 
@@ -350,14 +356,15 @@ def test_runs_on_an_old_python_with_nothing_installed(source: Path) -> None:
         elif isinstance(node, ast.ImportFrom):
             imported.add(node.module or "")
     ours = {name for name in imported if name.startswith("trtbench")}
-    assert ours <= {"trtbench.errors", "trtbench.machine", "trtbench.docker"}
+    packages = {"trtbench.settings"}  # of `from trtbench.settings import env_file`: the room itself is empty
+    assert ours <= {module.__name__ for module in MODULES} | packages
     assert {name.split(".")[0] for name in imported - ours} <= set(sys.stdlib_module_names)
 
 
 def test_the_command_runs_without_site_packages(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(SOURCES[0].parents[1])!r})\n"
-         "from trtbench.doctor import main; sys.exit(main(['--for', 'local', '--json']))"],
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(SCRIPTS)!r})\n"
+         "from trtbench.doctor.__main__ import main; sys.exit(main(['--for', 'local', '--json']))"],
         env={"PATH": str(tmp_path), "MODEL_NAME": "demo"}, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     rows = by_json_name(done.stdout)
@@ -367,4 +374,4 @@ def test_the_command_runs_without_site_packages(tmp_path: Path) -> None:
 
 def test_the_script_is_executable_for_its_owner() -> None:
     for name in ("setup_nvidia_auth.sh", "scripts/doctor.sh"):
-        assert (doctor.ROOT / name).stat().st_mode & stat.S_IXUSR, name
+        assert (access.ROOT / name).stat().st_mode & stat.S_IXUSR, name

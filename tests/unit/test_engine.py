@@ -12,14 +12,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from trtbench import contract, engine, engine_plan, engine_steps, machine, preflight, symptoms, tool_folder
-from trtbench.configure import resolve
-from trtbench.engine_plan import Inputs, Sizes
+from trtbench.engine import build, contract, known_failures, model_folder, plan, preflight, tools
+from trtbench.engine.plan import Inputs, Sizes
 from trtbench.errors import UserError
-from trtbench.lanes.tensorrt import metrics_of
-from trtbench.lanes.tensorrt_engine import precision_of
-from trtbench.machine import Gpu
-from trtbench.records import Cell
+from trtbench.lanes.tensorrt.engine import precision_of
+from trtbench.lanes.tensorrt.runtime import metrics_of
+from trtbench.machine import requirements
+from trtbench.machine.requirements import Gpu
+from trtbench.model import kv_cache
+from trtbench.settings.cells import Cell
+from trtbench.settings.reading import resolve
 
 
 def cell(batch: int, prompt: int, new: int) -> Cell:
@@ -56,15 +58,15 @@ def inputs(**more: Any) -> Inputs:
     ],
 )
 def test_sizes_hold_every_cell_and_no_more(cells: list[Cell], sizes: tuple[int, ...]) -> None:
-    found = engine_plan.sizes_for(cells)
+    found = plan.sizes_for(cells)
     assert (found.batch, found.input, found.sequence, found.num_tokens) == sizes
 
 
 def test_the_kv_pool_counts_whole_blocks_of_each_sequence() -> None:
-    assert engine_plan.kv_tokens([cell(4, 200, 100)], 32) == 40 * 32, "not ceil(1200 / 32) blocks, which are 38"
-    assert engine_plan.kv_tokens([cell(2, 24, 8)], 32) == 64
-    assert engine_plan.kv_tokens([cell(2, 24, 8)], 32, beyond=1) == 128
-    assert engine_plan.kv_tokens([cell(1, 24, 8), cell(3, 8, 8)], 32) == 96
+    assert kv_cache.kv_tokens([cell(4, 200, 100)], 32) == 40 * 32, "not ceil(1200 / 32) blocks, which are 38"
+    assert kv_cache.kv_tokens([cell(2, 24, 8)], 32) == 64
+    assert kv_cache.kv_tokens([cell(2, 24, 8)], 32, beyond=1) == 128
+    assert kv_cache.kv_tokens([cell(1, 24, 8), cell(3, 8, 8)], 32) == 96
 
 
 @pytest.mark.parametrize(
@@ -82,8 +84,8 @@ def test_the_kv_pool_counts_whole_blocks_of_each_sequence() -> None:
 )
 def test_whatever_goes_in_makes_another_name(change: dict[str, Any], checkpoint_too: bool) -> None:
     one, other = inputs(), inputs(**change)
-    assert engine_plan.engine_name("a/b", one) != engine_plan.engine_name("a/b", other)
-    same = engine_plan.checkpoint_name("a/b", one) == engine_plan.checkpoint_name("a/b", other)
+    assert plan.engine_name("a/b", one) != plan.engine_name("a/b", other)
+    same = plan.checkpoint_name("a/b", one) == plan.checkpoint_name("a/b", other)
     assert same != checkpoint_too
 
 
@@ -92,12 +94,12 @@ def test_whatever_goes_in_makes_another_name(change: dict[str, Any], checkpoint_
     [("TinyLlama/TinyLlama-1.1B-Chat-v1.0", "TinyLlama-1.1B-Chat-v1.0"), ("/a/b c/", "b-c"), ("..", "model")],
 )
 def test_names_are_file_names(name: str, slug: str) -> None:
-    assert engine_plan.slug(name) == slug
+    assert plan.slug(name) == slug
 
 
 def test_an_unknown_architecture_names_what_is_known() -> None:
     with pytest.raises(UserError, match=r"FalconForCausalLM.*LlamaForCausalLM.*OPTForCausalLM.*docs/extending\.md"):
-        engine_plan.converter_for("FalconForCausalLM")
+        plan.converter_for("FalconForCausalLM")
 
 
 @pytest.mark.parametrize(
@@ -105,13 +107,13 @@ def test_an_unknown_architecture_names_what_is_known() -> None:
 )
 def test_precisions_that_engines_have(wanted: str, found: list[str]) -> None:
     settings, _ = resolve({"PRECISION": wanted}, environment={}, file=Path("no-such-file"))
-    assert engine.wanted_precisions(settings) == found
+    assert build.wanted_precisions(settings) == found
 
 
 def test_float32_alone_is_refused() -> None:
     settings, _ = resolve({"PRECISION": "float32"}, environment={}, file=Path("no-such-file"))
     with pytest.raises(UserError, match=r"PRECISION='float32': TensorRT engines are built in float16, bfloat16, int8"):
-        engine.wanted_precisions(settings)
+        build.wanted_precisions(settings)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ def test_unknown_reused_blocks_stay_unknown() -> None:
 
 def test_a_config_of_transformers_4_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"rope_theta": 1e6, "rope_parameters": {"rope_theta": 5.0}}))
-    assert tool_folder.for_tools(tmp_path, tmp_path / "cache") == tmp_path
+    assert model_folder.for_tools(tmp_path, tmp_path / "cache") == tmp_path
     assert not (tmp_path / "cache").exists()
 
 
@@ -185,38 +187,38 @@ def test_a_config_of_transformers_5_gets_the_older_keys(
     model.mkdir()
     (model / "config.json").write_text(json.dumps({"rope_parameters": rope, "hidden_size": 8}))
     (model / "model.safetensors").write_bytes(b"weights")
-    folder = tool_folder.for_tools(model, tmp_path / "cache")
+    folder = model_folder.for_tools(model, tmp_path / "cache")
     assert json.loads((folder / "config.json").read_text()) == {
         "hidden_size": 8,
         "rope_theta": theta,
         "rope_scaling": scaling,
     }
     assert (folder / "model.safetensors").read_bytes() == b"weights"
-    assert tool_folder.for_tools(model, tmp_path / "cache") == folder, "the same folder the next time"
+    assert model_folder.for_tools(model, tmp_path / "cache") == folder, "the same folder the next time"
 
 
 @pytest.mark.parametrize("rope", [{"full_attention": {"rope_theta": 1.0}}, {"rope_type": "default"}, []])
 def test_rope_that_the_older_keys_cannot_say_is_refused(rope: Any, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"rope_parameters": rope}))
     with pytest.raises(UserError, match="saved by transformers 5"):
-        tool_folder.for_tools(tmp_path, tmp_path / "cache")
+        model_folder.for_tools(tmp_path, tmp_path / "cache")
 
 
 def test_a_word_in_the_models_path_does_not_choose_another_loader(tmp_path: Path) -> None:
     model = tmp_path / "my-mpt-like"
     model.mkdir()
     (model / "config.json").write_text("{}")
-    assert tool_folder.for_tools(model, tmp_path / "cache") == model, "only quantize.py looks at it"
-    linked = tool_folder.for_tools(model, tmp_path / "cache", quantising=True)
+    assert model_folder.for_tools(model, tmp_path / "cache") == model, "only quantize.py looks at it"
+    linked = model_folder.for_tools(model, tmp_path / "cache", quantising=True)
     assert "mpt" not in str(linked)
     with pytest.raises(UserError, match=r"DATA_DIR: .*'mpt'"):
-        tool_folder.for_tools(model, tmp_path / "attempt", quantising=True)
+        model_folder.for_tools(model, tmp_path / "attempt", quantising=True)
 
 
-@pytest.mark.parametrize("word", tool_folder.CALIBRATION_WORDS)
+@pytest.mark.parametrize("word", model_folder.CALIBRATION_WORDS)
 def test_a_word_in_the_calibration_path_is_refused(word: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=word):
-        tool_folder.refuse_words(tmp_path / word.upper() / "set", tool_folder.CALIBRATION_WORDS, "x")
+        model_folder.refuse_words(tmp_path / word.upper() / "set", model_folder.CALIBRATION_WORDS, "x")
 
 
 # ---- preflight
@@ -238,14 +240,14 @@ def gpu(**more: Any) -> Gpu:
     ],
 )
 def test_a_machine_that_cannot_do_is_refused(card: Gpu, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "query_gpus", lambda: ([card], ""))
+    monkeypatch.setattr(requirements, "query_gpus", lambda: ([card], ""))
     with pytest.raises(UserError, match=sentence):
         preflight.check_machine(["float16"])
 
 
 def test_too_little_shared_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "query_gpus", lambda: ([gpu()], ""))
-    monkeypatch.setattr(machine, "_free_and_total_gb", lambda path: (0.064, 0.064, ""))
+    monkeypatch.setattr(requirements, "query_gpus", lambda: ([gpu()], ""))
+    monkeypatch.setattr(requirements, "_free_and_total_gb", lambda path: (0.064, 0.064, ""))
     with pytest.raises(UserError, match="shared memory free, 1 GB needed.*--ipc=host"):
         preflight.check_machine(["float16"])
 
@@ -253,7 +255,7 @@ def test_too_little_shared_memory_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_full_disk_is_refused_and_a_smaller_precision_needs_less(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(machine, "_free_and_total_gb", lambda path: (4.0, 100.0, ""))
+    monkeypatch.setattr(requirements, "_free_and_total_gb", lambda path: (4.0, 100.0, ""))
     with pytest.raises(UserError, match=r"4\.0 GB free .* 5\.4 GB needed"):
         preflight.check_disk(tmp_path, 2_000_000_000, ["float16"])
     preflight.check_disk(tmp_path, 2_000_000_000, ["int4"])
@@ -274,8 +276,8 @@ def test_a_model_that_fills_the_card_is_loaded_into_host_memory(monkeypatch: pyt
     monkeypatch.setattr(preflight, "query_gpus", lambda: ([gpu(free_mib=8000)], ""))
     assert not preflight.too_large_for_gpu(3_000_000_000)
     assert preflight.too_large_for_gpu(4_000_000_000)
-    assert engine_plan.on_cpu_flags("convert-llama") == ["--load_model_on_cpu"]
-    assert engine_plan.on_cpu_flags("convert-opt") == [], "it has no such flag"
+    assert plan.on_cpu_flags("convert-llama") == ["--load_model_on_cpu"]
+    assert plan.on_cpu_flags("convert-opt") == [], "it has no such flag"
 
 
 # ---- what messages mean
@@ -319,18 +321,18 @@ def test_a_model_that_fills_the_card_is_loaded_into_host_memory(monkeypatch: pyt
     ],
 )
 def test_known_messages_are_recognised(text: str, name: str) -> None:
-    found = symptoms.explain(f"some line before\n{text}\nand one after")
+    found = known_failures.explain(f"some line before\n{text}\nand one after")
     assert found is not None and found.name == name
 
 
 def test_each_symptom_has_an_example_above() -> None:
     marks = test_known_messages_are_recognised.pytestmark  # type: ignore[attr-defined]
-    assert {row[1] for row in marks[0].args[1]} == {symptom.name for symptom in symptoms.SYMPTOMS}
+    assert {row[1] for row in marks[0].args[1]} == {symptom.name for symptom in known_failures.SYMPTOMS}
 
 
 @pytest.mark.parametrize("text", ["", "No module named 'tensorrt_llm'", "all is well", "Loaded engine size: 2 MiB"])
 def test_other_lines_mean_nothing(text: str) -> None:
-    assert symptoms.explain(text) is None
+    assert known_failures.explain(text) is None
 
 
 @pytest.mark.parametrize(
@@ -347,13 +349,13 @@ def test_other_lines_mean_nothing(text: str) -> None:
 def test_a_failed_tool_gets_one_sentence_with_its_log(status: int, text: str, sentence: str, tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     log.write_text(f"$ tool --flag\n{text}")
-    said = engine_steps.failed("tool", status, log)
+    said = tools.failed("tool", status, log)
     assert sentence in said and said.endswith(f"Its messages are in {log}.")
 
 
 def test_the_committed_prompts_calibrate() -> None:
-    texts = engine_plan.calibration_texts()
-    flags = engine_plan.convert_flags("LlamaForCausalLM", "fp8")
+    texts = plan.calibration_texts()
+    flags = plan.convert_flags("LlamaForCausalLM", "fp8")
     assert flags[flags.index("--calib_size") + 1] == str(len(texts))
     assert all(len(text) > 20 for text in texts)
 
@@ -366,5 +368,5 @@ def test_inputs_survive_the_file() -> None:
 
 def test_every_architecture_has_a_tool_of_the_contract() -> None:
     for architecture, row in contract.load()["architectures"].items():
-        assert engine_plan.tool_for(architecture, "float16") == row["tool"]
-        assert engine_plan.tool_for(architecture, "fp8") == "quantize"
+        assert plan.tool_for(architecture, "float16") == row["tool"]
+        assert plan.tool_for(architecture, "fp8") == "quantize"

@@ -14,12 +14,12 @@ import msgspec
 import pytest
 from test_engine import inputs
 
-from trtbench import engine_cache
-from trtbench.engine_cache import Built, Engine, File
-from trtbench.engine_plan import Sizes
+from trtbench.engine import on_disk
+from trtbench.engine.on_disk import Built, Engine, File
+from trtbench.engine.plan import Sizes
 from trtbench.errors import UserError
-from trtbench.records import encode
-from trtbench.settings import ROOT
+from trtbench.records.files import encode
+from trtbench.settings.knobs import ROOT
 
 SIZES = Sizes(batch=1, input=128, sequence=328, num_tokens=128)
 HERE = [("tensorrt_llm", "TensorRT-LLM", "1.2.1"), ("tensorrt", "TensorRT", "10.14.1.48"), ("gpu", "GPU", "8.6")]
@@ -54,19 +54,19 @@ def store(engines: Path, name: str, created: str = "2026-01-01", **more: Any) ->
             kv_bytes_per_token=64,
         ),
         simulated=False,
-        files={path.name: engine_cache.file_of(path) for path in folder.iterdir()},
+        files={path.name: on_disk.file_of(path) for path in folder.iterdir()},
         bytes=702,
         weights_bytes=500,
         build_seconds=1.0,
         steps=[],
     )
-    (folder / engine_cache.NOTE).write_bytes(encode(made))
+    (folder / on_disk.NOTE).write_bytes(encode(made))
     return made
 
 
 def find(engines: Path, **more: Any) -> Any:
     wanted = {"model": "m" * 64, "precision": "float16", "sizes": SIZES, "versions": HERE, **more}
-    return engine_cache.find(engines, **wanted)
+    return on_disk.find(engines, **wanted)
 
 
 def test_the_newest_engine_that_fits_is_found(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_no_folder_and_foreign_notes_are_no_engines(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "engine.json").write_text('{"schema": 99}')
     (tmp_path / ".half.making").mkdir()
-    assert engine_cache.listed(tmp_path) == []
+    assert on_disk.listed(tmp_path) == []
 
 
 def test_damage_is_found_by_size_content_and_absence(tmp_path: Path) -> None:
@@ -117,16 +117,14 @@ def test_damage_is_found_by_size_content_and_absence(tmp_path: Path) -> None:
     engine = store(engines, "one")
     folder = engines / "one"
     file, data = folder / "rank0.engine", (folder / "rank0.engine").read_bytes()
-    assert engine_cache.damage(folder, engine, cache) is None
-    assert engine_cache.damage(folder, engine, cache) is None, "noted as right, and still right"
+    assert on_disk.damage(folder, engine, cache) is None
+    assert on_disk.damage(folder, engine, cache) is None, "noted as right, and still right"
     file.write_bytes(b"E" + data[1:])
-    assert "SHA-256 differs" in str(engine_cache.damage(folder, engine, cache))
+    assert "SHA-256 differs" in str(on_disk.damage(folder, engine, cache))
     file.write_bytes(data[:-1])
-    assert f"has {len(data) - 1} bytes and was built with {len(data)}" in str(
-        engine_cache.damage(folder, engine, cache)
-    )
+    assert f"has {len(data) - 1} bytes and was built with {len(data)}" in str(on_disk.damage(folder, engine, cache))
     file.unlink()
-    assert "is missing" in str(engine_cache.damage(folder, engine, cache))
+    assert "is missing" in str(on_disk.damage(folder, engine, cache))
 
 
 def config(**build: Any) -> dict[str, Any]:
@@ -155,7 +153,7 @@ def config(**build: Any) -> dict[str, Any]:
 
 def test_sizes_are_read_off_the_engine(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config(max_num_tokens=100)))
-    found = engine_cache.read_config(tmp_path)
+    found = on_disk.read_config(tmp_path)
     assert found.sizes == Sizes(batch=4, input=32, sequence=64, num_tokens=100)
     # OPT's converter names no KV heads and no head size: 2 layers x 4 heads x 16 wide x key and value x 2 bytes
     assert found.kv_bytes_per_token == 2 * 4 * 16 * 2 * 2
@@ -165,7 +163,7 @@ def test_a_quantised_cache_takes_one_byte(tmp_path: Path) -> None:
     found = config()
     found["pretrained_config"]["quantization"]["kv_cache_quant_algo"] = "FP8"
     (tmp_path / "config.json").write_text(json.dumps(found))
-    assert engine_cache.read_config(tmp_path).kv_bytes_per_token == 2 * 4 * 16 * 2
+    assert on_disk.read_config(tmp_path).kv_bytes_per_token == 2 * 4 * 16 * 2
 
 
 @pytest.mark.parametrize("key", ["max_batch_size", "max_num_tokens", "max_seq_len", "plugin_config"])
@@ -174,13 +172,13 @@ def test_a_key_that_is_needed_and_missing_is_named(key: str, tmp_path: Path) -> 
     del found["build_config"][key]
     (tmp_path / "config.json").write_text(json.dumps(found))
     with pytest.raises(UserError, match=f"has no build_config.{key}.*writes another engine than 1.2.1"):
-        engine_cache.read_config(tmp_path)
+        on_disk.read_config(tmp_path)
 
 
 def test_a_second_build_waits_and_says_for_whom(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from trtbench import engine_cache\n"
-        "with engine_cache.locked(Path(sys.argv[1]), print):\n"
+        "import sys, time; from pathlib import Path; from trtbench.engine import on_disk\n"
+        "with on_disk.locked(Path(sys.argv[1]), print):\n"
         "    print('held', flush=True); time.sleep(1)"
     )
     first = subprocess.Popen(
@@ -192,7 +190,7 @@ def test_a_second_build_waits_and_says_for_whom(tmp_path: Path) -> None:
     assert first.stdout is not None and first.stdout.readline() == "held\n"
     said: list[str] = []
     began = time.monotonic()
-    with engine_cache.locked(tmp_path, said.append):
+    with on_disk.locked(tmp_path, said.append):
         assert time.monotonic() - began > 0.3
     first.wait()
     first.stdout.close()
@@ -201,7 +199,7 @@ def test_a_second_build_waits_and_says_for_whom(tmp_path: Path) -> None:
 
 def test_an_engine_note_is_read_strictly(tmp_path: Path) -> None:
     engine = store(tmp_path, "one")
-    assert engine_cache.listed(tmp_path)[0][1] == engine
+    assert on_disk.listed(tmp_path)[0][1] == engine
     assert msgspec.json.decode(encode(engine), type=Engine).files["config.json"] == File(
         bytes=2, sha256=engine.files["config.json"].sha256
     )

@@ -8,17 +8,19 @@ from typing import Any
 import pytest
 
 import factory
-from trtbench.comparison import Comparison, compare
+from trtbench.comparison.comparing import compare
+from trtbench.comparison.history import against, regressions, share_of
+from trtbench.comparison.result import Comparison, History
 from trtbench.errors import UserError
-from trtbench.findings import found
-from trtbench.history import History, against, regressions, share_of
-from trtbench.records import Failure
+from trtbench.figures.speedup import interval
+from trtbench.records.run import Absent
+from trtbench.records.trial import Failure
+from trtbench.referee.audit.findings import found
 from trtbench.report import history as shown
-from trtbench.report import markdown, page, text
-from trtbench.report.history_words import HISTORY
+from trtbench.report import markdown, text
+from trtbench.report.page import document
 from trtbench.report.text import WIDTH
-from trtbench.runs import Absent
-from trtbench.speedup import interval
+from trtbench.report.words.history import HISTORY
 
 EAGER = [241.0, 242.0, 240.0, 241.5, 240.5]
 FAST = [100.0, 100.5, 99.5, 100.2, 99.8]
@@ -165,7 +167,7 @@ def test_every_format_shows_the_ratio_and_the_other_machine(lang: str) -> None:
     comparison = told(a_run(slower(0.25)), then)
     capitals = HISTORY[lang]["other_machine_notice"].split(":")[0].strip()
     ratio = "0.80x" if lang == "en" else "0,80x"
-    for made in (text.render(comparison, lang), markdown.render(comparison, lang), page.render(comparison, lang)):
+    for made in (text.render(comparison, lang), markdown.render(comparison, lang), document.render(comparison, lang)):
         assert capitals in made
         assert ratio in made
     assert all(len(line) <= WIDTH for line in text.render(comparison, lang).splitlines())
@@ -180,7 +182,7 @@ def history_gate(comparison: Comparison, lang: str) -> str:
 
 def test_a_report_without_another_run_says_nothing_of_one() -> None:
     assert "AGAINST" not in text.render(a_run(), "en")
-    assert "Against run" not in page.render(a_run(), "en")
+    assert "Against run" not in document.render(a_run(), "en")
 
 
 def test_both_languages_have_the_same_keys_and_placeholders() -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from trtbench import host
+from trtbench.machine import host, processes
+from trtbench.settings.knobs import ROOT
 
 
 def test_the_environment_is_described_without_invention() -> None:
@@ -36,8 +37,8 @@ def test_threads_are_never_more_than_the_cpus_of_this_process() -> None:
     allowed = os.sched_getaffinity(0)
     assert 1 <= host.usable_cores() <= len(allowed)
     one = subprocess.run(
-        [sys.executable, "-c", "from trtbench import host; print(host.usable_cores())"],
-        env={**os.environ, "PYTHONPATH": str(Path(host.__file__).parents[1])},
+        [sys.executable, "-c", "from trtbench.machine import host; print(host.usable_cores())"],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
         preexec_fn=lambda: os.sched_setaffinity(0, {min(allowed)}),
         capture_output=True,
         text=True,
@@ -63,7 +64,7 @@ def test_the_commit_says_whether_tracked_files_differ(tmp_path: Path, monkeypatc
 
 
 def test_memory_of_the_tree_counts_children() -> None:
-    before = host.tree_rss()
+    before = processes.tree_rss()
     hog = subprocess.Popen(
         [sys.executable, "-c", "x = bytearray(b'1') * 60_000_000; print(flush=True); input()"],
         stdin=subprocess.PIPE,
@@ -71,7 +72,7 @@ def test_memory_of_the_tree_counts_children() -> None:
     )
     assert hog.stdout is not None
     hog.stdout.readline()
-    assert host.tree_rss() - before > 55_000_000
+    assert processes.tree_rss() - before > 55_000_000
     hog.communicate(b"\n")
 
 
@@ -84,7 +85,7 @@ def test_own_work_is_not_foreign() -> None:
         times = psutil.cpu_times()
         return sum(times) - times.idle - times.iowait - times.guest - times.guest_nice
 
-    before, others = busy(), host.ForeignCpu()
+    before, others = busy(), processes.ForeignCpu()
     exec(burn(0.5))
     foreign, everything = others.seconds(), busy() - before
     assert 0.0 <= foreign <= everything - 0.4  # 0.5 s were our own; the counters step by 10 ms a core
@@ -93,7 +94,7 @@ def test_own_work_is_not_foreign() -> None:
 def test_foreign_work_is_seen() -> None:
     # Started by a process that then ends, so that it is nobody's child here.
     start = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {burn(0.6)!r}])"
-    others = host.ForeignCpu()
+    others = processes.ForeignCpu()
     subprocess.run([sys.executable, "-c", start], check=True)
     deadline = time.monotonic() + 20
     while others.seconds() < 0.4 and time.monotonic() < deadline:
@@ -103,10 +104,13 @@ def test_foreign_work_is_seen() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
 def test_a_process_dies_with_its_parent() -> None:
-    child = "import os, time; from trtbench import host; host.die_with_parent(os.getppid()); print(os.getpid(), flush=True); time.sleep(60)"
+    child = (
+        "import os, time; from trtbench.machine import processes; processes.die_with_parent(os.getppid()); "
+        "print(os.getpid(), flush=True); time.sleep(60)"
+    )
     parent = subprocess.Popen(
         [sys.executable, "-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"],
-        env={**os.environ, "PYTHONPATH": str(Path(host.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
         stdout=subprocess.PIPE,
         text=True,
     )

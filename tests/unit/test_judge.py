@@ -12,15 +12,19 @@ from typing import Any
 import pytest
 
 import factory
-from trtbench import judge, judgement, runs
-from trtbench.audit import audit
-from trtbench.findings import FAIL, PASS, WARN, Finding
-from trtbench.judge import Returned, Spec
-from trtbench.lanes.base import Plan
+from trtbench.lanes.lane import Plan
 from trtbench.lanes.pytorch_eager import PytorchEager
-from trtbench.records import Cell, Model, Pass, Sampling, Trial, encode
-from trtbench.synthetic import Shape, write_synthetic
-from trtbench.workload import PROMPTS, Workload, build, digest_prompts, read_prompts
+from trtbench.model.synthetic import Shape, write_synthetic
+from trtbench.model.workload import PROMPTS, Workload, build, digest_prompts, read_prompts
+from trtbench.records import judgement, run_folder
+from trtbench.records.files import encode
+from trtbench.records.trial import Model, Pass, Sampling, Trial
+from trtbench.referee.audit import audit
+from trtbench.referee.audit.findings import FAIL, PASS, WARN, Finding
+from trtbench.referee.judge import asking, drawing, judging, scoring
+from trtbench.referee.judge.drawing import Returned
+from trtbench.referee.judge.spec import Spec
+from trtbench.settings.cells import Cell
 
 torch = pytest.importorskip("torch")
 
@@ -132,14 +136,14 @@ def judged(
     trials = [trial_of(lane, made, workload, index, model) for index in (1, 2) for lane, made in outputs.items()]
     home = factory.store(results, run, trials)
     (home / "workload.json").write_bytes(encode(workload))
-    found = judge.judge(spec_of(results, run.id, reference, workload, model, **more), lambda phase: None)
+    found = judging.judge(spec_of(results, run.id, reference, workload, model, **more), lambda phase: None)
     judgement.write(home / judgement.FILE, found)
-    return found, audit(run, runs.trials(results, run.id), found, workload)
+    return found, audit(run, run_folder.trials(results, run.id), found, workload)
 
 
 def spec_of(results: Path, run: str, reference: Path, workload: Workload, model: Model, **more: Any) -> Spec:
     fields: dict[str, Any] = dict(
-        run_folder=str(runs.folder(results, run)),
+        run_folder=str(run_folder.folder(results, run)),
         run=run,
         model_path=str(reference),
         model=model,
@@ -195,7 +199,7 @@ def test_near_and_perplexity_are_those_of_the_reference(reference: Path, workloa
             nll -= float(logits.log_softmax(0)[token])
             ids.append(token)
     description = factory.model(config=json.loads((reference / "config.json").read_text()))
-    referee = judge.Referee(reference, description, "cpu", 1)
+    referee = scoring.Referee(reference, description, "cpu", 1)
     score = referee.score(Returned(CELL, "e2e", 0, 1, tuple(output)), prompt, Sampling())
     assert (score.positions, score.near) == (CELL.new_tokens, near)
     assert score.nll == pytest.approx(nll, rel=1e-4)
@@ -257,7 +261,7 @@ def test_the_first_of_every_lane_may_take_longer(
     tmp_path: Path, reference: Path, workload: Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(0, 10**6, 10))
-    monkeypatch.setattr(judge.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(judging.time, "monotonic", lambda: float(next(clock)))
     right = generated(reference, workload)
     other = [[list(reversed(row)) for row in output] for output in right]
     found, _ = judged(tmp_path, reference, workload, {"pytorch-eager": right, "onnxruntime": other}, seconds=5.0)
@@ -280,7 +284,7 @@ def test_the_process_of_its_own_writes_what_the_function_returns(
     judgement.path(tmp_path, here.run).unlink()
     model = factory.model(config=json.loads((reference / "config.json").read_text()))
     phases: list[str] = []
-    there = judge.start(tmp_path, spec_of(tmp_path, here.run, reference, workload, model), phases.append)
+    there = asking.start(tmp_path, spec_of(tmp_path, here.run, reference, workload, model), phases.append)
     assert there.scores == here.scores and there.lanes == here.lanes
     assert "loading the reference model" in phases
     assert there.checksum == judgement.checksum(there)
@@ -288,10 +292,10 @@ def test_the_process_of_its_own_writes_what_the_function_returns(
 
 def test_a_judge_that_dies_leaves_its_reason(tmp_path: Path, reference: Path, workload: Workload) -> None:
     here, _ = judged(tmp_path, reference, workload, {"pytorch-eager": generated(reference, workload)})
-    (runs.folder(tmp_path, here.run) / "workload.json").write_text("{")
+    (run_folder.folder(tmp_path, here.run) / "workload.json").write_text("{")
     judgement.path(tmp_path, here.run).unlink()
     model = factory.model(config=json.loads((reference / "config.json").read_text()))
-    there = judge.start(tmp_path, spec_of(tmp_path, here.run, reference, workload, model), lambda phase: None)
+    there = asking.start(tmp_path, spec_of(tmp_path, here.run, reference, workload, model), lambda phase: None)
     assert there.failure == "the judge ended with status 2; its log is judge.log"
     assert math.isclose(there.seconds, 0.0)
 
@@ -303,8 +307,8 @@ def test_drawn_covers_every_lane_before_it_goes_on() -> None:
         outputs = [factory.ids(factory.CELL, first=first + 100 * call) for call in range(5)]
         part = factory.timed_pass([100.0] * 5, outputs)
         trials.append(factory.trial(lane, cells=[factory.cell_record(e2e=part)]))
-    order = [one for one in judge.drawn(trials, seed=3) if one.part == "e2e"]
+    order = [one for one in drawing.drawn(trials, seed=3) if one.part == "e2e"]
     calls = [one.call for one in order]
     assert len(order) == 10
     assert calls[0::2] == calls[1::2] and sorted(calls[0::2]) == [0, 1, 2, 3, 4]
-    assert judge.drawn(trials, seed=3) == judge.drawn(trials, seed=3)
+    assert drawing.drawn(trials, seed=3) == drawing.drawn(trials, seed=3)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from trtbench import keeper
-from trtbench.settings import ROOT
+from trtbench.machine import child_guard
+from trtbench.settings.knobs import ROOT
 
 # A program that starts a grandchild in a session of its own, as MPI does, says its id and waits.
 STARTER = """
@@ -25,9 +25,9 @@ time.sleep(float(sys.argv[1]))
 """
 PARENT = """
 import os, subprocess, sys
-from trtbench import keeper
+from trtbench.machine import child_guard
 os.environ["TRTBENCH_PARENT"] = str(os.getpid())
-child = subprocess.Popen(keeper.wrapped(sys.executable, "-c", sys.argv[1], "600"), stdout=subprocess.PIPE, text=True)
+child = subprocess.Popen(child_guard.wrapped(sys.executable, "-c", sys.argv[1], "600"), stdout=subprocess.PIPE, text=True)
 print(child.pid, child.stdout.readline().strip(), flush=True)
 child.wait()
 """
@@ -60,13 +60,13 @@ def gone(pid: int, seconds: float = 10.0) -> bool:
     ],
 )
 def test_the_end_of_the_program_is_passed_on(code: str, status: int) -> None:
-    done = subprocess.run(keeper.wrapped(sys.executable, "-c", code), env=environment(), capture_output=True)
+    done = subprocess.run(child_guard.wrapped(sys.executable, "-c", code), env=environment(), capture_output=True)
     assert done.returncode == status
 
 
 def test_a_worker_that_outlives_the_program_is_ended() -> None:
     done = subprocess.run(
-        keeper.wrapped(sys.executable, "-c", STARTER, "0"),
+        child_guard.wrapped(sys.executable, "-c", STARTER, "0"),
         env=environment(),
         capture_output=True,
         text=True,
@@ -79,7 +79,7 @@ def test_a_worker_that_outlives_the_program_is_ended() -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_keeper_takes_everything_along(number: int) -> None:
     child = subprocess.Popen(
-        keeper.wrapped(sys.executable, "-c", STARTER, "600"), env=environment(), stdout=subprocess.PIPE, text=True
+        child_guard.wrapped(sys.executable, "-c", STARTER, "600"), env=environment(), stdout=subprocess.PIPE, text=True
     )
     assert child.stdout is not None
     worker = int(child.stdout.readline())

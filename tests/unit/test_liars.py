@@ -12,12 +12,12 @@ import pytest
 import factory
 import liars
 from liars import DEMO, TINYLLAMA, Story
-from trtbench import judgement, runs
-from trtbench.audit import audit
-from trtbench.comparison import compare
+from trtbench.comparison.comparing import compare
 from trtbench.errors import UserError
-from trtbench.findings import FAIL, WARN, Finding
-from trtbench.records import Sampling, checksum
+from trtbench.records import judgement, run_folder
+from trtbench.records.trial import Sampling, checksum
+from trtbench.referee.audit import audit
+from trtbench.referee.audit.findings import FAIL, WARN, Finding
 
 TRT, TORCH = "tensorrt-engine", "pytorch-eager"
 CELL = (1, 128, 200)
@@ -375,18 +375,18 @@ def test_zeros_never_get_past_the_reader(tmp_path: Path) -> None:
     story = told(writes_zeros_after_an_error)
     factory.store(tmp_path, story.run, story.trials)
     with pytest.raises(UserError, match="times"):
-        runs.trials(tmp_path, story.run.id)
+        run_folder.trials(tmp_path, story.run.id)
 
 
 def test_a_record_edited_by_hand_is_caught(tmp_path: Path) -> None:
     story = told(lambda story: None)
     home = factory.store(tmp_path, story.run, story.trials)
     file = next(f for f in sorted((home / "trials").iterdir()) if TRT in f.name)
-    record = runs.read_trials([file])[0]
+    record = run_folder.read_trials([file])[0]
     assert record.cells[0].e2e is not None
     first = record.cells[0].e2e.times[0]
     file.write_text(file.read_text().replace(str(first), str(first * 9 // 10), 1))
-    findings = audit(story.run, runs.trials(tmp_path, story.run.id), story.judged, story.workload)
+    findings = audit(story.run, run_folder.trials(tmp_path, story.run.id), story.judged, story.workload)
     assert [(f.code, f.lane) for f in findings if f.level == FAIL] == [("provenance.changed", TRT)]
 
 

@@ -10,8 +10,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from trtbench.settings import DEFAULTS, ROOT
-from trtbench.stopping import MIN_ROUNDS
+from trtbench.measure.stopping import MIN_ROUNDS
+from trtbench.settings.knobs import DEFAULTS, ROOT
 
 BENCHMARKS = ROOT / "benchmarks"
 

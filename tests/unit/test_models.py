@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from trtbench import models
 from trtbench.errors import UserError
-from trtbench.settings import Settings
+from trtbench.model import finding
+from trtbench.settings.knobs import Settings
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def pickle_only(folder: Path) -> None:
 
 
 def test_a_whole_folder_is_taken(folder: Path) -> None:
-    assert models.resolve(Settings(model_name=str(folder))) == folder
+    assert finding.resolve(Settings(model_name=str(folder))) == folder
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_a_whole_folder_is_taken(folder: Path) -> None:
 def test_what_is_wrong_with_a_folder_is_told(folder: Path, spoil: Callable[[Path], object], said: str) -> None:
     spoil(folder)
     with pytest.raises(UserError, match=said) as refused:
-        models.resolve(Settings(model_name=str(folder), model_source="local"))
+        finding.resolve(Settings(model_name=str(folder), model_source="local"))
     assert str(folder) in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_a_synthetic_name_that_does_not_exist() -> None:
     with pytest.raises(UserError, match="'llama-9000' is not a synthetic model; there are tinyllama, demo"):
-        models.resolve(Settings(model_name="llama-9000", model_source="synthetic"))
+        finding.resolve(Settings(model_name="llama-9000", model_source="synthetic"))
 
 
 @pytest.mark.parametrize(
@@ -92,21 +92,21 @@ def test_a_synthetic_name_that_does_not_exist() -> None:
     ],
 )
 def test_the_source_is_decided_by_the_look_of_the_name(name: str, source: str) -> None:
-    assert models.source_of(Settings(model_name=name)) == source
-    assert models.source_of(Settings(model_name=name, model_source="local")) == "local"
+    assert finding.source_of(Settings(model_name=name)) == source
+    assert finding.source_of(Settings(model_name=name, model_source="local")) == "local"
 
 
 def test_a_folder_here_is_taken_by_its_bare_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()
-    assert models.source_of(Settings(model_name="mine")) == "local"
+    assert finding.source_of(Settings(model_name="mine")) == "local"
 
 
 # What a record says of the model
 
 
 def test_the_model_is_described_from_its_files(folder: Path, tmp_path: Path) -> None:
-    described = models.describe(folder, Settings(model_name=str(folder), data_dir=str(tmp_path)))
+    described = finding.describe(folder, Settings(model_name=str(folder), data_dir=str(tmp_path)))
     # embedding and head 2 · 512 · 64; each layer 64·64·2 + 64·32·2 + 3·64·128 + 2·64; last norm 64
     assert described.parameters == 2 * 512 * 64 + 2 * (64 * 64 * 2 + 64 * 32 * 2 + 3 * 64 * 128 + 2 * 64) + 64
     assert described.architecture == "LlamaForCausalLM"
@@ -117,17 +117,17 @@ def test_the_model_is_described_from_its_files(folder: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
 def test_one_changed_byte_changes_the_digest(folder: Path, tmp_path: Path, name: str) -> None:
-    before = models.digest(folder, tmp_path / "cache")
+    before = finding.digest(folder, tmp_path / "cache")
     data = bytearray((folder / name).read_bytes())
     data[-3] ^= 1
     (folder / name).write_bytes(data)
-    assert models.digest(folder, tmp_path / "cache") != before
+    assert finding.digest(folder, tmp_path / "cache") != before
 
 
 def test_the_digest_is_kept_and_a_broken_note_is_not_believed(folder: Path, tmp_path: Path) -> None:
-    digest = models.digest(folder, tmp_path)
+    digest = finding.digest(folder, tmp_path)
     (note,) = (tmp_path / "digests").iterdir()
     note.write_text("f" * 64)
-    assert models.digest(folder, tmp_path) == "f" * 64
+    assert finding.digest(folder, tmp_path) == "f" * 64
     note.write_text("ff")
-    assert models.digest(folder, tmp_path) == digest
+    assert finding.digest(folder, tmp_path) == digest

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import factory
 import reports
-from trtbench import stopping
+from trtbench.measure import stopping
+from trtbench.records.run import Absent
+from trtbench.records.trial import Failure
 from trtbench.report import text
 from trtbench.report.notices import stopped, warnings
-from trtbench.runs import Absent, Failure
-from trtbench.settings import ROOT, Settings
+from trtbench.settings.knobs import ROOT, Settings
 
 NARROW = {"pytorch-eager": [200.0 + i / 100 for i in range(12)], "onnxruntime": [100.0 + i / 100 for i in range(12)]}
 
@@ -21,7 +22,7 @@ def reasons() -> list[str]:
     run, trials = factory.run(), factory.trials(NARROW)
     narrow = stopping.enough(trials, run, Settings(), stopping.Stop(rounds=12, spent=1, next_round=1, budget=None))
     spent = stopping.enough(trials[:4], run, Settings(), stopping.Stop(rounds=2, spent=9, next_round=9, budget=10.0))
-    fixed = re.search(r'stopped = f"(all \{limit\} [^"]+)"', Path(ROOT / "scripts/trtbench/bench.py").read_text())
+    fixed = re.search(r'stopped = f"(all \{limit\} [^"]+)"', Path(ROOT / "scripts/trtbench/measure/run.py").read_text())
     assert narrow and spent and fixed
     return [narrow, spent, fixed[1].replace("{limit}", "9")]
 

@@ -10,11 +10,12 @@ import re
 import pytest
 
 import reports
-from trtbench.comparison import Comparison
-from trtbench.report import page, spread, story
-from trtbench.report.clean import plain, safe
-from trtbench.report.markup import Html, tag
-from trtbench.report.words import WORDS
+from trtbench.comparison.clean_text import plain, safe
+from trtbench.comparison.result import Comparison
+from trtbench.report import spread, story
+from trtbench.report.page import document
+from trtbench.report.page.markup import Html, tag
+from trtbench.report.words.report import WORDS
 
 KINDS = ["honest", "audited", "refused", "simulated", "few", "hostile"]
 
@@ -49,7 +50,7 @@ class Tree(html.parser.HTMLParser):
 
 def made(kind: str, lang: str = "en") -> str:
     comparison: Comparison = getattr(reports, kind)()
-    return page.render(comparison, lang)
+    return document.render(comparison, lang)
 
 
 def article(text: str, lang: str) -> str:
@@ -189,8 +190,8 @@ def test_the_audit_is_there_with_figures_and_advice() -> None:
 
 
 def test_a_page_of_many_cells_stays_under_a_megabyte_and_says_what_it_left_out() -> None:
-    text = page.render(reports.many(120), "en")
-    assert len(text.encode()) < page.LIMIT
+    text = document.render(reports.many(120), "en")
+    assert len(text.encode()) < document.LIMIT
     left = re.search(r"(\d+) more cells are in the table above", text)
     assert left
     mine = article(text, "en")
@@ -245,8 +246,8 @@ def test_both_languages_have_the_same_keys_and_places() -> None:
 def test_several_cells_stand_in_one_plot_of_throughput_against_latency() -> None:
     comparison = reports.many(3)
     points = sum(len(row.figures) for row in comparison.cells)
-    found = re.findall(r'<circle class="spot"', article(page.render(comparison, "en"), "en"))
+    found = re.findall(r'<circle class="spot"', article(document.render(comparison, "en"), "en"))
     assert len(comparison.cells) > 1
     assert len(found) == points
     comparison.cells = comparison.cells[:1]
-    assert '<circle class="spot"' not in page.render(comparison, "en")
+    assert '<circle class="spot"' not in document.render(comparison, "en")

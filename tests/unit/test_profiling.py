@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from trtbench import profiling
-from trtbench.profiling import Event
+from trtbench.measure import profiling
+from trtbench.measure.profiling import Event
 
 
 def test_the_difference_of_two_generations_is_the_decode() -> None:
@@ -37,8 +37,9 @@ def test_more_names_than_shown_are_said() -> None:
 
 def test_a_real_profile_on_the_cpu(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
-    from trtbench.lanes.base import Lane, Plan
-    from trtbench.records import Cell, Sampling, Statement
+    from trtbench.lanes.lane import Lane, Plan
+    from trtbench.records.trial import Sampling, Statement
+    from trtbench.settings.cells import Cell
 
     class Toy(Lane):
         profile_steps = 4

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from trtbench.progress import Progress
+from trtbench.measure.progress import Progress
 
 
 class Terminal(io.StringIO):

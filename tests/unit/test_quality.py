@@ -12,14 +12,17 @@ import pytest
 import sacrebleu
 
 import factory
-from trtbench import judgement, quality
-from trtbench.comparison import Comparison, compare
-from trtbench.judgement import LaneScore
-from trtbench.quality import Bleu, equal_share, exact_share, pairs
-from trtbench.records import Trial
-from trtbench.report import answers, markdown, page, table, text
-from trtbench.report.words import WORDS
-from trtbench.summary import shape
+from trtbench.comparison.comparing import compare
+from trtbench.comparison.result import Comparison
+from trtbench.figures.summary import shape
+from trtbench.records import judgement
+from trtbench.records.judgement import LaneScore
+from trtbench.records.trial import Trial
+from trtbench.referee import quality
+from trtbench.referee.quality import Bleu, equal_share, exact_share, pairs
+from trtbench.report import answers, csv_table, markdown, text
+from trtbench.report.page import document
+from trtbench.report.words.report import WORDS
 
 WHERE = shape(factory.CELL)
 TRIALS = {"pytorch-eager": [241.0, 242.0, 240.0], "onnxruntime": [100.0, 100.5, 99.5]}
@@ -117,14 +120,14 @@ def scored(**model: Any) -> Comparison:
 @pytest.mark.parametrize("lang", WORDS)
 def test_every_format_shows_perplexity_bleu_and_exact_answers(lang: str) -> None:
     comparison = scored()
-    for made in (text.render(comparison, lang), markdown.render(comparison, lang), page.render(comparison, lang)):
+    for made in (text.render(comparison, lang), markdown.render(comparison, lang), document.render(comparison, lang)):
         for figure in ("12.50", "61.25") if lang == "en" else ("12,50", "61,25"):
             assert figure in made
         assert "50" in made and "BLEU" in made
     assert all(len(line) <= 80 for line in text.render(comparison, lang).splitlines())
     figures = comparison.cells[0].figures[1]
     assert (figures.exact, figures.bleu, figures.perplexity) == (0.5, 61.25, 12.5)
-    csv = table.render(comparison).splitlines()
+    csv = csv_table.render(comparison).splitlines()
     head, line = (each.split(",") for each in (csv[0], next(each for each in csv if ",onnxruntime," in each)))
     assert (line[head.index("exact")], line[head.index("bleu")]) == ("0.5", "61.25")
 
@@ -133,7 +136,7 @@ def test_every_format_shows_perplexity_bleu_and_exact_answers(lang: str) -> None
 def test_random_weights_are_said_to_say_nothing_about_quality(lang: str) -> None:
     warned = WORDS[lang]["answers_random"]
     assert answers.note(scored(), lang).endswith(warned)
-    assert warned in page.render(scored(), lang)
+    assert warned in document.render(scored(), lang)
     assert warned not in answers.note(scored(name="a/real-one", synthetic=False), lang)
 
 

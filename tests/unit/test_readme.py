@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from trtbench.settings import ROOT
+from trtbench.settings.knobs import ROOT
 
 ENGLISH, FRENCH = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.fr.md"))
 

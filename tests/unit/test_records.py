@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 import factory
 from trtbench.errors import UserError
-from trtbench.records import Failure, Telemetry, checksum, encode, json_schema, read_trial, write_trial, write_whole
-from trtbench.settings import ROOT
+from trtbench.records.files import encode, write_whole
+from trtbench.records.trial import Failure, Telemetry, checksum, json_schema, read_trial, write_trial
+from trtbench.settings.knobs import ROOT
 
 SCHEMA_FILE = ROOT / "docs" / "schema" / "trial-1.json"
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trtbench import roofline
 from trtbench.errors import UserError
-from trtbench.roofline import PRECISIONS, Machine
-from trtbench.settings import PRECISIONS as SETTING_NAMES
-from trtbench.shape import TINYLLAMA, ModelShape
+from trtbench.model.shape import TINYLLAMA, ModelShape
+from trtbench.referee import roofline
+from trtbench.referee.roofline import PRECISIONS, Machine
+from trtbench.settings.knobs import PRECISIONS as SETTING_NAMES
 
 FP16 = PRECISIONS["float16"]
 RTX_4070 = Machine(504e9, 58.3e12)

@@ -12,57 +12,58 @@ import pytest
 
 import factory
 from command import environment
-from trtbench import runs
 from trtbench.errors import UserError
-from trtbench.records import Failure
+from trtbench.records import run_folder
+from trtbench.records.run import counting
+from trtbench.records.trial import Failure
 
 FAILED = Failure(phase="load", reason="x")
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
     run = factory.run(settings={"SEED": 1, "TOP_P": 0.9, "LANES": ["a", "b"]})
-    runs.write(tmp_path, run)
-    assert runs.read(tmp_path, run.id) == run
+    run_folder.write(tmp_path, run)
+    assert run_folder.read(tmp_path, run.id) == run
 
 
 def test_a_run_of_another_version_is_refused(tmp_path: Path) -> None:
-    runs.write(tmp_path, factory.run(schema=2))
+    run_folder.write(tmp_path, factory.run(schema=2))
     with pytest.raises(UserError, match=r"run\.json has schema version 2; this program reads version 1"):
-        runs.read(tmp_path, factory.RUN)
+        run_folder.read(tmp_path, factory.RUN)
 
 
 def test_the_latest_run_is_the_one_meant(tmp_path: Path) -> None:
     for name in ("20260102-030405", "20251231-235959", "20260102-030405-2"):
-        runs.write(tmp_path, factory.run(id=name))
+        run_folder.write(tmp_path, factory.run(id=name))
     (tmp_path / "runs" / "notes").mkdir()
     (tmp_path / "runs" / "20270101-000000").mkdir()  # begun and never written
-    assert runs.listed(tmp_path) == ["20251231-235959", "20260102-030405", "20260102-030405-2"]
-    assert runs.find(tmp_path, None) == "20260102-030405-2"
-    assert runs.find(tmp_path, "20251231-235959") == "20251231-235959"
+    assert run_folder.listed(tmp_path) == ["20251231-235959", "20260102-030405", "20260102-030405-2"]
+    assert run_folder.find(tmp_path, None) == "20260102-030405-2"
+    assert run_folder.find(tmp_path, "20251231-235959") == "20251231-235959"
     with pytest.raises(UserError, match=r"no run 'x'; there are 20251231-235959"):
-        runs.find(tmp_path, "x")
+        run_folder.find(tmp_path, "x")
 
 
 def test_no_run_at_all_says_how_to_start_one(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no run; start one with: bash scripts/bench_local.sh"):
-        runs.find(tmp_path / "results", None)
+        run_folder.find(tmp_path / "results", None)
 
 
 def test_a_new_id_is_never_one_that_exists(tmp_path: Path) -> None:
     for _ in range(3):
-        name = runs.new_id(tmp_path)
-        assert name not in runs.listed(tmp_path)
-        runs.write(tmp_path, factory.run(id=name))
-    assert len(runs.listed(tmp_path)) == 3
+        name = run_folder.new_id(tmp_path)
+        assert name not in run_folder.listed(tmp_path)
+        run_folder.write(tmp_path, factory.run(id=name))
+    assert len(run_folder.listed(tmp_path)) == 3
 
 
 def test_trials_come_in_the_order_they_ran_whatever_the_order_of_the_files(tmp_path: Path) -> None:
     made = factory.trials({"pytorch-eager": [1.0] * 6, "onnxruntime": [2.0] * 6})
     home = factory.store(tmp_path, factory.run(), made)
-    assert [t.position for t in runs.trials(tmp_path, factory.RUN)] == list(range(1, 13))
+    assert [t.position for t in run_folder.trials(tmp_path, factory.RUN)] == list(range(1, 13))
     paths = list((home / "trials").iterdir())
     random.Random(1).shuffle(paths)
-    assert runs.read_trials(paths) == made
+    assert run_folder.read_trials(paths) == made
 
 
 def test_one_broken_record_is_named(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_one_broken_record_is_named(tmp_path: Path) -> None:
     broken = next((home / "trials").glob("0002-*"))
     broken.write_bytes(broken.read_bytes()[:99])
     with pytest.raises(UserError, match="0002-pytorch-eager-float32-t2-a1.json is truncated"):
-        runs.trials(tmp_path, factory.RUN)
+        run_folder.trials(tmp_path, factory.RUN)
 
 
 def test_the_last_attempt_counts_unless_it_failed() -> None:
@@ -80,19 +81,19 @@ def test_the_last_attempt_counts_unless_it_failed() -> None:
     then_good = factory.trial(index=2, attempt=2)
     other_lane = factory.trial("onnxruntime", index=1)
     found = [then_good, first, failed_first, other_lane, failed_again]
-    assert runs.counting(found) == [then_good, other_lane]
+    assert counting(found) == [then_good, other_lane]
 
 
 def test_two_runs_at_once_are_refused_and_the_holder_is_named(tmp_path: Path) -> None:
-    with runs.locked(tmp_path):
+    with run_folder.locked(tmp_path):
         done = subprocess.run(
-            [sys.executable, "-c", "from trtbench import runs; from pathlib import Path; import sys\n"
-             "with runs.locked(Path(sys.argv[1])): pass", str(tmp_path)],
+            [sys.executable, "-c", "from trtbench.records import run_folder; from pathlib import Path; import sys\n"
+             "with run_folder.locked(Path(sys.argv[1])): pass", str(tmp_path)],
             env=environment(), capture_output=True, text=True,
         )  # fmt: skip
     assert done.returncode != 0
     assert f"another run (process {os.getpid()}) is using {tmp_path}" in done.stderr
-    with runs.locked(tmp_path):  # free again, and a stale lock file is no hindrance
+    with run_folder.locked(tmp_path):  # free again, and a stale lock file is no hindrance
         pass
 
 
@@ -100,6 +101,6 @@ def test_a_results_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(UserError, match="RESULTS_DIR=.* cannot be written: Not a directory"),
-        runs.locked(tmp_path / "file" / "results"),
+        run_folder.locked(tmp_path / "file" / "results"),
     ):
         pass

@@ -8,7 +8,8 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trtbench.schedule import MAX_ENUMERATED, Entrant, rounds
+from trtbench.measure.schedule import MAX_ENUMERATED, rounds
+from trtbench.settings.choosing import Entrant
 
 seeds = st.integers(0, 2**31 - 1)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 import factory
-from trtbench import lanes
 from trtbench.errors import UserError
-from trtbench.records import Cell
-from trtbench.schedule import Entrant
-from trtbench.selection import check_lengths, chosen_lanes, entrants_of, shapes
-from trtbench.settings import Settings
+from trtbench.model.finding import check_lengths
+from trtbench.settings import lanes
+from trtbench.settings.cells import Cell, shapes
+from trtbench.settings.choosing import Entrant, chosen_lanes, entrants_of
+from trtbench.settings.knobs import Settings
 
 pytestmark = pytest.mark.usefixtures("toys")
 BOTH = ("toy-fast", "toy-torch")
@@ -70,14 +70,14 @@ def test_a_step_runs_only_its_family() -> None:
 def test_auto_precision_is_the_devices_own() -> None:
     entrants, absent = entrants_of(["toy-fast", "toy-torch"], Settings(), "cpu")
     assert entrants == [Entrant("toy-fast", "float32"), Entrant("toy-torch", "float32")]
-    assert absent == []
+    assert absent == {}
 
 
 def test_a_precision_that_a_lane_does_not_run_is_noted_with_what_it_runs() -> None:
     entrants, absent = entrants_of(["toy-fast", "onnxruntime"], Settings(precision=("bfloat16", "int8")), "cpu")
     assert entrants == [Entrant("toy-fast", "bfloat16"), Entrant("onnxruntime", "int8")]
-    assert [(a.lane, a.precision) for a in absent] == [("toy-fast", "int8"), ("onnxruntime", "bfloat16")]
-    assert absent[0].failure.reason == "toy-fast does not run int8 on cpu (it runs float32, bfloat16)"
+    assert list(absent) == [Entrant("toy-fast", "int8"), Entrant("onnxruntime", "bfloat16")]
+    assert absent[Entrant("toy-fast", "int8")] == "toy-fast does not run int8 on cpu (it runs float32, bfloat16)"
 
 
 def test_a_baseline_runs_its_default_beside_quantised_lanes() -> None:

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from trtbench.configure import parse
-from trtbench.settings import ALIASES, DEFAULTS, ROOT, ROWS, Settings, env_example, show
+from trtbench.settings.knobs import ALIASES, DEFAULTS, ROOT, ROWS, Settings, env_example, show
+from trtbench.settings.reading import parse
 
 
 def test_the_committed_example_is_the_generated_one() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from trtbench.errors import UserError
-from trtbench.shape import TINYLLAMA, ModelShape
+from trtbench.model.shape import TINYLLAMA, ModelShape
 
 LLAMA: dict[str, Any] = {
     "model_type": "llama",

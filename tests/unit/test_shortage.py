@@ -7,8 +7,8 @@ import weakref
 
 import pytest
 
-from trtbench.records import Cell
-from trtbench.shortage import give_back, let_go, out_of_memory, sentence
+from trtbench.measure.out_of_memory import give_back, let_go, out_of_memory, sentence
+from trtbench.settings.cells import Cell
 
 MANY = Cell(batch=8, prompt_length=128, new_tokens=200, precision="float16")
 ONE = Cell(batch=1, prompt_length=128, new_tokens=200, precision="float16")

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from trtbench.speedup import MIN_EFFECT, interval, more_trials, verdict
+from trtbench.figures.speedup import MIN_EFFECT, interval, more_trials, verdict
 
 times = st.lists(st.floats(min_value=0.01, max_value=1e5), min_size=3, max_size=8)
 near = st.lists(st.floats(min_value=97.0, max_value=103.0), min_size=3, max_size=8)

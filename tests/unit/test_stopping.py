@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import factory
-from trtbench.settings import Settings
-from trtbench.stopping import Stop, enough, headline_widths, narrow
+from trtbench.measure.stopping import Stop, enough, headline_widths, narrow
+from trtbench.settings.knobs import Settings
 
 STEADY = {
     "pytorch-eager": [240.0, 240.1, 239.9, 240.0, 240.05, 239.95, 240.0, 240.1, 240.0],

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from trtbench.student_t import quantile, two_sided_tail
+from trtbench.figures.student_t import quantile, two_sided_tail
 
 degrees = st.floats(min_value=1.0, max_value=1e4)
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import factory
-from trtbench.records import Cell, Cold, Memory, Trial
-from trtbench.speedup import interval
-from trtbench.summary import Figures, Hole, figures, outliers, shape
+from trtbench.figures.speedup import interval
+from trtbench.figures.summary import Figures, Hole, figures, outliers, shape
+from trtbench.records.trial import Cold, Memory, Trial
+from trtbench.settings.cells import Cell
 
 WHERE = shape(factory.CELL)
 

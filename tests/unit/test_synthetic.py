@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from command import TINY, environment
-from trtbench import models, synthetic
 from trtbench.errors import UserError
-from trtbench.settings import Settings
-from trtbench.synthetic import SYNTHETIC, write_synthetic
+from trtbench.model import files, finding, synthetic
+from trtbench.model.synthetic import SYNTHETIC, write_synthetic
+from trtbench.settings.knobs import Settings
 
 
 def count(name: str) -> int:
@@ -31,13 +31,13 @@ def test_tinyllama_has_exactly_the_real_number_of_parameters() -> None:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("demo")
-    return models.resolve(Settings(model_name="demo", data_dir=str(data)))
+    return finding.resolve(Settings(model_name="demo", data_dir=str(data)))
 
 
 def test_the_demo_is_a_model_that_transformers_loads(demo: Path) -> None:
     import transformers
 
-    assert models.parameters(demo) == count("demo")
+    assert files.parameters(demo) == count("demo")
     model = transformers.AutoModelForCausalLM.from_pretrained(demo, local_files_only=True)
     assert sum(p.numel() for p in model.parameters()) == count("demo")
     # As spread as the docstring says, and no two layers alike.
@@ -62,7 +62,7 @@ def test_the_demo_has_a_tokenizer_with_a_chat_template(demo: Path) -> None:
 
 def test_a_second_call_makes_nothing(demo: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in demo.iterdir()}
-    assert models.resolve(Settings(model_name="demo", data_dir=str(demo.parents[1]))) == demo
+    assert finding.resolve(Settings(model_name="demo", data_dir=str(demo.parents[1]))) == demo
     assert {file: file.stat().st_mtime_ns for file in demo.iterdir()} == before
 
 
@@ -91,7 +91,7 @@ def test_weights_are_rounded_to_the_nearest_bfloat16(tmp_path: Path) -> None:
 
 def test_a_kill_while_making_leaves_no_half_folder(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from trtbench import synthetic\n"
+        "import sys, time; from pathlib import Path; from trtbench.model import synthetic\n"
         "def forever(*_): print('writing', flush=True); time.sleep(60)\n"
         "synthetic._write_weights = forever\n"
         "synthetic.make('demo', 1, Path(sys.argv[1]))"
@@ -107,7 +107,7 @@ def test_a_kill_while_making_leaves_no_half_folder(tmp_path: Path) -> None:
     start = time.monotonic()
     folder = synthetic.make("demo", 1, tmp_path)  # the dead maker's lock and leavings are no hindrance
     assert time.monotonic() - start < 30
-    models.check_folder(folder)
+    files.check_folder(folder)
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".making")] == []
 
 

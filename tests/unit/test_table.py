@@ -8,11 +8,11 @@ import io
 import pytest
 
 import reports
-from trtbench.report import table
+from trtbench.report import csv_table
 
 
 def lines(kind: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(table.render(getattr(reports, kind)()), newline="")))
+    return list(csv.DictReader(io.StringIO(csv_table.render(getattr(reports, kind)()), newline="")))
 
 
 def test_one_line_a_lane_with_plain_numbers() -> None:
@@ -52,11 +52,11 @@ def test_no_field_runs_as_a_formula_and_none_is_endless() -> None:
 
 @pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1"])
 def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe(start: str) -> None:
-    assert table.cell(start).startswith("'")
+    assert csv_table.cell(start).startswith("'")
 
 
 def test_numbers_stay_numbers() -> None:
-    assert table.cell(-0.5) == "-0.5"
-    assert table.cell(12345678901) == "12345678901"
-    assert table.cell(True) == "true"
-    assert table.cell(None) == ""
+    assert csv_table.cell(-0.5) == "-0.5"
+    assert csv_table.cell(12345678901) == "12345678901"
+    assert csv_table.cell(True) == "true"
+    assert csv_table.cell(None) == ""

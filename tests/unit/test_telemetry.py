@@ -15,14 +15,14 @@ import pytest
 
 import factory
 from tape import answers, play
-from trtbench import device, nvml, telemetry
-from trtbench.audit import machine
-from trtbench.audit.context import Context
 from trtbench.errors import UserError
-from trtbench.findings import Finding
-from trtbench.records import CellRecord, Energy, Gpu, Telemetry, Trial
-from trtbench.summary import Figures, figures, shape
-from trtbench.telemetry import Watch
+from trtbench.figures.summary import Figures, figures, shape
+from trtbench.machine import device, nvml, telemetry
+from trtbench.machine.telemetry import Watch
+from trtbench.records.trial import CellRecord, Energy, Gpu, Telemetry, Trial
+from trtbench.referee.audit import machine
+from trtbench.referee.audit.context import Context
+from trtbench.referee.audit.findings import Finding
 
 EVERY = 0.01  # seconds between two looks in these tests
 GONE = 4194303  # an id that no process here has: one of another process table

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 import factory
-from trtbench.comparison import Comparison, compare
-from trtbench.lanes import LANES, Row
-from trtbench.records import Cell, Energy, Failure, Memory
+from trtbench.comparison.comparing import compare
+from trtbench.comparison.result import Comparison
+from trtbench.records.run import Absent
+from trtbench.records.trial import Energy, Failure, Memory
 from trtbench.report.text import WIDTH, render
-from trtbench.report.words import WORDS
-from trtbench.runs import Absent
+from trtbench.report.words.report import WORDS
+from trtbench.settings.cells import Cell
+from trtbench.settings.lanes import LANES, Row
 
 GOLDEN = Path(__file__).parent / "golden"
 LANE_MS = {"pytorch-eager": [241.0, 242.0, 240.0], "onnxruntime": [100.0, 100.5, 99.5]}

@@ -16,10 +16,15 @@ import psutil
 import pytest
 
 import factory
-from trtbench import runner, runs
-from trtbench.records import Cell, Sampling, Trial, encode, read_trial, write_whole
-from trtbench.shortage import out_of_memory
-from trtbench.trial import AGREE, Spec, WrongCount, check_count, run_pass, settled, timed
+from trtbench.machine import child
+from trtbench.measure import trial_process
+from trtbench.measure.out_of_memory import out_of_memory
+from trtbench.measure.passes import AGREE, WrongCount, check_count, run_pass, settled, timed
+from trtbench.measure.spec import Spec
+from trtbench.records import run_folder
+from trtbench.records.files import encode, write_whole
+from trtbench.records.trial import Sampling, Trial, read_trial
+from trtbench.settings.cells import Cell
 
 ONE = Cell(batch=1, prompt_length=16, new_tokens=8, precision="float32")
 TWO = Cell(batch=2, prompt_length=16, new_tokens=8, precision="float32")
@@ -128,7 +133,7 @@ def results(tmp_path: Path, toys: None) -> Path:
 def spec(results: Path, lane: str, cells: list[Cell], **more: Any) -> Spec:
     """A request for a trial of this lane, with its workload already in the run's folder."""
     workload = factory.a_workload(cells, Sampling(seed=7))
-    path = runs.folder(results, factory.RUN) / "workload.json"
+    path = run_folder.folder(results, factory.RUN) / "workload.json"
     write_whole(path, encode(workload))
     fields: dict[str, Any] = dict(
         run=factory.RUN,
@@ -158,18 +163,18 @@ def spec(results: Path, lane: str, cells: list[Cell], **more: Any) -> Spec:
 
 def run(results: Path, lane: str, *cells: Cell, **more: Any) -> tuple[Trial, list[str]]:
     phases: list[str] = []
-    trial = runner.run_trial(results, spec(results, lane, list(cells or (ONE,)), **more), phases.append, 2e10)
+    trial = trial_process.run_trial(results, spec(results, lane, list(cells or (ONE,)), **more), phases.append, 2e10)
     return trial, phases
 
 
 def log(results: Path) -> str:
-    (path,) = (runs.folder(results, factory.RUN) / "logs").iterdir()
+    (path,) = (run_folder.folder(results, factory.RUN) / "logs").iterdir()
     return path.read_text()
 
 
 def test_a_trial_leaves_its_record_its_log_and_nothing_else(results: Path) -> None:
     trial, phases = run(results, "toy-torch", ONE, TWO)
-    home = runs.folder(results, factory.RUN)
+    home = run_folder.folder(results, factory.RUN)
     (stored,) = (home / "trials").iterdir()
     assert stored.name == "0001-toy-torch-float32-t1-a1.json"
     assert read_trial(stored) == trial
@@ -236,7 +241,7 @@ def test_a_lane_that_fails_is_kept_as_failed_with_its_reason(
     assert "\n" not in trial.failure.reason
     assert in_log in log(results)
     assert trial.cells == []
-    (stored,) = (runs.folder(results, factory.RUN) / "trials").iterdir()
+    (stored,) = (run_folder.folder(results, factory.RUN) / "trials").iterdir()
     assert read_trial(stored) == trial
 
 
@@ -278,7 +283,7 @@ def test_preparing_leaves_a_log_and_no_record(results: Path) -> None:
     trial, phases = run(results, "toy-torch", prepare_only=True)
     assert trial.failure is None
     assert phases == ["import", "prepare"]
-    assert not (runs.folder(results, factory.RUN) / "trials").exists()
+    assert not (run_folder.folder(results, factory.RUN) / "trials").exists()
 
 
 def test_ctrl_c_ends_a_trial_that_hangs_with_all_its_processes(results: Path) -> None:
@@ -299,7 +304,7 @@ def test_ctrl_c_ends_a_trial_that_hangs_with_all_its_processes(results: Path) ->
         run(results, "toy-hangs")
     assert worker_started.is_set()
     assert toys_alive() == []
-    home = runs.folder(results, factory.RUN)
+    home = run_folder.folder(results, factory.RUN)
     assert [path.name for path in home.iterdir() if path.name.startswith(".")] == []
 
 
@@ -310,7 +315,7 @@ def test_a_trial_gets_fixed_threads_no_network_and_no_secrets(monkeypatch: pytes
     monkeypatch.setenv("HF_TOKEN", "hf_planted")
     monkeypatch.setenv("NGC_API_KEY", "nvapi_planted")
     monkeypatch.setenv("HUGGING_FACE_HUB_TOKEN", "hf_planted")
-    env = runner.child_environment(3)
+    env = child.computing_environment(3)
     assert "planted" not in json.dumps(env)
     assert env["OMP_NUM_THREADS"] == "3"
     assert env["HF_HUB_OFFLINE"] == "1"

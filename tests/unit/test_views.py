@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import factory
-from trtbench import views
-from trtbench.records import Failure
+from trtbench.records import result_files
+from trtbench.records.trial import Failure
+from trtbench.report import family_files
 
 BOTH = {"pytorch-eager": [240.0] * 3, "onnxruntime": [100.0] * 3}
 
@@ -18,7 +19,7 @@ def read(path: Path) -> dict[str, object]:
 
 def test_one_file_a_family_with_its_own_lanes(tmp_path: Path) -> None:
     factory.store(tmp_path, factory.run(), factory.trials(BOTH))
-    written = views.write_benchmarks(tmp_path, factory.RUN)
+    written = family_files.write_benchmarks(tmp_path, factory.RUN)
     assert [path.name for path in written] == ["onnxruntime_benchmark.json", "pytorch_benchmark.json"]
     view = json.loads((tmp_path / "pytorch_benchmark.json").read_bytes())
     assert (view["kind"], view["run"], view["demonstration"]) == ("benchmark", factory.RUN, True)
@@ -31,7 +32,7 @@ def test_a_family_that_only_failed_says_why(tmp_path: Path) -> None:
     trials = factory.trials({"pytorch-eager": [240.0]})
     trials.append(factory.trial("onnxruntime", position=2, failure=Failure(phase="load", reason="no room")))
     factory.store(tmp_path, factory.run(), trials)
-    views.write_benchmarks(tmp_path, factory.RUN)
+    family_files.write_benchmarks(tmp_path, factory.RUN)
     view = json.loads((tmp_path / "onnxruntime_benchmark.json").read_bytes())
     assert view["cells"] == [] or all(cell["figures"] == [] for cell in view["cells"])
     assert view["failed"][0]["failure"]["reason"] == "no room"
@@ -39,13 +40,13 @@ def test_a_family_that_only_failed_says_why(tmp_path: Path) -> None:
 
 def test_views_of_an_earlier_run_are_taken_away_and_its_records_stay(tmp_path: Path) -> None:
     old = factory.store(tmp_path, factory.run(id="20250101-000000"), factory.trials(BOTH))
-    views.write_benchmarks(tmp_path, "20250101-000000")
-    (tmp_path / views.REPORT).write_text(json.dumps({"kind": "comparison", "run": "20250101-000000"}))
-    (tmp_path / views.CHART).write_bytes(b"old picture")
+    family_files.write_benchmarks(tmp_path, "20250101-000000")
+    (tmp_path / result_files.REPORT).write_text(json.dumps({"kind": "comparison", "run": "20250101-000000"}))
+    (tmp_path / result_files.CHART).write_bytes(b"old picture")
     before = {path: path.read_bytes() for path in old.rglob("*.json")}
 
     factory.store(tmp_path, factory.run(["pytorch-eager"]), factory.trials({"pytorch-eager": [240.0] * 3}))
-    views.write_benchmarks(tmp_path, factory.RUN)
+    family_files.write_benchmarks(tmp_path, factory.RUN)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pytorch_benchmark.json", "runs"]
     assert read(tmp_path / "pytorch_benchmark.json")["run"] == factory.RUN
     assert {path: path.read_bytes() for path in old.rglob("*.json")} == before
@@ -53,17 +54,21 @@ def test_views_of_an_earlier_run_are_taken_away_and_its_records_stay(tmp_path: P
 
 def test_files_that_are_not_ours_are_left_alone(tmp_path: Path) -> None:
     factory.store(tmp_path, factory.run(), factory.trials({"pytorch-eager": [240.0]}))
-    mine = {"onnxruntime_benchmark.json": "not JSON", views.REPORT: '{"kind": "other", "run": "x"}', "notes.txt": "x"}
+    mine = {
+        "onnxruntime_benchmark.json": "not JSON",
+        result_files.REPORT: '{"kind": "other", "run": "x"}',
+        "notes.txt": "x",
+    }
     for name, text in mine.items():
         (tmp_path / name).write_text(text)
-    views.write_benchmarks(tmp_path, factory.RUN)
+    family_files.write_benchmarks(tmp_path, factory.RUN)
     assert {name: (tmp_path / name).read_text() for name in mine} == mine
 
 
 def test_the_current_report_stays_when_the_views_are_made_anew(tmp_path: Path) -> None:
     factory.store(tmp_path, factory.run(), factory.trials(BOTH))
-    (tmp_path / views.REPORT).write_text(json.dumps({"kind": "comparison", "run": factory.RUN}))
-    (tmp_path / views.CHART).write_bytes(b"picture")
-    views.write_benchmarks(tmp_path, factory.RUN)
-    assert (tmp_path / views.REPORT).is_file()
-    assert (tmp_path / views.CHART).is_file()
+    (tmp_path / result_files.REPORT).write_text(json.dumps({"kind": "comparison", "run": factory.RUN}))
+    (tmp_path / result_files.CHART).write_bytes(b"picture")
+    family_files.write_benchmarks(tmp_path, factory.RUN)
+    assert (tmp_path / result_files.REPORT).is_file()
+    assert (tmp_path / result_files.CHART).is_file()

@@ -12,9 +12,12 @@ from typing import Any
 
 import pytest
 
-from trtbench import lanes
-from trtbench.lanes.base import Lane, Plan, Unsupported
-from trtbench.records import Cell, Sampling
+from trtbench.errors import Unsupported
+from trtbench.lanes import lane
+from trtbench.lanes.lane import Lane, Plan
+from trtbench.records.trial import Sampling
+from trtbench.settings import lanes
+from trtbench.settings.cells import Cell
 
 STANDIN = Path(__file__).parents[1] / "vllm" / "vllm.py"
 CONFIG = {"num_hidden_layers": 2, "num_attention_heads": 8, "num_key_value_heads": 2, "hidden_size": 64}
@@ -52,7 +55,7 @@ def lane_of(folder: Path, precision: str = "float16", temperature: float = 0.0) 
         cells=cells,
         cache=folder / "cache",
     )
-    return lanes.create("vllm")(plan)
+    return lane.create("vllm")(plan)
 
 
 def test_every_prompt_gets_exactly_the_ids_asked_for(engine: Any, tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 import factory
 from trtbench.errors import UserError
-from trtbench.records import Cell, Sampling
-from trtbench.workload import PROMPTS, Workload, build, digest_prompts, read_prompts
+from trtbench.model.workload import PROMPTS, Workload, build, digest_prompts, read_prompts
+from trtbench.records.trial import Sampling
+from trtbench.settings.cells import Cell
 
 
 def ring(sizes: list[int], bos: int | None = 1) -> Workload:

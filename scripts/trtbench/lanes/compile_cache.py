@@ -9,14 +9,21 @@ import time
 from pathlib import Path
 from typing import Any
 
-from trtbench import host, models
-from trtbench.lanes.base import Lane, Plan, Prepared, Unsupported
+from trtbench.errors import Unsupported
+from trtbench.lanes import prepared
+from trtbench.lanes.lane import Lane, Plan
+from trtbench.lanes.prepared import Prepared
+from trtbench.machine import host
+from trtbench.model import files
+
+PACKAGE = Path(__file__).parents[1]
 
 
 class CompileCache:
-    """Points Inductor at a folder; `prepared.json` in it says that all cells were compiled and what that cost."""
+    """Points Inductor at a folder; its note says that all cells were compiled and what that cost."""
 
     def __init__(self, plan: Plan, lane: str, *sources: str) -> None:
+        """`sources` are the modules whose text bears on what is compiled, by their path in the package."""
         import torch
 
         cuda = plan.device == "cuda"
@@ -27,41 +34,33 @@ class CompileCache:
             if cuda
             else [host.cpu_model(), plan.threads],
             # Weights do not bear on what is compiled, the shape does.
-            models.read_config(plan.model),
+            files.read_config(plan.model),
             plan.precision,
             [plan.sampling.temperature, plan.sampling.top_p],
             sorted([cell.batch, cell.prompt_length, cell.new_tokens] for cell in plan.cells),
-            [(Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8") for name in sources],
+            [(PACKAGE / f"{name}.py").read_text(encoding="utf-8") for name in sources],
         ]
         key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
         self.plan = plan
         self.folder = plan.cache / lane / f"{plan.precision}-{key}"
-        self.note = self.folder / "prepared.json"
 
     def prepared(self, lane: Lane) -> Prepared:
         """Use the folder in this process; unless it is complete, load the lane and make each cell's calls once."""
         self.folder.mkdir(parents=True, exist_ok=True)
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(self.folder / "inductor")
         os.environ["TRITON_CACHE_DIR"] = str(self.folder / "triton")
-        if self.note.is_file():
-            made = json.loads(self.note.read_text())
+        known = prepared.found(self.folder)
+        if known is not None:
             # Nothing is left to compile, so no pool of compiling processes shall stand beside the measurement.
             os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
-            return Prepared(made["nanoseconds"], True, made["bytes"])
+            return known
         lane.load()
         start = time.perf_counter_ns()
         for cell in self.plan.cells:
             prompts = [[1] * cell.prompt_length] * cell.batch
             _if_possible(lane, prompts, cell.new_tokens)
             _if_possible(lane, prompts, 1)
-        return self._seal(time.perf_counter_ns() - start)
-
-    def _seal(self, nanoseconds: int) -> Prepared:
-        size = sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
-        aside = self.note.with_suffix(f".{os.getpid()}")
-        aside.write_text(json.dumps({"nanoseconds": nanoseconds, "bytes": size}))
-        aside.replace(self.note)
-        return Prepared(nanoseconds, False, size)
+        return prepared.seal(self.folder, time.perf_counter_ns() - start)
 
 
 def _if_possible(lane: Lane, prompts: list[list[int]], new_tokens: int) -> None:

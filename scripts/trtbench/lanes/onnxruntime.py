@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import os
-import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
-from trtbench.lanes.base import Lane, Prepared, Unsupported
-from trtbench.records import Memory, Statement
+from trtbench.errors import Unsupported
+from trtbench.lanes import prepared
+from trtbench.lanes.lane import Lane
+from trtbench.lanes.prepared import Prepared
+from trtbench.records.trial import Memory, Statement
 
 _PRECISION = {"float32": "fp32", "int8": "int8", "int4": "int4"}
 
@@ -31,52 +31,34 @@ def _harmless_end(model: dict[str, Any]) -> int:
 class OnnxRuntime(Lane):
     """The engine's own generation loop, one call a token, as its documentation shows."""
 
+    model: Any = None
+
     def prepare(self) -> Prepared:
         if self.plan.precision not in _PRECISION:
             raise Unsupported(f"ONNX Runtime GenAI runs float32, int8 and int4 on a CPU, not {self.plan.precision}")
-        folder = self.folder()
-        note = folder / "prepared.json"
-        if note.is_file():
-            made = json.loads(note.read_text())
-            return Prepared(made["nanoseconds"], True, made["bytes"])
-        aside = folder.with_name(f".{folder.name}.{os.getpid()}")
-        shutil.rmtree(aside, ignore_errors=True)
-        start = time.perf_counter_ns()
-        # A process of its own: the builder holds the whole model and torch, which must not count as this lane's memory.
+        return prepared.made(self.folder(), self._convert)
+
+    def _convert(self, folder: Path) -> None:
+        """Have the package's own builder write the model into `folder`, in a process of its own: it holds the whole model
+        and torch, which must not count as this lane's memory."""
         done = subprocess.run(
             [
-                sys.executable,
-                "-m",
-                "onnxruntime_genai.models.builder",
-                "-i",
-                str(self.plan.model),
-                "-o",
-                str(aside),
-                "-p",
-                _PRECISION[self.plan.precision],
-                "-e",
-                "cpu",
-                "-c",
-                str(self.plan.cache / "onnx-builder"),
+                *(sys.executable, "-m", "onnxruntime_genai.models.builder"),
+                *("-i", str(self.plan.model), "-o", str(folder)),
+                *("-p", _PRECISION[self.plan.precision], "-e", "cpu"),
+                *("-c", str(self.plan.cache / "onnx-builder")),
             ],
             stdin=subprocess.DEVNULL,
             check=False,
         )
-        if done.returncode != 0 or not (aside / "genai_config.json").is_file():
-            shutil.rmtree(aside, ignore_errors=True)
+        config = folder / "genai_config.json"
+        if done.returncode != 0 or not config.is_file():
             raise Unsupported(
                 f"the model builder of onnxruntime-genai failed with status {done.returncode}; its messages are in the log"
             )
-        config = aside / "genai_config.json"
-        made = json.loads(config.read_text())
-        made["model"]["eos_token_id"] = [_harmless_end(made["model"])]
-        config.write_text(json.dumps(made, indent=1))
-        took = time.perf_counter_ns() - start
-        size = sum(file.stat().st_size for file in aside.rglob("*") if file.is_file())
-        (aside / "prepared.json").write_text(json.dumps({"nanoseconds": took, "bytes": size}))
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.rename(folder)
-        return Prepared(took, False, size)
+        written = json.loads(config.read_text())
+        written["model"]["eos_token_id"] = [_harmless_end(written["model"])]
+        config.write_text(json.dumps(written, indent=1))
 
     def folder(self) -> Path:
         """Where the converted model lies: named by all that went into it."""
@@ -90,7 +72,7 @@ class OnnxRuntime(Lane):
         import onnxruntime_genai as og
 
         folder = self.folder()
-        if not (folder / "prepared.json").is_file():
+        if prepared.found(folder) is None:
             raise Unsupported("the converted model is not in the cache; run the step again, it converts first")
         self.og = og
         config = og.Config(str(folder))
@@ -172,4 +154,4 @@ class OnnxRuntime(Lane):
         return Memory(weights=sum(f.stat().st_size for f in self.folder().glob("*.onnx*")))
 
     def close(self) -> None:
-        del self.model
+        self.model = None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from trtbench.lanes.base import Prepared
+from trtbench.lanes.prepared import Prepared
 from trtbench.lanes.pytorch_eager import PytorchEager
-from trtbench.records import Statement
+from trtbench.records.trial import Statement
 
 
 class PytorchCompile(PytorchEager):
@@ -19,9 +19,9 @@ class PytorchCompile(PytorchEager):
     def prepare(self) -> Prepared:
         from trtbench.lanes.compile_cache import CompileCache
 
-        return CompileCache(self.plan, "pytorch-compile", "pytorch_compile", "pytorch_eager", "torch_common").prepared(
-            self
-        )
+        return CompileCache(
+            self.plan, "pytorch-compile", "lanes/pytorch_compile", "lanes/pytorch_eager", "model/torch_loading"
+        ).prepared(self)
 
     def load(self) -> None:
         if self.loaded:

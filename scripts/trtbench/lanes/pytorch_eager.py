@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from trtbench.lanes.base import Lane
-from trtbench.records import Memory, Statement
+from trtbench.lanes.lane import Lane
+from trtbench.records.trial import Memory, Statement
 
 
 class PytorchEager(Lane):
@@ -14,10 +14,13 @@ class PytorchEager(Lane):
     def load(self) -> None:
         import torch
 
-        from trtbench.lanes import torch_common
+        from trtbench.lanes import torch_facts
+        from trtbench.model import torch_loading
 
-        self._torch, self._common = torch, torch_common
-        self.model: Any = torch_common.load_model(self.plan)
+        self._torch, self._common = torch, torch_facts
+        self.model: Any = torch_loading.load_model(
+            self.plan.model, self.plan.precision, self.plan.device, self.plan.threads
+        )
         torch.manual_seed(self.plan.sampling.seed)
 
     def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from trtbench.engine_plan import kv_tokens
-from trtbench.lanes.base import Lane, Unsupported
-from trtbench.models import read_config
-from trtbench.records import Memory, Statement
+from trtbench.errors import Unsupported
+from trtbench.lanes.lane import Lane
+from trtbench.model import kv_cache
+from trtbench.model.files import read_config
+from trtbench.records.trial import Memory, Statement
 
 PRECISIONS = ("float16", "bfloat16")
 BLOCK = 16  # tokens in a block of the KV cache, vLLM's default
@@ -38,7 +39,7 @@ class Vllm(Lane):
         cells = self.plan.cells
         # A token more for each sequence, since a step is scheduled before the last one is known; a block that vLLM keeps
         # for itself; and room for one longest sequence, which it insists on.
-        tokens = max(kv_tokens(cells, BLOCK, beyond=1), self.plan.max_length + BLOCK) + 2 * BLOCK
+        tokens = max(kv_cache.kv_tokens(cells, BLOCK, beyond=1), self.plan.max_length + BLOCK) + 2 * BLOCK
         self.llm = LLM(
             model=str(self.plan.model),
             skip_tokenizer_init=True,
@@ -54,11 +55,7 @@ class Vllm(Lane):
         )
 
     def _bytes_per_token(self) -> int:
-        """Bytes of K and V of one token, all layers, at two bytes a value."""
-        config = read_config(self.plan.model)
-        heads = config["num_attention_heads"]
-        size = config.get("head_dim") or config["hidden_size"] // heads
-        return int(2 * config["num_hidden_layers"] * (config.get("num_key_value_heads") or heads) * size * 2)
+        return kv_cache.bytes_per_token_of(read_config(self.plan.model))
 
     def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
         sampling = self.plan.sampling

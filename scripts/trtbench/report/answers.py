@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 
-from trtbench.comparison import Comparison, Row
+from trtbench.comparison.result import Comparison, Row
+from trtbench.figures.summary import Figures
 from trtbench.report.audit_text import WIDTH
 from trtbench.report.names import label
 from trtbench.report.numbers import number, percent
-from trtbench.report.words import words
-from trtbench.summary import Figures
+from trtbench.report.words.report import words
 
 Column = tuple[str, Callable[[Figures], "str | None"]]
 

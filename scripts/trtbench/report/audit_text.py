@@ -6,12 +6,12 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from trtbench.findings import FAIL, PASS, THEMES, WARN, Finding
-from trtbench.report.audit_words import AUDIT, HEADINGS, TERMS
-from trtbench.report.clean import plain
+from trtbench.comparison.clean_text import plain
+from trtbench.figures.summary import Figures
+from trtbench.referee.audit.findings import FAIL, PASS, THEMES, WARN, Finding
 from trtbench.report.names import known
 from trtbench.report.numbers import number, percent
-from trtbench.summary import Figures
+from trtbench.report.words.audit import AUDIT, HEADINGS, TERMS
 
 WIDTH = 80
 

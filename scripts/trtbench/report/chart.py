@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from trtbench.comparison import Comparison, Row
-from trtbench.lanes import LANES
-from trtbench.records import write_whole
-from trtbench.report.clean import NAME, plain
+from trtbench.comparison.clean_text import NAME, plain
+from trtbench.comparison.result import Comparison, Row
+from trtbench.figures.summary import Figures
+from trtbench.records.files import write_whole
 from trtbench.report.names import label
 from trtbench.report.notices import mark
 from trtbench.report.notices import warnings as notices
 from trtbench.report.numbers import number
 from trtbench.report.spread import rates, span
 from trtbench.report.story import lead, place
-from trtbench.report.words import words
-from trtbench.summary import Figures
+from trtbench.report.words.report import words
+from trtbench.settings.lanes import LANES
 
 # Okabe & Ito's colours (distinct with the common colour blindnesses); hatches tell them apart in grey.
 COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442", "#999999")

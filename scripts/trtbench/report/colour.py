@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import TextIO
 
-from trtbench.report.audit_words import HEADINGS
-from trtbench.report.words import words
+from trtbench.report.words.audit import HEADINGS
+from trtbench.report.words.report import words
 
 BOLD, RED, GREEN, YELLOW, CYAN, OFF = "\033[1m", "\033[1;31m", "\033[32m", "\033[33m", "\033[36m", "\033[0m"
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from trtbench.comparison import Comparison
-from trtbench.history import Change, Difference, History, Lost
+from trtbench.comparison.clean_text import NAME, plain
+from trtbench.comparison.result import Change, Comparison, Difference, History, Lost
 from trtbench.report.audit_text import WIDTH
-from trtbench.report.clean import NAME, plain
-from trtbench.report.history_words import HISTORY
 from trtbench.report.names import label
 from trtbench.report.numbers import number, percent, times
-from trtbench.report.words import words
+from trtbench.report.words.history import HISTORY
+from trtbench.report.words.report import words
 
 SHOWN = 40  # differences shown; the JSON document holds all
 _OF_PAGE = ("gpu", "cpu", "cores", "ram", "system", "container", "driver", "commit", "model", "revision", "digest",

@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from trtbench.comparison import Comparison, Row, memory_of
-from trtbench.findings import FAIL, PASS, WARN
+from trtbench.comparison.clean_text import NAME, plain
+from trtbench.comparison.result import Comparison, Row
+from trtbench.figures.summary import memory_of
+from trtbench.referee.audit.findings import FAIL, PASS, WARN
 from trtbench.report import answers, audit_text, history
-from trtbench.report.audit_words import HEADINGS
-from trtbench.report.clean import NAME, plain
 from trtbench.report.names import known, label
 from trtbench.report.notices import mark, stopped, warnings
 from trtbench.report.numbers import number, percent, times
 from trtbench.report.spread import span
 from trtbench.report.story import again, changed, lead, place, why
 from trtbench.report.text import remarks
-from trtbench.report.words import words
+from trtbench.report.words.audit import HEADINGS
+from trtbench.report.words.report import words
 
 SHOWN = 30  # findings shown; the JSON document holds all
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#$&!])")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from trtbench.comparison import Comparison
-from trtbench.lanes import LANES
-from trtbench.report.clean import NAME, plain
+from trtbench.comparison.clean_text import NAME, plain
+from trtbench.comparison.result import Comparison
+from trtbench.settings.lanes import LANES
 
 
 def known(lane: str) -> str:

@@ -6,10 +6,10 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from trtbench.comparison import Row
-from trtbench.speedup import FLOOR_SD, MIN_TRIALS
-from trtbench.student_t import quantile
-from trtbench.summary import Figures
+from trtbench.comparison.result import Row
+from trtbench.figures.speedup import FLOOR_SD, MIN_TRIALS
+from trtbench.figures.student_t import quantile
+from trtbench.figures.summary import Figures
 
 
 def rates(f: Figures, row: Row) -> list[float]:

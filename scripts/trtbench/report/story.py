@@ -6,15 +6,15 @@ import dataclasses
 import shlex
 from typing import Any
 
-from trtbench.comparison import Against, Comparison
-from trtbench.lanes import LANES
-from trtbench.records import Failure
-from trtbench.report.clean import NAME, plain
+from trtbench.comparison.clean_text import NAME, plain
+from trtbench.comparison.result import Against, Comparison
+from trtbench.records.trial import Failure
 from trtbench.report.names import known, label
 from trtbench.report.numbers import times
 from trtbench.report.text import verdict_sentence
-from trtbench.report.words import words
-from trtbench.settings import DEFAULTS, ROWS, show
+from trtbench.report.words.report import words
+from trtbench.settings.knobs import DEFAULTS, ROWS, show
+from trtbench.settings.lanes import LANES
 
 # Where results lie and how they are told changes no figure, and a folder's name is nobody's business.
 PRIVATE = ("DATA_DIR", "RESULTS_DIR", "REPORT_LANG", "LOG_LEVEL", "OFFLINE")

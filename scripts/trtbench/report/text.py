@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import textwrap
 
-from trtbench.comparison import Against, Comparison, Row, memory_of
-from trtbench.lanes import LANES
+from trtbench.comparison.clean_text import NAME, plain, safe
+from trtbench.comparison.result import Against, Comparison, Row
+from trtbench.figures.summary import memory_of
 from trtbench.report import answers, audit_text, history
-from trtbench.report.clean import NAME, plain, safe
 from trtbench.report.names import known, label
 from trtbench.report.notices import stopped, warnings
 from trtbench.report.numbers import number as number
 from trtbench.report.numbers import percent as percent
 from trtbench.report.numbers import times as times
-from trtbench.report.words import words
+from trtbench.report.words.report import words
+from trtbench.settings.lanes import LANES
 
 WIDTH = 80
 

@@ -10,7 +10,8 @@ from typing import Any
 
 # STANDIN_CONTRACT lets a test pretend that an image differs from what the product expects.
 PATH = Path(
-    os.environ.get("STANDIN_CONTRACT") or Path(__file__).resolve().parents[5] / "scripts" / "trtbench" / "contract.json"
+    os.environ.get("STANDIN_CONTRACT")
+    or Path(__file__).resolve().parents[5] / "scripts" / "trtbench" / "engine" / "contract" / "contract.json"
 )
 
 

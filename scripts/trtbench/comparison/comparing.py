@@ -1,0 +1,153 @@
+"""All records of a run to one comparison: figures per cell and lane, and each lane against the best PyTorch lane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trtbench.comparison.result import Against, Comparison, Row, Stated
+from trtbench.figures.base import base_of, cells_of, grouped, headline_level
+from trtbench.figures.speedup import Verdict, interval, verdict
+from trtbench.figures.summary import Figures, Hole, Where, figures, memory_of
+from trtbench.records.files import SCHEMA
+from trtbench.records.judgement import Judgement
+from trtbench.records.run import Absent, Run, sort_key
+from trtbench.records.trial import Trial
+from trtbench.referee import ceilings
+from trtbench.referee.audit.findings import Finding, voiding
+from trtbench.settings.lanes import LANES
+
+
+def compare(
+    run: Run, trials: Sequence[Trial], findings: Sequence[Finding] = (), judgement: Judgement | None = None
+) -> Comparison:
+    """Compare all trials of a run; the result does not depend on their order. `findings` are the audit's of these trials:
+    those that fail void the verdicts they touch."""
+    trials = sorted(trials, key=sort_key)
+    groups = grouped(trials)
+    shapes = cells_of(groups)
+    settings = run.settings
+    margin = float(settings["EQUIVALENCE_MARGIN"])
+    level = headline_level(len(shapes))
+    cells = []
+    for where in shapes:
+        found = [figures(members, where) for members in groups.values()]
+        for f in found:
+            if isinstance(f, Figures):
+                ceilings.fill(f, where, groups[f.lane, f.precision], run)
+                _score(f, where, judgement)
+        cells.append(_row(where, found, run.headline, margin, level, findings))
+    every = [f for row in cells for f in row.figures]
+    return Comparison(
+        schema=SCHEMA,
+        run=run.id,
+        created=run.created,
+        command=run.command,
+        stopped=run.stopped,
+        model=trials[0].model,
+        environment=trials[0].environment,
+        settings=settings,
+        demonstration=run.demonstration,
+        simulated=any(f.simulated for f in every),
+        interleaved=all(f.interleaved for f in every),
+        workload_digest=run.workload_digest,
+        read_bandwidth=run.read_bandwidth,
+        headline_lane=run.headline,
+        cells=cells,
+        failed=failures(run, trials, set(groups)),
+        not_run=[
+            name for name in LANES if name not in {t.lane for t in trials} and name not in {a.lane for a in run.absent}
+        ],
+        findings=list(findings),
+        statements=[
+            Stated(lane=lane, precision=precision, statement=said)
+            for lane, precision in groups
+            if (said := next((t.statement for t in groups[lane, precision] if t.statement is not None), None))
+        ],
+    )
+
+
+def _score(f: Figures, where: Where, judgement: Judgement | None) -> None:
+    for score in judgement.lanes if judgement else ():
+        if (score.lane, score.precision, score.batch, score.prompt_length, score.new_tokens) == (
+            f.lane,
+            f.precision,
+            *where,
+        ):
+            f.near, f.equal, f.perplexity = score.near, score.equal, score.perplexity
+            f.exact, f.bleu = score.exact, score.bleu
+
+
+def failures(run: Run, trials: Sequence[Trial], measured: set[tuple[str, str]]) -> list[Absent]:
+    """Lanes that were asked for and have no figures, each with its last reason."""
+    found = {(a.lane, a.precision): a for a in run.absent if (a.lane, a.precision) not in measured}
+    for trial in trials:
+        if trial.failure is not None and (trial.lane, trial.precision) not in measured:
+            found.setdefault(
+                (trial.lane, trial.precision), Absent(lane=trial.lane, precision=trial.precision, failure=trial.failure)
+            )
+    return [found[key] for key in sorted(found)]
+
+
+def _row(
+    where: Where,
+    found: Sequence[Figures | Hole],
+    headline: str | None,
+    margin: float,
+    level: float,
+    findings: Sequence[Finding],
+) -> Row:
+    rows = [f for f in found if isinstance(f, Figures)]
+    against = []
+    for f in rows:
+        base = base_of(rows, f.precision)
+        if base is None or base is f:
+            continue
+        first = f.lane == headline
+        at = level if first else 0.95
+        against.append(
+            Against(
+                lane=f.lane,
+                precision=f.precision,
+                base=base.lane,
+                base_precision=base.precision,
+                same_precision=f.precision == base.precision,
+                headline=first,
+                speedup=interval(f.latency_trials, base.latency_trials, at),
+                verdict=_verdict(f, base, where, margin, at, findings),
+                reduction=1 - f.latency / base.latency,
+                gain=f.throughput / base.throughput - 1,
+                memory_variation=_variation(f, base),
+            )
+        )
+    return Row(
+        batch=where[0],
+        prompt_length=where[1],
+        new_tokens=where[2],
+        figures=rows,
+        holes=[h for h in found if isinstance(h, Hole)],
+        against=against,
+    )
+
+
+def _verdict(
+    f: Figures,
+    base: Figures,
+    where: Where,
+    margin: float,
+    level: float,
+    findings: Sequence[Finding],
+) -> Verdict:
+    """The verdict of the trial means, unless a stand-in is in it (none, ever) or a failed finding touches it (void)."""
+    if f.simulated or base.simulated:
+        return Verdict(word="none", reason="simulated")
+    failed = voiding(findings, [(f.lane, f.precision), (base.lane, base.precision)], where)
+    if failed is not None:
+        return Verdict(word="void", reason=failed.code)
+    return verdict(f.latency_trials, base.latency_trials, margin, level)
+
+
+def _variation(f: Figures, base: Figures) -> float | None:
+    mine, other = memory_of(f), memory_of(base)
+    if mine is None or other is None or (f.gpu_memory is None) != (base.gpu_memory is None):
+        return None
+    return mine / other - 1

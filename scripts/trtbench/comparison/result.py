@@ -1,0 +1,133 @@
+"""What a comparison is: the typed result that every report file is printed from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from trtbench.figures.speedup import Interval, Verdict
+from trtbench.figures.summary import Figures, Hole
+from trtbench.records.run import Absent
+from trtbench.records.trial import Environment, Model, Statement
+from trtbench.referee.audit.findings import Finding
+
+
+class Change(msgspec.Struct, kw_only=True, frozen=True):
+    """One lane in one cell, now and earlier. `latency` and `earlier` are ms; the ratio of `speedup` is earlier over now,
+    so above 1 it got faster. `verdict` is void (with the finding's code) when the audit refuses either side, none for
+    stand-ins, for another model and below three trials."""
+
+    lane: str
+    precision: str
+    batch: int
+    prompt_length: int
+    new_tokens: int
+    latency: float
+    earlier: float
+    speedup: Interval
+    verdict: Verdict
+
+
+class Lost(msgspec.Struct, kw_only=True, frozen=True):
+    """A lane and cell that had figures then, was asked for now and has none."""
+
+    lane: str
+    precision: str
+    batch: int
+    prompt_length: int
+    new_tokens: int
+    reason: str
+
+
+class Difference(msgspec.Struct, kw_only=True, frozen=True):
+    """One condition that is not the same. `kind`: machine, version, model, workload, setting or lane (then `lane` says
+    which); None where a side does not know it."""
+
+    kind: str
+    name: str
+    lane: str | None
+    now: str | None
+    earlier: str | None
+
+
+class History(msgspec.Struct, kw_only=True, frozen=True):
+    """`source`: run, folder, bundle or report; figures of a report could not be audited again, `fails` counts what the
+    audit refuses of the other side. `unpaired` are lanes and cells that only one side has."""
+
+    run: str
+    created: str
+    source: str
+    same_machine: bool
+    same_model: bool
+    simulated: bool
+    fails: int
+    changes: list[Change]
+    lost: list[Lost]
+    unpaired: int
+    differences: list[Difference]
+
+
+class Against(msgspec.Struct, kw_only=True, frozen=True):
+    """One lane against the base of its cell. Shares are positive when the lane is better (less time, more tokens/s)."""
+
+    lane: str
+    precision: str
+    base: str
+    base_precision: str
+    same_precision: bool
+    headline: bool
+    speedup: Interval
+    verdict: Verdict
+    reduction: float
+    gain: float
+    memory_variation: float | None
+
+
+class Row(msgspec.Struct, kw_only=True):
+    """One cell of the report: all lanes in it, the best PyTorch lane, the comparisons."""
+
+    batch: int
+    prompt_length: int
+    new_tokens: int
+    figures: list[Figures]
+    holes: list[Hole]
+    against: list[Against]
+
+
+class Stated(msgspec.Struct, kw_only=True):
+    """What a lane said about itself in its first trial that counts."""
+
+    lane: str
+    precision: str
+    statement: Statement
+
+
+class Comparison(msgspec.Struct, kw_only=True, tag="comparison", tag_field="kind"):
+    """What the report files are printed from."""
+
+    schema: int
+    run: str
+    created: str
+    command: str
+    stopped: str | None
+    model: Model
+    environment: Environment
+    settings: dict[str, Any]
+    demonstration: bool
+    simulated: bool
+    interleaved: bool
+    workload_digest: str
+    read_bandwidth: float | None
+    headline_lane: str | None
+    cells: list[Row]
+    failed: list[Absent]
+    not_run: list[str]
+    findings: list[Finding] = []
+    statements: list[Stated] = []
+    history: History | None = None
+
+    @property
+    def void(self) -> bool:
+        """Whether a failed finding voids a verdict."""
+        return any(a.verdict.word == "void" for row in self.cells for a in row.against)

@@ -1,0 +1,80 @@
+"""The model folder as NVIDIA's tools must see it.
+
+The image's transformers 4.57.3 reads `rope_theta` and `rope_scaling`; transformers 5 writes both inside
+`rope_parameters`, and NVIDIA's converter then takes 10000 as the base without a word. And quantize.py chooses another
+loader when the folder's path contains certain words. In both cases the tools get a folder of links with the right
+config.json in it; the user's own folder is never written to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from trtbench.errors import UserError
+from trtbench.model.files import read_config
+
+# quantize.py looks for these in the model's path, and for the others in that of the calibration set.
+LOADER_WORDS = ("vila", "llava-onevision-qwen2", "mpt")
+CALIBRATION_WORDS = ("cnn_dailymail", "scienceqa", "science_qa")
+
+
+def older_config(config: dict[str, Any], where: str) -> dict[str, Any]:
+    """The configuration with the keys that transformers 4 reads; the same object when it has them.
+
+    Raises UserError for rope parameters that the older keys cannot say (one set a layer type, no base).
+    """
+    rope = config.get("rope_parameters")
+    if rope is None or "rope_theta" in config:
+        return config
+    if not isinstance(rope, dict) or not isinstance(rope.get("rope_theta"), (int, float)):
+        raise UserError(
+            f"{where}/config.json was saved by transformers 5 with rope_parameters that transformers 4.57 in NVIDIA's "
+            "image cannot read (no single rope_theta); take the model's original folder."
+        )
+    older = {name: value for name, value in config.items() if name != "rope_parameters"}
+    older["rope_theta"] = rope["rope_theta"]
+    scaling = {name: value for name, value in rope.items() if name != "rope_theta"}
+    older["rope_scaling"] = scaling if scaling.get("rope_type", "default") != "default" else None
+    return older
+
+
+def for_tools(folder: Path, cache: Path, quantising: bool = False) -> Path:
+    """The folder to hand to NVIDIA's tools: `folder` itself, or one of links under `cache` when it must differ."""
+    config = read_config(folder)
+    older = older_config(config, str(folder))
+    if older is config and not (quantising and _has_word(folder, LOADER_WORDS)):
+        return folder
+    name = hashlib.sha256(f"{folder.resolve()}\0{json.dumps(older, sort_keys=True)}".encode()).hexdigest()[:16]
+    linked = cache / "tool-folders" / name
+    if quantising:
+        refuse_words(linked, LOADER_WORDS, "NVIDIA's quantize.py takes another kind of model for")
+    aside = linked.with_name(f".{name}.{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    for file in folder.iterdir():
+        if file.name != "config.json" and file.is_file():
+            (aside / file.name).symlink_to(file.resolve())
+    (aside / "config.json").write_text(json.dumps(older, indent=2) + "\n", encoding="utf-8")
+    shutil.rmtree(linked, ignore_errors=True)
+    aside.rename(linked)
+    return linked
+
+
+def refuse_words(path: Path, words: tuple[str, ...], trouble: str) -> None:
+    """Raise UserError when the absolute path contains one of the words that quantize.py acts on."""
+    found = _has_word(path, words)
+    if found:
+        raise UserError(
+            f"DATA_DIR: {trouble} a path that contains {found!r}, and {path.absolute()} does; "
+            "set DATA_DIR to a folder without it."
+        )
+
+
+def _has_word(path: Path, words: tuple[str, ...]) -> str | None:
+    text = str(path.absolute()).lower()
+    return next((word for word in words if word in text), None)

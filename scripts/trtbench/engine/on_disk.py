@@ -1,0 +1,212 @@
+"""Engines on the disk: DATA_DIR/engines/NAME/ with engine.json beside what trtllm-build wrote."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trtbench.engine import contract
+from trtbench.engine.plan import Inputs, Sizes
+from trtbench.engine.tools import Step
+from trtbench.errors import UserError
+from trtbench.model import kv_cache
+from trtbench.records import lock
+from trtbench.records.files import read_as
+
+NOTE = "engine.json"
+CONFIG, WEIGHTS, CHECKPOINT = "config.json", "rank0.engine", "rank0.safetensors"
+
+
+class File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """Size in bytes and SHA-256 of a file of the engine."""
+
+    bytes: int
+    sha256: str
+
+
+class Built(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What the engine's own config.json says it has; sizes may differ from those asked for."""
+
+    version: str
+    sizes: Sizes
+    beam_width: int
+    dtype: str
+    architecture: str
+    quant_algo: str | None
+    kv_cache_quant_algo: str | None
+    gemm_plugin: str | None
+    multiple_profiles: bool
+    tokens_per_block: int
+    kv_cache_type: str
+    kv_bytes_per_token: int | None
+
+
+class Engine(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """engine.json: everything that went in, what came out, and what it cost (seconds of wall time)."""
+
+    schema: int
+    name: str
+    model_name: str
+    created: str
+    gpu_name: str | None
+    inputs: Inputs
+    built: Built
+    simulated: bool
+    files: dict[str, File]
+    bytes: int
+    weights_bytes: int
+    build_seconds: float
+    steps: list[Step]
+
+
+def home(data: Path) -> Path:
+    return data / "engines"
+
+
+def read_config(folder: Path) -> Built:
+    """Read the engine's config.json. Raises UserError naming the key that this program needs and doesn't find."""
+    path = folder / CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({error}); run bash scripts/build_engine.sh --rebuild.") from None
+
+    def value(dotted: str, *default: Any) -> Any:
+        found: Any = config
+        for part in dotted.split("."):
+            if not isinstance(found, dict) or part not in found:
+                if default:
+                    return default[0]
+                raise UserError(
+                    f"{path} has no {dotted}: this release of TensorRT-LLM writes another engine than "
+                    f"{contract.load()['release']['tensorrt_llm']}."
+                )
+            found = found[part]
+        return found
+
+    heads = value("pretrained_config.num_attention_heads", None)
+    kv_algorithm = value("pretrained_config.quantization.kv_cache_quant_algo", None)
+    layers = value("pretrained_config.num_hidden_layers", None)
+    kv_heads = value("pretrained_config.num_key_value_heads", None) or heads
+    head_dim = value("pretrained_config.head_size", None) or (
+        value("pretrained_config.hidden_size", 0) // heads if heads else None
+    )
+    dtype = value("pretrained_config.dtype")
+    width = 1 if kv_algorithm else {"float32": 4}.get(dtype, 2)
+    return Built(
+        version=value("version"),
+        sizes=Sizes(
+            batch=value("build_config.max_batch_size"),
+            input=value("build_config.max_input_len"),
+            sequence=value("build_config.max_seq_len"),
+            num_tokens=value("build_config.max_num_tokens"),
+        ),
+        beam_width=value("build_config.max_beam_width"),
+        dtype=dtype,
+        architecture=value("pretrained_config.architecture"),
+        quant_algo=value("pretrained_config.quantization.quant_algo", None),
+        kv_cache_quant_algo=kv_algorithm,
+        gemm_plugin=value("build_config.plugin_config.gemm_plugin", None),
+        multiple_profiles=bool(value("build_config.plugin_config.multiple_profiles")),
+        tokens_per_block=value("build_config.plugin_config.tokens_per_block"),
+        kv_cache_type=str(value("build_config.kv_cache_type")),
+        kv_bytes_per_token=(
+            kv_cache.bytes_per_token(layers, kv_heads, head_dim, width) if layers and kv_heads and head_dim else None
+        ),
+    )
+
+
+def file_of(path: Path) -> File:
+    """Measure a file: its size and its SHA-256."""
+    state = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 22):
+            state.update(block)
+    return File(bytes=path.stat().st_size, sha256=state.hexdigest())
+
+
+def damage(folder: Path, engine: Engine, cache: Path) -> str | None:
+    """Say what is wrong with an engine's files, or None. Reading gigabytes takes seconds, so that a file was found right
+    is noted below `cache` under its size and time, as with a model's digest."""
+    for name, wanted in engine.files.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{path} is missing"
+        look = path.stat()
+        if look.st_size != wanted.bytes:
+            return f"{path} has {look.st_size} bytes and was built with {wanted.bytes}"
+        seen = f"{path.resolve()}\0{look.st_size}\0{look.st_mtime_ns}\0{wanted.sha256}"
+        note = cache / "engines-found-right" / hashlib.sha256(seen.encode()).hexdigest()
+        if note.is_file():
+            continue
+        if file_of(path).sha256 != wanted.sha256:
+            return f"{path} is not what was built (its SHA-256 differs)"
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.touch()
+    return None
+
+
+def listed(engines: Path) -> list[tuple[Path, Engine]]:
+    """All finished engines, newest last. An engine.json of another version of this program is passed over."""
+    found = []
+    for note in sorted(engines.glob(f"*/{NOTE}")):
+        with contextlib.suppress(UserError):
+            found.append((note.parent, read_as(Engine, note)))
+    return sorted(found, key=lambda pair: pair[1].created)
+
+
+def find(
+    engines: Path,
+    model: str,
+    precision: str,
+    sizes: Sizes,
+    versions: Sequence[tuple[str, str, str | None]],
+) -> tuple[Path, Engine] | str:
+    """The engine for a model (digest), precision and sizes; or why there is none, as half a sentence.
+
+    `versions` are (field of Inputs, name for the user, what is here) that must agree; None is not compared.
+    """
+    every = [pair for pair in listed(engines) if pair[1].inputs.model == model]
+    if not every:
+        return f"none in {engines} is of this model"
+    same = [pair for pair in every if pair[1].inputs.precision == precision]
+    if not same:
+        return f"those of this model are in {', '.join(sorted({e.inputs.precision for _, e in every}))}"
+    fitting = [pair for pair in same if pair[1].inputs.sizes == sizes]
+    if not fitting:
+        have = sorted({_shown(engine.inputs.sizes) for _, engine in same})
+        return f"those of this model and precision are for {'; '.join(have)}"
+    reason = ""
+    for folder, engine in reversed(fitting):
+        other = next(
+            (
+                f"it was built for {name} {getattr(engine.inputs, field)}, and here is {here}"
+                for field, name, here in versions
+                if here is not None and getattr(engine.inputs, field) not in (None, here)
+            ),
+            None,
+        )
+        if other is None:
+            return folder, engine
+        reason = reason or other
+    return reason
+
+
+def _shown(sizes: Sizes) -> str:
+    return f"batch {sizes.batch}, {sizes.input} prompt tokens, {sizes.sequence} in all"
+
+
+def locked(engines: Path, say: Callable[[str], None]) -> AbstractContextManager[None]:
+    """One build at a time: two would fight over files and GPU memory. The second waits, and says for whom."""
+    try:
+        file = lock.opened(engines)
+    except OSError as error:
+        raise UserError(f"DATA_DIR: {engines} cannot be written ({error.strerror}).") from None
+    return lock.held(file, lambda holder: say(f"another build (process {holder}) is running; waiting for it"))

@@ -1,0 +1,69 @@
+"""What must be there before an engine is built: a GPU that this release supports, its driver and memory, disk, shared memory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from trtbench.engine import contract
+from trtbench.engine.plan import precision_row
+from trtbench.errors import UserError
+from trtbench.machine.requirements import Check, Gpu, disk_check, gpu_checks, query_gpus, shared_memory_check
+
+
+def gpu_in_use() -> Gpu | None:
+    """The GPU that CUDA calls number 0: the first of CUDA_VISIBLE_DEVICES where that names indices, else the first."""
+    gpus, _ = query_gpus()
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip()
+    return next((gpu for gpu in gpus if first == str(gpu.index)), gpus[0] if gpus else None)
+
+
+def capability(gpu: Gpu | None) -> str | None:
+    """Compute capability as "8.6"; None where it isn't known."""
+    return f"{gpu.capability[0]}.{gpu.capability[1]}" if gpu and gpu.capability else None
+
+
+def check_machine(precisions: list[str]) -> list[Check]:
+    """Refuse a GPU, a driver, GPU memory or shared memory that can't do; return the checks, warnings among them."""
+    checks = [*gpu_checks(), shared_memory_check()]
+    _refuse(checks)
+    found = capability(gpu_in_use())
+    for precision in precisions:
+        least = precision_row(precision).get("min_compute_capability")
+        if found and least and _pair(found) < _pair(least):
+            raise UserError(
+                f"PRECISION={precision} needs compute capability {least} or newer, and this GPU has {found}; "
+                "take float16, int8 or int4_awq."
+            )
+    return checks
+
+
+def _pair(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+def check_disk(data: Path, weights: int, precisions: list[str]) -> None:
+    """Refuse a disk without room for a checkpoint and an engine of each precision, with a gigabyte to spare."""
+    share = {"int8": 0.6, "fp8": 0.6, "int4": 0.4, "int4_awq": 0.4}
+    need = sum(2.2 * share.get(precision, 1.0) for precision in precisions) * weights / 1e9 + 1
+    _refuse([disk_check(data, round(need, 1))])
+
+
+def too_large_for_gpu(weights: int) -> bool:
+    """Whether a model of so many bytes, with a converted copy beside it, would fill the GPU."""
+    gpu = gpu_in_use()
+    free = gpu.free_mib if gpu else None
+    return free is not None and 2 * weights > 0.8 * free * 2**20
+
+
+def _refuse(checks: list[Check]) -> None:
+    failed = [check for check in checks if check.level == "fail"]
+    if failed:
+        said = " ".join(
+            f"{check.sentence.rstrip('.')}" + (f" -> {check.todo}." if check.todo else ".") for check in failed
+        )
+        raise UserError(f"this machine can't build an engine of TensorRT-LLM {_release()}: {said}")
+
+
+def _release() -> str:
+    return str(contract.load()["release"]["tensorrt_llm"])

@@ -1,0 +1,83 @@
+"""The contract of a lane: one way to run the model."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import importlib
+from pathlib import Path
+
+from trtbench.lanes.prepared import Prepared
+from trtbench.records.trial import EngineMetrics, Memory, Sampling, Statement
+from trtbench.settings.cells import Cell
+from trtbench.settings.lanes import LANES
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a lane is told before it loads: the model folder, how to compute, and all cells of the trial."""
+
+    model: Path
+    model_digest: str
+    precision: str
+    device: str
+    threads: int
+    sampling: Sampling
+    cells: tuple[Cell, ...]
+    cache: Path
+    model_name: str = ""  # as the user wrote it, for sentences
+
+    @property
+    def max_batch(self) -> int:
+        return max(cell.batch for cell in self.cells)
+
+    @property
+    def max_length(self) -> int:
+        """Longest sequence of any cell: prompt and new ids, in tokens."""
+        return max(cell.prompt_length + cell.new_tokens for cell in self.cells)
+
+
+class Lane(abc.ABC):
+    """One way to run the model, in this process. The constructor must not import the engine."""
+
+    profile_steps = 32  # decode steps that PROFILE=1 looks at, at most
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def prepare(self) -> Prepared | None:
+        """Convert, build or compile into `plan.cache`, unless that is done; None where nothing is needed."""
+        return None
+
+    @abc.abstractmethod
+    def load(self) -> None:
+        """Load the model so that the next call can generate. Raises Unsupported with the reason."""
+
+    @abc.abstractmethod
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        """Return exactly `new_tokens` new ids for each prompt, once they are all in host memory.
+
+        `prompts` are equally long lists of token ids, one a sequence of the batch. End-of-sequence is ignored.
+        Nothing is kept from one call to the next.
+        """
+
+    @abc.abstractmethod
+    def statement(self) -> Statement:
+        """Say what runs: runtime, version, device, computing precision, threads, graphs, cache reuse."""
+
+    def engine_metrics(self, prompts: list[list[int]], new_tokens: int) -> EngineMetrics | None:
+        """The engine's own times of one more generation, untimed by us; None where it gives none."""
+        return None
+
+    def memory(self) -> Memory:
+        """Bytes by part, as far as the engine can tell; asked after the memory pass."""
+        return Memory()
+
+    def close(self) -> None:  # noqa: B027 - most lanes have nothing to give back
+        """Give back processes and memory."""
+
+
+def create(name: str) -> type[Lane]:
+    """Import the lane's module and return its class."""
+    module, _, cls = LANES[name].where.partition(":")
+    return getattr(importlib.import_module(module), cls)  # type: ignore[no-any-return]

@@ -1,0 +1,170 @@
+"""Write a Llama-style model in OpenVINO's format the way its GenAI pipeline expects it, without optimum-intel.
+
+    python -m trtbench.lanes.openvino.export MODEL OUT float32|int8|int4
+
+A plain decoder with explicit keys and values is traced, its inputs and outputs get the names that GenAI looks for, a
+`beam_idx` gather goes behind each past input, and the whole is made stateful.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+
+class Joined(transformers.DynamicCache):  # type: ignore[misc]
+    """Keys and values that are joined to the past ones in the graph; the library's own class starts from an empty tensor,
+    which the converter cannot follow."""
+
+    def __init__(self, past: tuple[Any, ...]) -> None:
+        super().__init__()
+        self.parts = [[past[i], past[i + 1]] for i in range(0, len(past), 2)]
+
+    def update(self, key_states: Any, value_states: Any, layer_idx: int, *_: Any, **__: Any) -> tuple[Any, Any]:
+        for kind, new in enumerate((key_states, value_states)):
+            self.parts[layer_idx][kind] = torch.cat([self.parts[layer_idx][kind], new], dim=-2)
+        return self.parts[layer_idx][0], self.parts[layer_idx][1]
+
+    def get_seq_length(self, layer_idx: int = 0, *_: Any) -> int:
+        return int(self.parts[layer_idx][0].shape[-2])
+
+
+class Decoder(torch.nn.Module):  # type: ignore[misc]
+    """input_ids [B, S], attention_mask [B, P + S], position_ids [B, S], then key and value [B, kv heads, P, head dim]
+    of each layer, to logits [B, S, vocabulary] and the keys and values [B, kv heads, P + S, head dim]."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Any, attention_mask: Any, position_ids: Any, *past: Any) -> tuple[Any, ...]:
+        cache = Joined(past)
+        length, seen = input_ids.shape[1], past[0].shape[2]
+        # Causal and padded in one additive mask: transformers' own mask code does not trace.
+        columns = torch.arange(seen + length)[None, None, None, :]
+        rows = torch.arange(length)[None, None, :, None] + seen
+        allowed = (columns <= rows) & (attention_mask[:, None, None, :] != 0)
+        mask = torch.zeros_like(allowed, dtype=torch.float32).masked_fill(~allowed, torch.finfo(torch.float32).min)
+        output = self.model(
+            input_ids=input_ids, attention_mask=mask, position_ids=position_ids, past_key_values=cache, use_cache=True
+        )
+        return (output.logits, *(part for layer in cache.parts for part in layer))
+
+
+def export(source: Path, out: Path, stored: str) -> None:
+    """Convert the Hugging Face folder `source` into `out`. The tokenizer is written beside it, because the pipeline wants one."""
+    import openvino as ov
+    from openvino._offline_transformations import apply_make_stateful_transformation
+    from openvino.opset13 import gather, parameter
+    from openvino_tokenizers import convert_tokenizer
+
+    torch.set_grad_enabled(False)
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        source,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        attn_implementation="sdpa",
+        dtype=torch.float32,
+    ).eval()
+    config = model.config
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    layers = config.num_hidden_layers
+    ids = torch.tensor([[1, 2]])
+    past = [torch.zeros(1, heads, 3, width) for _ in range(2 * layers)]
+    example = (ids, torch.ones(1, 5, dtype=torch.int64), torch.tensor([[3, 4]]), *past)
+    decoder = ov.convert_model(Decoder(model), example_input=example)
+    del model
+    names = ["input_ids", "attention_mask", "position_ids"]
+    names += [f"past_key_values.{layer}.{kind}" for layer in range(layers) for kind in ("key", "value")]
+    outputs = ["logits"] + [f"present.{layer}.{kind}" for layer in range(layers) for kind in ("key", "value")]
+    for port, name in zip(decoder.inputs, names):
+        port.get_tensor().set_names({name})
+        shape = [-1, -1] if name in names[:3] else [-1, heads, -1, width]
+        port.get_node().set_partial_shape(ov.PartialShape(shape))
+    for port, name in zip(decoder.outputs, outputs):
+        port.get_tensor().set_names({name})
+    beams = parameter([-1], ov.Type.i32, name="beam_idx")
+    beams.output(0).get_tensor().set_names({"beam_idx"})
+    decoder.add_parameters([beams])
+    for port in decoder.inputs[3 : 3 + 2 * layers]:
+        targets = port.get_target_inputs()
+        gathered = gather(port, beams.output(0), 0)
+        for target in targets:
+            target.replace_source_output(gathered.output(0))
+    decoder.validate_nodes_and_infer_types()
+    apply_make_stateful_transformation(decoder, dict(zip(names[3:], outputs[1:])))
+    start_states(decoder, heads, width)
+    if stored != "float32":
+        compress(decoder, stored)
+    ov.save_model(decoder, str(out / "openvino_model.xml"), compress_to_fp16=False)
+    tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(source, local_files_only=True)
+    for part, name in zip(
+        convert_tokenizer(tokenizer, with_detokenizer=True), ("openvino_tokenizer", "openvino_detokenizer")
+    ):
+        ov.save_model(part, str(out / f"{name}.xml"))
+    for name in ("config.json", "generation_config.json"):
+        if (source / name).is_file():
+            shutil.copy(source / name, out / name)
+
+
+def start_states(decoder: Any, heads: int, width: int) -> None:
+    """Let every state begin with no past tokens for as many sequences as input_ids has: [B, kv heads, 0, head dim]."""
+    import numpy as np
+    from openvino.opset13 import broadcast, concat, constant, gather, shape_of
+
+    ids = next(port for port in decoder.inputs if port.get_any_name() == "input_ids")
+    batch = gather(shape_of(ids, "i64"), constant(np.array([0])), constant(np.array(0)))
+    empty = broadcast(
+        constant(np.float32(0)), concat([batch, *(constant(np.array([size])) for size in (heads, 0, width))], 0)
+    )
+    for node in decoder.get_ops():
+        if node.get_type_name() == "ReadValue":
+            node.set_arguments([empty.output(0)])
+    decoder.validate_nodes_and_infer_types()
+
+
+GROUP = 128  # weights that share a scale in 4 bits; 8 bits have one scale for each output row
+
+
+def compress(decoder: Any, stored: str) -> None:
+    """Store every large matrix in 8 or 4 bits, symmetric, rounded to nearest: constant -> convert -> multiply by the scale,
+    the form that the CPU plugin computes with directly. The input embedding stays as it is: only one row a token is read."""
+    import numpy as np
+    import openvino as ov
+    from openvino.opset13 import constant, convert, multiply, reshape
+
+    for node in decoder.get_ordered_ops():
+        if node.get_type_name() != "MatMul":
+            continue
+        weight = node.input_value(1).get_node()
+        if weight.get_type_name() != "Constant":
+            continue
+        values = weight.data.astype(np.float32)
+        if values.ndim != 2 or not node.get_attributes()["transpose_b"]:
+            raise RuntimeError(f"{node.get_friendly_name()} is not a plain linear layer")
+        rows, columns = values.shape
+        top, group = (127, columns) if stored == "int8" else (7, GROUP if columns % GROUP == 0 else columns)
+        grouped = values.reshape(rows, columns // group, group)
+        scale = np.abs(grouped).max(axis=2, keepdims=True) / top
+        scale[scale == 0] = 1.0
+        whole = np.clip(np.rint(grouped / scale), -top, top).astype(np.int8)
+        if stored == "int8":
+            node.input(1).replace_source_output(
+                multiply(convert(constant(whole[:, 0]), "f32"), constant(scale[:, 0].astype(np.float32))).output(0)
+            )
+            continue
+        packed = ov.op.Constant(ov.Type.i4, ov.Shape(list(whole.shape)), whole.flatten().tolist())
+        wide = multiply(convert(packed, "f32"), constant(scale.astype(np.float32)))
+        node.input(1).replace_source_output(reshape(wide, np.array([rows, columns]), False).output(0))
+    decoder.validate_nodes_and_infer_types()
+
+
+if __name__ == "__main__":
+    export(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

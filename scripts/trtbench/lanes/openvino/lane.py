@@ -1,0 +1,132 @@
+"""`openvino`: OpenVINO GenAI on a CPU, in the precision asked for and without reuse of prompts."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from trtbench.errors import Unsupported
+from trtbench.lanes import prepared
+from trtbench.lanes.lane import Lane
+from trtbench.lanes.prepared import Prepared
+from trtbench.records.trial import Memory, Statement
+
+# What the engine is asked to compute in. Without the hint it takes bfloat16 where the CPU can.
+_COMPUTE = {"float32": "f32", "bfloat16": "bf16", "int8": "f32", "int4": "f32"}
+
+
+class OpenVino(Lane):
+    """LLMPipeline with the SDPA backend: its paged backend keeps the prefixes of earlier prompts."""
+
+    pipeline: Any = None
+
+    def prepare(self) -> Prepared:
+        if self.plan.precision not in _COMPUTE:
+            raise Unsupported(f"OpenVINO runs {', '.join(_COMPUTE)} here, not {self.plan.precision}")
+        return prepared.made(self.folder(), self._convert)
+
+    def _convert(self, folder: Path) -> None:
+        """Trace the model into `folder`, in a process of its own: it holds the whole model and torch, which must not count
+        as this lane's memory."""
+        done = subprocess.run(
+            [sys.executable, "-m", "trtbench.lanes.openvino.export", str(self.plan.model), str(folder), self.stored()],
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Unsupported(
+                f"the conversion for OpenVINO failed with status {done.returncode}; its messages are in the log"
+            )
+
+    def stored(self) -> str:
+        """How the converted weights are stored: the checkpoint's own values, or quantised."""
+        return self.plan.precision if self.plan.precision in ("int8", "int4") else "float32"
+
+    def folder(self) -> Path:
+        """Where the converted model lies: named by all that went into it."""
+        versions = [
+            importlib.metadata.version(name) for name in ("openvino", "openvino-tokenizers", "torch", "transformers")
+        ]
+        key = hashlib.sha256("\0".join([self.plan.model_digest, self.stored(), *versions]).encode()).hexdigest()[:16]
+        return self.plan.cache / "openvino" / f"{self.stored()}-{key}"
+
+    def load(self) -> None:
+        import openvino
+        import openvino_genai
+
+        folder = self.folder()
+        if prepared.found(folder) is None:
+            raise Unsupported("the converted model is not in the cache; run the step again, it converts first")
+        self.ov, self.genai = openvino, openvino_genai
+        hint = _COMPUTE[self.plan.precision]
+        options = {
+            "ATTENTION_BACKEND": "SDPA",
+            "INFERENCE_PRECISION_HINT": hint,
+            "KV_CACHE_PRECISION": hint,
+            "INFERENCE_NUM_THREADS": self.plan.threads,
+        }
+        self.pipeline = openvino_genai.LLMPipeline(str(folder), "CPU", **options)
+        self.asked = self.ask_engine(folder, options)
+
+    def ask_engine(self, folder: Path, options: dict[str, Any]) -> dict[str, Any]:
+        """What the engine says it computes in and with how many threads, from the same model compiled with the same options."""
+        core = self.ov.Core()
+        plain = {name: value for name, value in options.items() if name != "ATTENTION_BACKEND"}
+        compiled = core.compile_model(str(folder / "openvino_model.xml"), "CPU", plain)
+        return {
+            "precision": str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()),
+            "kv": str(compiled.get_property("KV_CACHE_PRECISION").get_type_name()),
+            "threads": int(compiled.get_property("INFERENCE_NUM_THREADS")),
+            "activations": int(compiled.get_property("DYNAMIC_QUANTIZATION_GROUP_SIZE")),
+            "device": core.get_property("CPU", "FULL_DEVICE_NAME"),
+        }
+
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        import numpy as np
+
+        configuration = self.genai.GenerationConfig()
+        configuration.max_new_tokens = new_tokens
+        configuration.ignore_eos = True
+        sampling = self.plan.sampling
+        configuration.do_sample = sampling.temperature > 0
+        if sampling.temperature > 0:
+            configuration.temperature, configuration.top_p, configuration.rng_seed = (
+                sampling.temperature,
+                sampling.top_p,
+                sampling.seed,
+            )
+        ids = self.ov.Tensor(np.array(prompts, dtype=np.int64))
+        return [list(row) for row in self.pipeline.generate(ids, configuration).tokens]
+
+    def statement(self) -> Statement:
+        names = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
+        version = importlib.metadata.version("openvino-genai")
+        notes = []
+        if self.stored() != "float32":
+            group = self.asked["activations"]
+            notes = [f"activations are quantised to int8 in groups of {group}" if group else "activations stay float32"]
+        return Statement(
+            runtime="OpenVINO GenAI",
+            runtime_version=version,
+            device="cpu",
+            device_name=self.asked["device"],
+            compute_precision=names.get(self.asked["precision"], self.asked["precision"]),
+            weight_precision=self.plan.precision,
+            kv_precision=names.get(self.asked["kv"], self.asked["kv"]),
+            threads=self.asked["threads"],
+            cuda_graphs=False,
+            prefix_reuse=False,
+            attention="SDPA backend",
+            versions={"openvino": importlib.metadata.version("openvino"), "openvino-genai": version},
+            notes=notes,
+        )
+
+    def memory(self) -> Memory:
+        return Memory(weights=sum(f.stat().st_size for f in self.folder().glob("openvino_model.bin")))
+
+    def close(self) -> None:
+        self.pipeline = None

@@ -1,0 +1,61 @@
+"""What a lane makes once (conversion, build, compilation) and finds again: made aside, sealed by a note, renamed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+NOTE = "prepared.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """What conversion, build or compilation cost: nanoseconds, whether it came from the cache, bytes on disk."""
+
+    nanoseconds: int
+    cached: bool
+    bytes: int
+
+
+def found(folder: Path) -> Prepared | None:
+    """What lies whole in `folder` and what it cost; None where it must be made."""
+    note = folder / NOTE
+    if not note.is_file():
+        return None
+    cost = json.loads(note.read_text())
+    return Prepared(cost["nanoseconds"], True, cost["bytes"])
+
+
+def seal(folder: Path, nanoseconds: int) -> Prepared:
+    """Say in `folder` that all of it is there; without the note it counts as never made."""
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    aside = folder / f".{NOTE}.{os.getpid()}"
+    aside.write_text(json.dumps({"nanoseconds": nanoseconds, "bytes": size}))
+    aside.replace(folder / NOTE)
+    return Prepared(nanoseconds, False, size)
+
+
+def made(folder: Path, make: Callable[[Path], None]) -> Prepared:
+    """What lies in `folder`; where nothing whole does, `make` fills a folder beside it, which then takes its place. What
+    `make` raises goes on, and nothing half made is left."""
+    known = found(folder)
+    if known is not None:
+        return known
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    start = time.perf_counter_ns()
+    try:
+        make(aside)
+        prepared = seal(aside, time.perf_counter_ns() - start)
+        shutil.rmtree(folder, ignore_errors=True)
+        aside.rename(folder)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    return prepared

@@ -1,0 +1,132 @@
+"""`pytorch-triton`: the tuned decoder with hand-written Triton kernels in its CUDA graphs; one sequence, greedy.
+
+A measure of what is left beyond PyTorch's own means; never the base of a headline.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+import triton
+
+from trtbench.errors import Unsupported
+from trtbench.lanes.prepared import Prepared
+from trtbench.lanes.triton import kernels
+from trtbench.lanes.tuned.lane import PytorchTuned
+from trtbench.lanes.tuned.session import STEPS, Session
+from trtbench.records.trial import Statement
+
+# Rows a program and warps, found on an H200 with the shape of TinyLlama (docs/performance.md); any are right.
+TILES: dict[str, tuple[int, int]] = {
+    "qkv": (1, 4),
+    "o": (2, 2),
+    "gate_up": (2, 4),
+    "down": (4, 4),
+    "head": (8, 4),
+    "attend": (256, 8),
+}
+
+
+class TritonSession(Session):
+    """Replaces the decode steps; prefill and its first id stay compiled PyTorch."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        if self.batch != 1:
+            raise Unsupported(f"pytorch-triton runs one sequence, not a batch of {self.batch}")
+        c = self.config
+        like = partial(torch.empty, device=self.device, dtype=self.x.dtype)
+        self.middle, self.mixed, self.inner = like(c.hidden), like(2 * c.heads * c.half), like(c.intermediate)
+        self.best = torch.empty(c.vocab, device=self.device)
+        self.index = torch.empty(c.vocab, device=self.device, dtype=torch.int32)
+        cuda = self.device.type == "cuda"
+        self.pdl = cuda and torch.cuda.get_device_capability()[0] >= 9
+
+    def span(self, position: int) -> int:
+        """The attention kernel reads the position itself, so one graph serves all of them."""
+        return self.total
+
+    def several(self, count: int, span: int) -> None:
+        for _ in range(count):
+            for layer, cache in zip(self.layers, self.caches):
+                self._layer(layer, cache)
+            self._next()
+
+    def _launch(self, name: str, kernel: Any, rows: int, *arguments: Any, **constants: Any) -> None:
+        tile, warps = TILES[name]
+        # A flag of the launch, which Triton's interpreter does not know.
+        launch = {"launch_pdl": True} if self.pdl else {}
+        kernel[(triton.cdiv(rows, tile),)](*arguments, **constants, ROWS=tile, PDL=self.pdl, num_warps=warps, **launch)
+
+    def _layer(self, w: Any, cache: Any) -> None:
+        c, x = self.config, self.x
+        wide = {"H": c.hidden, "K": triton.next_power_of_2(c.hidden)}
+        bias = x if w.bias is None else w.bias
+        self._launch(
+            "qkv", kernels.qkv, c.rows, x, w.norm, w.qkv, bias, self.cos, self.sin, *cache, self.position, c.rows, c.eps,
+            **wide, BIAS=w.bias is not None,
+        )  # fmt: skip
+        span, warps = TILES["attend"]
+        kernels.attend[(c.heads,)](
+            *cache, self.position, self.mixed, c.rows, (2 * c.half) ** -0.5,
+            HEADS=c.heads, KV_HEADS=c.kv_heads, D=c.half, HALF=triton.next_power_of_2(c.half), SPAN=span, PDL=self.pdl,
+            num_warps=warps, **({"launch_pdl": True} if self.pdl else {}),
+        )  # fmt: skip
+        self._launch(
+            "o", kernels.add_product, c.hidden, self.mixed, w.o, x, self.middle, c.hidden, **_row(w.o[0].numel())
+        )
+        self._launch(
+            "gate_up", kernels.gate_up, c.intermediate, self.middle, w.mlp_norm, w.up, self.inner, c.intermediate, c.eps,
+            **wide,
+        )  # fmt: skip
+        self._launch(
+            "down", kernels.add_product, c.hidden, self.inner, w.down, self.middle, x, c.hidden, **_row(c.intermediate)
+        )
+
+    def _next(self) -> None:
+        c, (embedding, norm, head) = self.config, self.ends
+        wide = {"H": c.hidden, "K": triton.next_power_of_2(c.hidden)}
+        self._launch("head", kernels.head, c.vocab, self.x, norm, head, self.best, self.index, c.vocab, c.eps, **wide)
+        parts = triton.cdiv(c.vocab, TILES["head"][0])
+        kernels.advance[(1,)](
+            self.best, self.index, embedding, self.position, self.output, self.x, parts, self.length,
+            **wide, PARTS=triton.next_power_of_2(parts), PDL=self.pdl, num_warps=8,
+            **({"launch_pdl": True} if self.pdl else {}),
+        )  # fmt: skip
+
+
+def _row(length: int) -> dict[str, int]:
+    """A row as two powers of two, since Triton's tiles are: 5632 is 4096 and 2048 with little left over."""
+    second = triton.next_power_of_2(length)
+    if second == length:
+        return {"K": length, "FIRST": length, "SECOND": 0}
+    return {"K": length, "FIRST": second // 2, "SECOND": triton.next_power_of_2(length - second // 2)}
+
+
+class PytorchTriton(PytorchTuned):
+    """`pytorch-tuned` with the sessions above."""
+
+    name = "pytorch-triton"
+    sources = (*PytorchTuned.sources, "lanes/triton/lane", "lanes/triton/kernels")
+
+    def make_session(self, shape: tuple[int, int, int]) -> TritonSession:
+        return TritonSession(self.config, self.layers, self.ends, self.plan.sampling, shape)
+
+    def prepare(self) -> Prepared:
+        if all(cell.batch > 1 for cell in self.plan.cells):
+            raise Unsupported("pytorch-triton runs one sequence, and no cell has a batch of 1")
+        if self.plan.sampling.temperature > 0:
+            raise Unsupported("pytorch-triton is greedy; its kernels draw nothing")
+        return super().prepare()
+
+    def statement(self) -> Statement:
+        made = super().statement()
+        made.attention = "hand-written Triton kernel; SDPA in prefill"
+        made.versions["triton"] = triton.__version__
+        made.notes = [
+            "decode by hand-written Triton kernels, five a layer; prefill compiled by torch.compile",
+            f"{STEPS} decode steps in one CUDA graph",
+        ]
+        return made

@@ -1,0 +1,114 @@
+"""`pytorch-tuned`: the best that PyTorch's own means give for Llama-style models.
+
+An own decoder with fused weights and a static KV cache, compiled layer by layer with `torch.compile`. On a GPU one
+CUDA graph holds several decode steps with the choice of the token and the advance of the position, so that no Python
+runs for a token; on a CPU the compiled layers are called in a loop.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any
+
+from trtbench.errors import Unsupported
+from trtbench.lanes.lane import Lane
+from trtbench.lanes.prepared import Prepared
+from trtbench.records.trial import Memory, Statement
+
+if TYPE_CHECKING:
+    from trtbench.lanes.tuned.session import Session
+
+
+class PytorchTuned(Lane):
+    """Compiles at the first call of a shape; `prepare` makes those calls once, so that trials find it on disk."""
+
+    name = "pytorch-tuned"
+    sources: tuple[str, ...] = ("lanes/tuned/lane", "lanes/tuned/decoder", "lanes/tuned/steps", "lanes/tuned/session")
+    loaded = False
+    session: Session | None = None
+
+    def prepare(self) -> Prepared:
+        from trtbench.lanes.compile_cache import CompileCache
+
+        return CompileCache(self.plan, self.name, *self.sources).prepared(self)
+
+    def make_session(self, shape: tuple[int, int, int]) -> Session:
+        from trtbench.lanes.tuned.session import Session
+
+        return Session(self.config, self.layers, self.ends, self.plan.sampling, shape)
+
+    def load(self) -> None:
+        if self.loaded:
+            return
+        import torch
+
+        from trtbench.lanes.tuned import decoder
+        from trtbench.model import torch_loading
+
+        if self.plan.precision not in torch_loading.DTYPES:
+            raise Unsupported(f"PyTorch runs float32, float16 and bfloat16 here, not {self.plan.precision}")
+        torch.set_num_threads(self.plan.threads)
+        torch.set_grad_enabled(False)
+        torch.manual_seed(self.plan.sampling.seed)
+        # Every cell and every span of positions is a specialisation of the same functions.
+        torch._dynamo.config.recompile_limit = 64
+        self.torch = torch
+        self.config = decoder.read_config(self.plan.model, self.plan.max_length)
+        self.layers, self.ends = decoder.read_weights(
+            self.plan.model, self.config, torch_loading.DTYPES[self.plan.precision], self.plan.device
+        )
+        self.loaded = True
+
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        return self._session(len(prompts), len(prompts[0]), new_tokens).run(prompts, new_tokens)
+
+    def _session(self, batch: int, length: int, new_tokens: int) -> Session:
+        """The buffers and graphs for a shape; the last one's are given back first."""
+        found = self.session
+        if found is None or (found.batch, found.length) != (batch, length) or found.new_tokens < new_tokens:
+            alike = [c.new_tokens for c in self.plan.cells if (c.batch, c.prompt_length) == (batch, length)]
+            self.session = found = None
+            gc.collect()
+            if self.plan.device == "cuda":
+                self.torch.cuda.empty_cache()
+            self.session = found = self.make_session((batch, length, max([new_tokens, *alike])))
+        return found
+
+    def statement(self) -> Statement:
+        torch = self.torch
+        cuda = self.plan.device == "cuda"
+        precision = str(self.ends.embedding.dtype).removeprefix("torch.")
+        notes = ["own decoder with fused QKV and gate/up weights, layers compiled by torch.compile"]
+        if cuda:
+            from trtbench.lanes.tuned.session import STEPS, options
+
+            notes.append(f"{STEPS} decode steps in one CUDA graph")
+            if options("cuda", True).get("triton.enable_pdl"):
+                notes.append("programmatic dependent launch")
+        return Statement(
+            runtime="PyTorch",
+            runtime_version=str(torch.__version__),
+            device=str(self.ends.embedding.device),
+            device_name=torch.cuda.get_device_name() if cuda else "CPU",
+            compute_precision=precision,
+            weight_precision=precision,
+            kv_precision=precision,
+            threads=torch.get_num_threads(),
+            cuda_graphs=cuda,
+            prefix_reuse=False,
+            attention="compiled sums over the used positions; SDPA in prefill",
+            versions={"torch": str(torch.__version__)},
+            notes=notes,
+        )
+
+    def memory(self) -> Memory:
+        parts: list[Any] = [part for layer in self.layers for part in layer if part is not None]
+        storages = {p.untyped_storage().data_ptr(): p.untyped_storage().nbytes() for p in [*parts, *self.ends]}
+        found = Memory(weights=sum(storages.values()), kv_pool=self.session.cache_bytes if self.session else None)
+        if self.plan.device == "cuda":
+            found.torch_allocated = self.torch.cuda.max_memory_allocated()
+            found.torch_reserved = self.torch.cuda.max_memory_reserved()
+        return found
+
+    def close(self) -> None:
+        self.session = None

@@ -1,0 +1,177 @@
+"""One shape of a generation on the tuned decoder: its buffers, its compiled steps and, on a GPU, its CUDA graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+
+from trtbench.lanes.tuned import steps
+from trtbench.lanes.tuned.decoder import Config, Ends, Layer, rotation
+from trtbench.records.trial import Sampling
+
+STEPS = 16  # decode steps in one CUDA graph
+LEAST_SPAN = 512  # attention looks at 512, 1024, 2048 … positions, at most at all
+
+
+def options(device: str, wide: bool) -> dict[str, Any]:
+    """What Inductor is asked for beyond its defaults, and why."""
+    if device != "cuda":
+        return {}
+    from torch._inductor import config
+
+    chosen: dict[str, Any] = {
+        "coordinate_descent_tuning": True,
+        # A reduction cut in two costs a second kernel; a decode step is bound by how many there are.
+        "split_reductions": not wide,
+        "assert_indirect_indexing": False,  # positions come from this program
+    }
+    # Programmatic dependent launch: a kernel is set up while the one before it drains (Hopper and later).
+    if torch.cuda.get_device_capability()[0] >= 9 and hasattr(config.triton, "enable_pdl"):
+        chosen["triton.enable_pdl"] = True
+    return chosen
+
+
+class Session:
+    """Buffers and steps for `batch` prompts of `length` ids and up to `new_tokens` new ones."""
+
+    def __init__(
+        self,
+        config: Config,
+        layers: list[Layer],
+        ends: Ends,
+        sampling: Sampling,
+        shape: tuple[int, int, int],
+    ) -> None:
+        self.config, self.layers, self.ends, self.sampling = config, layers, ends, sampling
+        self.batch, self.length, self.new_tokens = shape
+        self.total = self.length + self.new_tokens
+        weight = ends.embedding
+        self.device = weight.device
+        self.wide = self.batch == 1
+        zeros = partial(torch.zeros, device=self.device)
+        size = (self.batch, config.kv_heads, self.total, 2 * config.half)
+        make = steps.Wide if self.wide else steps.Heads
+        row = (self.total, config.rows) if self.wide else size
+        self.caches = [make(zeros(row, dtype=weight.dtype), zeros(row, dtype=weight.dtype)) for _ in layers]
+        self.cos, self.sin = rotation(config, self.total, str(self.device))
+        self.ids = zeros((self.batch, self.length), dtype=torch.long)
+        self.output = zeros((self.batch, self.new_tokens), dtype=torch.long)
+        self.position = zeros(1, dtype=torch.long)
+        hidden = (config.hidden,) if self.wide else (self.batch, 1, config.hidden)
+        self.x = zeros(hidden, dtype=weight.dtype)
+        self.pool: Any = None
+        self.recorded: dict[tuple[int, int], Callable[[], None]] = {}
+        compiled = partial(torch.compile, dynamic=False, fullgraph=True)
+        tuned = options(self.device.type, self.wide)
+        # Functions of their own for each session: what was compiled for another shape stays out of its guards.
+        self.prefill = compiled(_copy(steps.prefill))
+        self.decode = compiled(_copy(steps.decode_one if self.wide else steps.decode_batch), options=tuned)
+        self.finish = compiled(_copy(_finish), options=tuned)
+
+    @property
+    def cache_bytes(self) -> int:
+        return sum(part.nbytes for cache in self.caches for part in cache)
+
+    def run(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        """Generate; the new ids are in host memory when this returns."""
+        self.ids.copy_(torch.tensor(prompts))
+        self._recorded(0, 0)()
+        done = 1
+        while done < new_tokens:
+            position = self.length + done - 1
+            span = self.span(position)
+            several = min(STEPS, new_tokens - done) == STEPS and self.span(position + STEPS - 1) == span
+            count = STEPS if several else 1
+            self._recorded(count, span)()
+            done += count
+        return self.output[:, :new_tokens].tolist()  # type: ignore[no-any-return]
+
+    def span(self, position: int) -> int:
+        """How many cache positions attention looks at when the newest is `position`: few values, so few compilations."""
+        span = LEAST_SPAN
+        while span <= position:
+            span *= 2
+        return min(span, self.total)
+
+    def first(self) -> None:
+        """Prefill and the first new id."""
+        x = self.ends.embedding[self.ids]
+        for layer, cache in zip(self.layers, self.caches):
+            x = self.prefill(x, layer, cache, self.cos, self.sin, self.config)
+        self.position.fill_(self.length - 1)
+        self.x.copy_(self._end(x[0, -1].clone() if self.wide else x[:, -1:].clone()))
+
+    def several(self, count: int, span: int) -> None:
+        """`count` decode steps."""
+        x = self.x
+        for _ in range(count):
+            for layer, cache in zip(self.layers, self.caches):
+                x = self.decode(x, layer, cache, self.cos, self.sin, self.position, span, self.config)
+                x = x[0] if isinstance(x, tuple) else x
+            x = self._end(x)
+        self.x.copy_(x)
+
+    def _end(self, x: torch.Tensor) -> torch.Tensor:
+        choice = (self.sampling.temperature, self.sampling.top_p)
+        return self.finish(x, self.ends, self.config, self.position, self.output, self.length, choice)
+
+    def _recorded(self, count: int, span: int) -> Callable[[], None]:
+        """The steps as one call: on a GPU a CUDA graph, made at the first use; count 0 is the prefill."""
+        work = self.recorded.get((count, span))
+        if work is None:
+            work = partial(self.several, count, span) if count else self.first
+            if self.device.type == "cuda":
+                work = self._graph(work, count, span)
+            self.recorded[count, span] = work
+        return work
+
+    def _graph(self, work: Callable[[], None], count: int, span: int) -> Callable[[], None]:
+        # Compiling and tuning may not happen while recording, and the trial run must leave no trace.
+        kept = [part.clone() for part in (self.position, self.x, self.output)]
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            if count:
+                self.several(1, span)
+            else:
+                work()
+        torch.cuda.current_stream().wait_stream(side)
+        for part, value in zip((self.position, self.x, self.output), kept):
+            part.copy_(value)
+        torch.cuda.synchronize()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self.pool):
+            work()
+        self.pool = graph.pool()
+        return graph.replay  # type: ignore[no-any-return]
+
+
+def _finish(
+    x: torch.Tensor,
+    ends: Ends,
+    config: Config,
+    position: torch.Tensor,
+    output: torch.Tensor,
+    length: int,
+    choice: tuple[float, float],
+) -> torch.Tensor:
+    """Choose the next ids, note them, move on by one position, and return their embeddings in the shape of `x`."""
+    ids = steps.choose(steps.logits_of(x if x.dim() == 1 else x[:, 0], ends, config), *choice)
+    output.index_copy_(1, position - (length - 1), ids[:, None])
+    position.add_(1)
+    return ends.embedding[ids].view(x.shape)
+
+
+def _copy(function: Callable[..., Any]) -> Callable[..., Any]:
+    import types
+
+    return types.FunctionType(
+        function.__code__.replace(),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )

@@ -1,0 +1,144 @@
+"""The steps of a generation on the tuned decoder: prefill of a layer, decode of a layer, head and choice of the token.
+
+Two forms of KV cache. `Wide` is for one sequence: what a step computes, Q, K and V in halves, goes into row `position`
+of two tensors [S, R], so that one kernel does norm, products, rotation and write. `Heads` is for batches: K and V
+[B, K, S, 2D], products by the matrix library. `span` is how many positions attention looks at.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from trtbench.lanes.tuned.decoder import Config, Ends, Layer, finish_layer, project, rms_norm
+
+
+class Wide(NamedTuple):
+    """lo, hi [S, R] of one layer."""
+
+    lo: Tensor
+    hi: Tensor
+
+
+class Heads(NamedTuple):
+    """k, v [B, K, S, 2D] of one layer."""
+
+    k: Tensor
+    v: Tensor
+
+
+def prefill(x: Tensor, w: Layer, cache: Wide | Heads, cos: Tensor, sin: Tensor, config: Config) -> Tensor:
+    """One layer over the prompts [B, T, H]; fills positions 0 … T-1 of the cache."""
+    t = x.shape[1]
+    q, k, v = project(x, w, config, cos[:t], sin[:t])
+    if isinstance(cache, Heads):
+        cache.k[:, :, :t] = k
+        cache.v[:, :, :t] = v
+    else:
+        first = config.heads * config.half
+        both = torch.cat([k, v], 1)[0].transpose(0, 1)  # [T, 2K, 2D]
+        cache.lo[:t, first:] = both[..., : config.half].reshape(t, -1)
+        cache.hi[:t, first:] = both[..., config.half :].reshape(t, -1)
+    repeat = config.heads // config.kv_heads
+    if repeat > 1:
+        k, v = k.repeat_interleave(repeat, 1), v.repeat_interleave(repeat, 1)
+    return finish_layer(x, F.scaled_dot_product_attention(q, k, v, is_causal=True), w, config)
+
+
+def decode_batch(
+    x: Tensor, w: Layer, cache: Heads, cos: Tensor, sin: Tensor, position: Tensor, span: int, config: Config
+) -> Tensor:
+    """One layer of one step for [B, 1, H]; the heads that share a KV head are rows of one small product."""
+    b = x.shape[0]
+    q, k, v = project(x, w, config, cos[position], sin[position])
+    cache.k.index_copy_(2, position, k)
+    cache.v.index_copy_(2, position, v)
+    grouped = q.reshape(b, config.kv_heads, -1, 2 * config.half)
+    scores = (grouped @ cache.k[:, :, :span].transpose(2, 3)).float() * (2 * config.half) ** -0.5
+    seen = torch.arange(span, device=x.device) <= position
+    weights = torch.where(seen, scores, float("-inf")).softmax(-1).to(x.dtype)
+    mixed = (weights @ cache.v[:, :, :span]).view(b, config.heads, 1, -1)
+    return finish_layer(x, mixed, w, config)
+
+
+def decode_one(
+    x: Tensor, w: Layer, cache: Wide, cos: Tensor, sin: Tensor, position: Tensor, span: int, config: Config
+) -> tuple[Tensor, ...]:
+    """One layer of one step for a single sequence, [H]: six fused reductions, every product a sum over a row.
+
+    The first of what is returned is the layer's output. The others are there because what leaves a compiled function
+    is computed once, by the kernel that made its parts; else each row of the next product would compute it again.
+    """
+    c, (lo, hi) = config, cache
+    a, b = normed_product(x, w.norm, w.qkv, c.eps)
+    if w.bias is not None:
+        a, b = a + w.bias[0], b + w.bias[1]
+    cos_row, sin_row = cos[position][0], sin[position][0]
+    lo.index_put_((position,), (a * cos_row - b * sin_row).to(x.dtype)[None])
+    hi.index_put_((position,), (b * cos_row + a * sin_row).to(x.dtype)[None])
+
+    first, second = c.heads * c.half, (c.heads + c.kv_heads) * c.half
+
+    def part(cached: Tensor, start: int, stop: int) -> Tensor:  # [K, 1, span, D] in float32
+        return cached[:span, start:stop].view(span, c.kv_heads, 1, c.half).permute(1, 2, 0, 3).float()
+
+    def query(cached: Tensor) -> Tensor:  # [K, Q/K, 1, D]
+        return cached[position, :first].view(c.kv_heads, -1, 1, c.half).float() * (2 * c.half) ** -0.5
+
+    scores = (query(lo) * part(lo, first, second) + query(hi) * part(hi, first, second)).sum(-1)
+    scores = torch.where(torch.arange(span, device=x.device) <= position, scores, float("-inf"))
+    # Widened to the range of the products below, so that one kernel makes softmax and products.
+    wide = scores.unsqueeze(2).expand(-1, -1, c.half, -1)  # [K, Q/K, D, span]
+    power = torch.exp(wide - wide.amax(-1, keepdim=True))
+    total = power.sum(-1)
+    mixed = [(power * part(cached, second, c.rows).transpose(2, 3)).sum(-1) / total for cached in (lo, hi)]
+    lower, upper = (half.to(x.dtype).view(1, -1) for half in mixed)
+    products = (w.o[:, 0].float() * lower.float()).sum(-1) + (w.o[:, 1].float() * upper.float()).sum(-1)
+    middle = (x + products).to(x.dtype)
+    gate, up = normed_product(middle, w.mlp_norm, w.up, c.eps)
+    inner = (F.silu(gate) * up).to(x.dtype)
+    output = (middle + (w.down.float() * inner.float()).sum(-1)).to(x.dtype)
+    return output, middle, inner, lower, upper
+
+
+def normed_product(x: Tensor, weight: Tensor, matrix: Tensor, eps: float) -> tuple[Tensor, ...]:
+    """RMS norm of x [H], then products with the parts of [n, N, H]: n times [N] in float32.
+
+    The sum of squares is taken once for each row, in the loop that reads the matrix: it costs arithmetic that is free
+    beside the reading, and saves a kernel.
+    """
+    wide = x.float()
+    scaled = wide * weight.float()
+    squares = wide.square().expand(matrix.shape[1], -1).sum(-1)
+    scale = torch.rsqrt(squares / x.shape[0] + eps)
+    return tuple((part.float() * scaled).sum(-1) * scale for part in matrix.unbind(0))
+
+
+def logits_of(x: Tensor, ends: Ends, config: Config) -> Tensor:
+    """Final norm and head: [H] or [B, H] to logits [1 or B, V] in float32."""
+    if x.dim() == 1:
+        return normed_product(x, ends.norm, ends.head[None], config.eps)[0][None]
+    return F.linear(rms_norm(x, ends.norm, config.eps), ends.head).float()
+
+
+def choose(logits: Tensor, temperature: float, top_p: float) -> Tensor:
+    """The next ids [B]: greedy at temperature 0, else drawn from the smallest set of ids that holds `top_p`."""
+    if temperature == 0:
+        return _argmax(logits)
+    share, ids = (logits / temperature).softmax(-1).sort(-1, descending=True)
+    share = share.masked_fill(share.cumsum(-1) - share > top_p, 0.0)
+    # The largest of p / Exp(1) is a draw from p; multinomial would check its input on the host.
+    drawn = (share / torch.empty_like(share).exponential_(1)).argmax(-1, keepdim=True)
+    return ids.gather(-1, drawn)[:, 0]
+
+
+def _argmax(logits: Tensor) -> Tensor:
+    """First index of the largest logit [B], in two rounds: one row alone would keep one multiprocessor busy."""
+    b, vocab = logits.shape
+    parts = next((n for n in (256, 250, 128, 125, 64, 32, 16) if vocab % n == 0), 1)
+    best, place = logits.view(b, parts, -1).max(-1)
+    part = best.argmax(-1, keepdim=True)
+    return (part * (vocab // parts) + place.gather(-1, part))[:, 0]

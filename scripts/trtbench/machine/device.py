@@ -1,0 +1,39 @@
+"""Which device the lanes run on, found without importing an engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from trtbench.errors import UserError
+from trtbench.machine import nvml
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """`kind` is cpu or cuda; the rest is known for GPUs only. A lane runs on the first GPU that CUDA shows it."""
+
+    kind: str
+    names: list[str] | None = None
+    driver: str | None = None
+    cuda: str | None = None
+
+
+def resolve(wanted: str) -> Device:
+    """Turn DEVICE into a device; auto is cuda where NVML finds a GPU. cuda without one is a UserError."""
+    if wanted == "cpu":
+        return Device("cpu")
+    try:
+        with nvml.Session() as session:
+            if session.cards:
+                return Device("cuda", [session.cards[0].name], session.driver, session.cuda)
+    except nvml.Absent as error:
+        reason = str(error)
+    else:
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        reason = "the NVIDIA driver sees no GPU"
+        if hidden is not None:
+            reason = f"CUDA_VISIBLE_DEVICES={hidden!r} shows no GPU of this machine"
+    if wanted == "cuda":
+        raise UserError(f"DEVICE=cuda, but {reason}; set DEVICE=cpu or see NVIDIA_SETUP.md.")
+    return Device("cpu")

@@ -1,0 +1,155 @@
+"""The machine: what it is, how busy others keep it, what a process tree holds."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from trtbench.records.trial import Environment
+from trtbench.settings.knobs import ROOT
+
+_LIBRARIES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "onnxruntime-genai",
+    "openvino",
+    "openvino-genai",
+    "tensorrt",
+    "tensorrt_llm",
+    "vllm",
+    "triton",
+    "nvidia-ml-py",
+    "msgspec",
+)
+
+
+def environment(gpus: list[str] | None = None, driver: str | None = None, cuda: str | None = None) -> Environment:
+    """Describe this machine and its software; `gpus` are the names of those in use."""
+    cpu, cores, memory = cpu_model(), os.cpu_count() or 1, psutil.virtual_memory().total
+    machine = hashlib.sha256(repr((cpu, cores, round(memory / 2**30), sorted(gpus or []))).encode()).hexdigest()[:16]
+    return Environment(
+        machine=machine,
+        cpu_model=cpu,
+        cores=cores,
+        physical_cores=psutil.cpu_count(logical=False),
+        memory=memory,
+        governor=_first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        os=_os_name(),
+        kernel=platform.release(),
+        python=platform.python_version(),
+        libraries=libraries(),
+        git_commit=git_commit(),
+        container=container(),
+        gpus=gpus,
+        driver=driver,
+        cuda=cuda,
+        last_level_cache=last_level_cache(),
+    )
+
+
+def cpu_model() -> str:
+    """The processor's own name, as the kernel tells it."""
+    for line in _read("/proc/cpuinfo").splitlines():
+        if line.startswith("model name"):
+            return " ".join(line.partition(":")[2].split())
+    if sys.platform == "darwin":
+        return subprocess.run(
+            ["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True, check=False
+        ).stdout.strip()
+    return platform.processor() or platform.machine()
+
+
+def usable_cores() -> int:
+    """Physical cores among the CPUs that this process may use: more threads than that rarely help arithmetic."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    siblings = {_read(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") or str(cpu) for cpu in allowed}
+    limit = _first_line("/sys/fs/cgroup/cpu.max")
+    quota = limit.split() if limit else []
+    if len(quota) == 2 and quota[0].isdigit():
+        return max(1, min(len(siblings), int(quota[0]) // int(quota[1])))
+    return max(1, len(siblings))
+
+
+def last_level_cache() -> int | None:
+    """Bytes of the CPU's last-level cache, all of its parts together; None where the kernel does not tell."""
+    parts: dict[str, int] = {}
+    for cpu in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cache"):
+        last = max(cpu.glob("index[0-9]*"), key=lambda index: _read(f"{index}/level"), default=None)
+        size = _read(f"{last}/size").removesuffix("K") if last else ""
+        if size.isdigit():
+            parts[_read(f"{last}/shared_cpu_list")] = int(size) * 1024
+    return sum(parts.values()) or None
+
+
+def libraries() -> dict[str, str]:
+    """Installed versions of what can bear on a figure."""
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_commit() -> str | None:
+    """The commit of this checkout, with `+changes` when tracked files differ from it; None outside a checkout."""
+    head = _git("rev-parse", "HEAD")
+    if not head:
+        return None
+    return head + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _git(*arguments: str) -> str:
+    try:
+        # safe.directory: inside a container the checkout often belongs to another user.
+        done = subprocess.run(
+            ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def container() -> str | None:
+    """Name of the container runtime this process is in, None on the bare machine."""
+    if Path("/.dockerenv").exists():
+        return "docker"
+    if Path("/run/.containerenv").exists():
+        return "podman"
+    return None
+
+
+def _os_name() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return f"{platform.system()} {platform.release()}"
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _first_line(path: str) -> str | None:
+    text = _read(path)
+    return text.splitlines()[0] if text else None

@@ -1,0 +1,125 @@
+"""Which run the trials go into: a new one, the one to resume, or the current one that a single step joins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from trtbench.errors import UserError
+from trtbench.records import run_folder
+from trtbench.records.run import Run
+from trtbench.settings.knobs import ROWS, Settings, show
+from trtbench.settings.lanes import LANES
+
+# Settings that may differ between steps of one run: they choose what is run, not how it is measured.
+FREE = (
+    "LANES",
+    "TRIALS",
+    "TIME_BUDGET",
+    "TARGET_PRECISION",
+    "HEADLINE",
+    "EQUIVALENCE_MARGIN",
+    "REPORT_LANG",
+    "LOG_LEVEL",
+    "OFFLINE",
+    "DATA_DIR",
+    "RESULTS_DIR",
+    "PRECISION",
+    "MODEL_NAME",
+    "MODEL_SOURCE",
+    "MODEL_REVISION",
+    "PROMPTS_FILE",
+    "EXAMPLES_DIR",
+    "ENGINE_START_LIMIT",
+    "TRTLLM_BENCH",
+    "PROFILE",
+    "ENERGY",
+)
+
+
+class Opened(NamedTuple):
+    """The run, whether it was `resumed`, and whether trials of another step stand in it already (`joined`)."""
+
+    run: Run
+    resumed: bool = False
+    joined: bool = False
+
+
+def open_run(
+    results: Path,
+    fresh: Run,
+    family: str | None,
+    resume: str | None,
+    pick_up: bool,
+    new_run: bool,
+    note: Callable[[str], None],
+) -> Opened:
+    """`fresh`, or what it is added to. `resume` is the id of the run to go on with (empty: the latest); `pick_up` goes on
+    with the latest when it was cut off; a step of a `family` joins the current run unless `new_run`."""
+    if pick_up and resume is None and not new_run:
+        resume = cut_off(results, fresh, family, note)
+    if resume is not None:
+        return Opened(_resumed(results, fresh, resume), resumed=True)
+    there = run_folder.listed(results)
+    if family is not None and not new_run and there:
+        current = run_folder.read(results, there[-1])
+        if differs(current, fresh) is None:
+            joined = bool(set(current.lanes) - set(fresh.lanes)) or bool(run_folder.trials(results, current.id))
+            current.stopped = None
+            current.lanes += [name for name in fresh.lanes if name not in current.lanes]
+            current.absent += [a for a in fresh.absent if a not in current.absent]
+            current.headline = current.headline or fresh.headline
+            return Opened(current, joined=joined)
+    return Opened(fresh)
+
+
+def _resumed(results: Path, fresh: Run, wanted: str) -> Run:
+    current = run_folder.read(results, run_folder.find(results, wanted or None))
+    reason = differs(current, fresh)
+    if reason:
+        raise UserError(
+            f"run {current.id} cannot be resumed: {reason}; give the settings it was started with, or start a new run."
+        )
+    current.stopped, current.absent = None, fresh.absent
+    current.lanes += [name for name in fresh.lanes if name not in current.lanes]
+    return current
+
+
+def cut_off(results: Path, fresh: Run, family: str | None, note: Callable[[str], None]) -> str | None:
+    """The id of the latest run, when it never came to its end and is what is asked for again."""
+    there = run_folder.listed(results)
+    latest = run_folder.read(results, there[-1]) if there else None
+    if latest is None or latest.stopped is not None or differs(latest, fresh) is not None:
+        return None
+    same = set(fresh.lanes) <= set(latest.lanes) if family else set(fresh.lanes) == set(latest.lanes)
+    if same:
+        note(f"run {latest.id} was cut off; going on with it")
+    return latest.id if same else None
+
+
+def differs(current: Run, fresh: Run) -> str | None:
+    """Say why trials of `fresh` cannot stand in the run `current`, or None."""
+    if current.machine != fresh.machine:
+        return "this is another machine"
+    if current.model_digest != fresh.model_digest:
+        return "the model is another one"
+    if current.workload_digest != fresh.workload_digest:
+        return "the prompts, cells or sampling differ"
+    for name in ROWS:
+        if name in FREE or name not in fresh.settings:
+            continue
+        if current.settings.get(name) != fresh.settings[name]:
+            return f"{name} was {show(name, current.settings.get(name))} and is {show(name, fresh.settings[name])}"
+    return None
+
+
+def headline(settings: Settings, names: Sequence[str]) -> str | None:
+    """The lane of the headline, fixed before the run: HEADLINE, else tensorrt-engine, else the first not of PyTorch."""
+    wanted = settings.headline
+    if wanted and wanted not in LANES:
+        raise UserError(f"HEADLINE={wanted!r} is no lane; there are {', '.join(LANES)}.")
+    if wanted:
+        return wanted
+    others = [name for name in names if not LANES[name].baseline and LANES[name].family != "pytorch"]
+    return "tensorrt-engine" if "tensorrt-engine" in others else (others[0] if others else None)

@@ -1,0 +1,150 @@
+"""The passes of a cell: warm-up, whole generations, first tokens, memory, energy.
+
+The timed region is `timed()` below and nothing else: one clock (perf_counter_ns) in the process that asks, from
+the moment the ids are handed over until all new ids are in host memory. No hook per token, no sampler beside it.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable
+
+from trtbench.lanes.lane import Lane
+from trtbench.machine import processes
+from trtbench.measure.spec import Spec
+from trtbench.model.workload import Workload, digest_prompts
+from trtbench.records.trial import CellRecord, Energy, Memory, Pass
+from trtbench.settings.cells import Cell
+
+AGREE = 3  # so many warm-up calls in a row …
+WITHIN = 0.05  # … must lie within this share of the fastest of them
+ENERGY_SECONDS = 5.0  # the counter of energy moves in steps: less says little
+
+
+class WrongCount(Exception):
+    """A lane returned another number of new ids than asked for."""
+
+
+def timed(
+    generate: Callable[[list[list[int]], int], list[list[int]]], prompts: list[list[int]], new_tokens: int
+) -> tuple[int, list[list[int]]]:
+    """Time one call: nanoseconds and the new ids. This is the only timed region of the program."""
+    gc.collect()
+    gc.disable()
+    try:
+        start = time.perf_counter_ns()
+        output = generate(prompts, new_tokens)
+        stop = time.perf_counter_ns()
+    finally:
+        gc.enable()
+    return stop - start, output
+
+
+def check_count(output: list[list[int]], batch: int, new_tokens: int) -> None:
+    """Raise WrongCount unless `output` is `batch` rows of exactly `new_tokens` ids."""
+    counts = sorted({len(row) for row in output})
+    if len(output) != batch or counts != [new_tokens]:
+        found = ", ".join(map(str, counts)) or "no"
+        raise WrongCount(f"asked for {batch} x {new_tokens} new ids, got {len(output)} rows of {found}")
+
+
+def run_pass(lane: Lane, workload: Workload, cell: Cell, first_call: int, calls: int, new_tokens: int) -> Pass:
+    """Time `calls` generations with the cell's prompts number `first_call` and up; keep every time and every id."""
+    times: list[int] = []
+    outputs: list[list[list[int]]] = []
+    number: list[int] = []
+    foreign: list[float] = []
+    handed = []
+    others = processes.ForeignCpu()
+    began = time.perf_counter_ns()
+    for call in range(first_call, first_call + calls):
+        prompts = workload.prompts(cell, call)
+        others.mark()
+        took, output = timed(lane.generate, prompts, new_tokens)
+        foreign.append(others.seconds())
+        times.append(took)
+        handed.append(prompts)
+        if output not in outputs:
+            outputs.append(output)
+        number.append(outputs.index(output))
+    return Pass(
+        times=times,
+        outputs=outputs,
+        output=number,
+        prompts_digest=digest_prompts(handed),
+        foreign_cpu=foreign,
+        began=began,
+        ended=time.perf_counter_ns(),
+    )
+
+
+def settled(times: list[int]) -> bool:
+    """Say whether the last AGREE warm-up calls agree."""
+    last = times[-AGREE:]
+    return len(last) == AGREE and max(last) - min(last) <= WITHIN * min(last)
+
+
+def memory_pass(lane: Lane, workload: Workload, cell: Cell, call: int) -> Memory:
+    """One more generation, untimed, with the process tree's resident set sampled every 10 ms beside it."""
+    peak = processes.tree_rss()
+    done = threading.Event()
+
+    def sample() -> None:
+        nonlocal peak
+        while not done.wait(0.01):
+            peak = max(peak, processes.tree_rss())
+
+    sampler = threading.Thread(target=sample, daemon=True)
+    sampler.start()
+    try:
+        lane.generate(workload.prompts(cell, call), cell.new_tokens)
+    finally:
+        done.set()
+        sampler.join()
+    found = lane.memory()
+    found.peak_rss = max(peak, processes.tree_rss())
+    return found
+
+
+def energy_pass(lane: Lane, workload: Workload, cell: Cell, calls: int) -> Energy:
+    """Generations without a pause until ENERGY_SECONDS are over, with the prompts of the first `calls` calls in turn."""
+    prompts = [workload.prompts(cell, call) for call in range(calls)]
+    tokens = 0
+    began = now = time.perf_counter_ns()
+    while now - began < ENERGY_SECONDS * 1e9:
+        output = lane.generate(prompts[tokens // (cell.batch * cell.new_tokens) % calls], cell.new_tokens)
+        now = time.perf_counter_ns()
+        check_count(output, cell.batch, cell.new_tokens)
+        tokens += cell.batch * cell.new_tokens
+    return Energy(began=began, ended=now, tokens=tokens)
+
+
+def measure(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callable[[str], None]) -> CellRecord:
+    """All passes of one cell. Call numbers of the timed passes are the same for every lane; warm-up uses later ones."""
+    record = CellRecord(cell=cell)
+    n, beyond = spec.iterations, 2 * spec.iterations + 1
+    say("warm-up")
+    took, output = timed(lane.generate, workload.prompts(cell, beyond), cell.new_tokens)
+    check_count(output, cell.batch, cell.new_tokens)
+    record.first_call = took
+    while len(record.warmup) < spec.warmup_limit and not settled(record.warmup):
+        took, _ = timed(lane.generate, workload.prompts(cell, beyond + 1 + len(record.warmup)), cell.new_tokens)
+        record.warmup.append(took)
+    record.settled = settled(record.warmup)
+    say("whole generation")
+    record.e2e = run_pass(lane, workload, cell, 0, n, cell.new_tokens)
+    say("first token")
+    lane.generate(workload.prompts(cell, beyond), 1)
+    record.ttft = run_pass(lane, workload, cell, n, n, 1)
+    say("memory")
+    record.memory = memory_pass(lane, workload, cell, 2 * n)
+    if spec.energy:
+        say("energy")
+        record.energy = energy_pass(lane, workload, cell, n)
+    record.engine_metrics = lane.engine_metrics(workload.prompts(cell, 2 * n), cell.new_tokens)
+    for part, wanted in ((record.e2e, cell.new_tokens), (record.ttft, 1)):
+        for output in part.outputs:
+            check_count(output, cell.batch, wanted)
+    return record

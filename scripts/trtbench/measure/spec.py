@@ -1,0 +1,63 @@
+"""What a trial is told: written by the process that runs the trials, read by the one that is a trial."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from trtbench.records.files import SCHEMA
+from trtbench.records.trial import Environment, Failure, Model, Sampling, Trial
+from trtbench.settings.cells import Cell
+
+SEE_LOG = "The trial's log has the whole message."
+
+
+class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What one trial has to do; paths are absolute."""
+
+    run: str
+    lane: str
+    precision: str
+    index: int
+    attempt: int
+    position: int
+    interleaved: bool
+    device: str
+    threads: int
+    iterations: int
+    warmup_limit: int
+    cells: list[Cell]
+    sampling: Sampling
+    model_path: str
+    model: Model
+    workload: str
+    workload_digest: str
+    cache: str
+    output: str
+    environment: Environment
+    settings: dict[str, Any]
+    prepare_only: bool = False
+    start_limit: float | None = None
+    energy: bool = False
+    profile: str = ""  # a file to write, empty without PROFILE
+
+    def record(self, started: str = "", failure: Failure | None = None) -> Trial:
+        """The record of this trial before anything is measured."""
+        return Trial(
+            schema=SCHEMA,
+            run=self.run,
+            lane=self.lane,
+            precision=self.precision,
+            index=self.index,
+            attempt=self.attempt,
+            position=self.position,
+            interleaved=self.interleaved,
+            started=started,
+            seconds=0.0,
+            workload_digest=self.workload_digest,
+            settings=self.settings,
+            model=self.model,
+            environment=self.environment,
+            failure=failure,
+        )

@@ -1,0 +1,176 @@
+"""One trial: a fresh process that loads one lane, warms up with the full shape, then times every cell.
+
+python -m trtbench.measure.trial SPEC.json
+"""
+
+from __future__ import annotations
+
+import datetime
+import gc
+import importlib
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from trtbench.errors import Unsupported, UserError, run_main
+from trtbench.lanes.lane import Lane, Plan, create
+from trtbench.machine import processes
+from trtbench.machine.phases import tethered
+from trtbench.measure import out_of_memory, profiling
+from trtbench.measure.passes import WrongCount, measure
+from trtbench.measure.spec import SEE_LOG, Spec
+from trtbench.model.workload import Workload
+from trtbench.records.files import encode, read_as, write_whole
+from trtbench.records.trial import CellRecord, Cold, Failure, Trial
+from trtbench.settings.cells import Cell
+from trtbench.settings.lanes import LANES
+
+
+def run(spec: Spec, say: Callable[[str], None]) -> Trial:
+    """Run the trial and return its record; what goes wrong in the lane becomes the record's failure or a cell's hole."""
+    began = time.perf_counter_ns()
+    trial = spec.record(started=datetime.datetime.now(datetime.timezone.utc).isoformat())
+    phase = "import"
+
+    def enter(name: str) -> None:
+        nonlocal phase
+        phase = name
+        say(name)
+
+    lane: Lane | None = None
+    try:
+        workload = workload_of(spec)
+        enter("import")
+        lane = imported(spec, trial.cold)
+        enter("prepare")
+        prepare(lane, trial.cold)
+        if not spec.prepare_only:
+            enter("load")
+            load_peak = load(lane, trial.cold)
+            for cell in spec.cells:
+                record = measured_or_hole(lane, workload, cell, spec, enter)
+                if record.memory is not None:
+                    record.memory.load_peak_rss = load_peak
+                trial.cells.append(record)
+            trial.statement = lane.statement()
+            if spec.profile:
+                enter("profile")
+                profile(lane, workload, trial, spec)
+            if all(record.hole for record in trial.cells):
+                trial.failure = Failure(phase="cells", reason=trial.cells[0].hole or "no cell could run")
+    except (Exception, SystemExit) as error:
+        trial.failure = failure_of(error, phase)
+    finally:
+        if lane is not None:
+            close(lane)
+    trial.seconds = (time.perf_counter_ns() - began) / 1e9
+    return trial
+
+
+def workload_of(spec: Spec) -> Workload:
+    """The run's workload. Raises UserError when the file is not the one that the run was opened with."""
+    workload = read_as(Workload, Path(spec.workload))
+    if workload.digest() != spec.workload_digest:
+        raise UserError(f"{spec.workload} is not the workload of this run: its digest differs.")
+    return workload
+
+
+def imported(spec: Spec, cold: Cold) -> Lane:
+    """The lane, with its engine's modules imported."""
+    start = time.perf_counter_ns()
+    for module in LANES[spec.lane].modules:
+        importlib.import_module(module)
+    lane = create(spec.lane)(
+        Plan(
+            model=Path(spec.model_path),
+            model_digest=spec.model.digest,
+            precision=spec.precision,
+            device=spec.device,
+            threads=spec.threads,
+            sampling=spec.sampling,
+            cells=tuple(spec.cells),
+            cache=Path(spec.cache),
+            model_name=spec.model.name,
+        )
+    )
+    cold.imports = time.perf_counter_ns() - start
+    return lane
+
+
+def prepare(lane: Lane, cold: Cold) -> None:
+    """Have the lane convert, build or compile, and note what that cost."""
+    prepared = lane.prepare()
+    if prepared is not None:
+        cold.prepare, cold.prepare_cached, cold.prepared_bytes = prepared.nanoseconds, prepared.cached, prepared.bytes
+
+
+def load(lane: Lane, cold: Cold) -> int:
+    """Load the model; return the process tree's resident set afterwards, in bytes."""
+    start = time.perf_counter_ns()
+    lane.load()
+    cold.load = time.perf_counter_ns() - start
+    peak = processes.tree_rss()
+    # What is loaded by now lives to the end: freezing it makes the collection before each timed call short.
+    gc.collect()
+    gc.freeze()
+    return peak
+
+
+def measured_or_hole(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callable[[str], None]) -> CellRecord:
+    """Measure a cell; one that the lane does not support or that does not fit into memory becomes a hole with its reason."""
+    try:
+        return measure(lane, workload, cell, spec, say)
+    except Unsupported as reason:
+        return CellRecord(cell=cell, hole=str(reason))
+    except Exception as error:
+        if not out_of_memory.out_of_memory(error):
+            raise
+        out_of_memory.let_go(error)
+        hole = out_of_memory.sentence(error, cell)
+    out_of_memory.give_back()  # only now: while an exception is handled, its frames hold what did not fit
+    return CellRecord(cell=cell, hole=hole)
+
+
+def profile(lane: Lane, workload: Workload, trial: Trial, spec: Spec) -> None:
+    """Profile decode steps of each measured cell."""
+    cells = [(record.cell, workload.prompts(record.cell, 0)) for record in trial.cells if not record.hole]
+    try:
+        profiling.write(lane, cells, spec.device, Path(spec.profile))
+    except Exception as error:  # the figures are taken; a profiler that fails must not lose them
+        print(f"no profile: {error!r}", file=sys.stderr)
+
+
+def failure_of(error: BaseException, phase: str) -> Failure:
+    """Why the trial gave no figures. What no lane foresaw goes into the trial's log, whole."""
+    if isinstance(error, Unsupported):
+        return Failure(phase=phase, reason=str(error))
+    if isinstance(error, WrongCount):
+        return Failure(
+            phase=phase, reason=str(error), hint="The trial does not count; the lane ignored the length asked for."
+        )
+    traceback.print_exception(error)
+    said = str(error).strip()
+    return Failure(
+        phase=phase, reason=f"{type(error).__name__}: {said.splitlines()[0] if said else 'no message'}", hint=SEE_LOG
+    )
+
+
+def close(lane: Lane) -> None:
+    """Give back what the lane holds."""
+    try:
+        lane.close()
+    except Exception as error:  # the figures are taken; a broken close must not lose them
+        print(f"closing the lane failed: {error!r}", file=sys.stderr)
+
+
+def main() -> int:
+    spec = read_as(Spec, Path(sys.argv[1]))
+    trial = run(spec, tethered(f"[{spec.lane} {spec.precision} {spec.index}] "))
+    write_whole(Path(spec.output), encode(trial))
+    return 0
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,119 @@
+"""Start trials as fresh processes, one at a time, and keep what they leave: a record each, also of a failure."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from trtbench.engine import known_failures
+from trtbench.errors import UserError
+from trtbench.machine import processes
+from trtbench.machine.child import Late, run_child
+from trtbench.machine.telemetry import Watch
+from trtbench.measure.spec import SEE_LOG, Spec
+from trtbench.records import run_folder
+from trtbench.records.files import encode, read_as, write_whole
+from trtbench.records.trial import Failure, Telemetry, Trial, write_trial
+from trtbench.settings.lanes import LANES
+
+_LAST_LINES = 15  # of the log shown when a process died without a record
+_TAIL = 50_000  # bytes of it in which a known symptom is looked for
+
+
+def run_trial(results: Path, spec: Spec, phase: Callable[[str], None], read_bandwidth: float | None) -> Trial:
+    """Run one trial (or preparation) and return its record; a trial's record is also written into the run's folder."""
+    home = run_folder.folder(results, spec.run)
+    name = f"{spec.position:04d}-{spec.lane}-{spec.precision}-" + (
+        "prepare" if spec.prepare_only else f"t{spec.index}-a{spec.attempt}"
+    )
+    log = home / "logs" / f"{name}.log"
+    request, answer = home / f".{name}.spec.json", home / f".{name}.answer.json"
+    spec.output = str(answer)
+    answer.unlink(missing_ok=True)
+    watch = Watch() if spec.device != "cpu" and not spec.prepare_only else None
+    if watch is not None:
+        watch.start()
+        # Once a lane is enough: it heats the card and takes seconds for each cell.
+        spec.energy = watch.counts_energy and spec.index == 1 and spec.settings.get("ENERGY", True)
+    if spec.settings.get("PROFILE") and spec.index == 1 and LANES[spec.lane].family == "pytorch":
+        spec.profile = str(log.with_suffix(".profile.json"))
+    write_whole(request, encode(spec))
+    telemetry = Telemetry(
+        load_average=round(os.getloadavg()[0], 2), swap_used_before=processes.swap_used(), read_bandwidth=read_bandwidth
+    )
+    before = log.stat().st_size if log.is_file() else 0
+    began = time.perf_counter_ns()
+    try:
+        status = run_child("trtbench.measure.trial", request, log, spec.threads, phase, spec.start_limit, watch)
+        telemetry.swap_used_after = processes.swap_used()
+        trial = read_as(Trial, answer) if answer.is_file() else _dead(spec, status, log)
+        _explain(trial, log, before)
+    except Late as reached:
+        trial = spec.record(
+            failure=Failure(
+                phase=str(reached),
+                reason=f"{known_failures.SLOW_START.reason} within ENGINE_START_LIMIT={spec.start_limit:g} seconds",
+                hint=f"{known_failures.SLOW_START.remedy}.",
+            ),
+        )
+    finally:
+        if watch is not None:
+            watch.stop()
+        request.unlink(missing_ok=True)
+        answer.unlink(missing_ok=True)
+    if watch is not None:
+        watch.fill(trial, telemetry)
+    trial.telemetry = telemetry
+    trial.seconds = (time.perf_counter_ns() - began) / 1e9
+    if not spec.prepare_only:
+        write_trial(home / "trials" / run_folder.trial_name(trial), trial)
+    return trial
+
+
+def _dead(spec: Spec, status: int, log: Path) -> Trial:
+    """The record of a trial whose process ended without one."""
+    if status < 0:
+        reason = f"the process was ended by {signal.Signals(-status).name}"
+        hint = (
+            "The kernel kills what runs out of memory: look at the system log, and lower BATCH_SIZES."
+            if status == -signal.SIGKILL
+            else None
+        )
+    else:
+        reason, hint = f"the process ended with status {status} and left no record", None
+    tail = log.read_text(errors="replace").splitlines()[-_LAST_LINES:] if log.is_file() else []
+    if any("No space left on device" in line for line in tail) or _full(log.parent):
+        raise UserError(
+            f"the disk is full: the trial of {spec.lane} could not write its record; free space and go on with --resume."
+        )
+    said = [line for line in tail if line.strip() and not line.startswith("[")]
+    if said:
+        reason += f" (last words: {said[-1].strip()[:200]})"
+    return spec.record(failure=Failure(phase="process", reason=reason, hint=hint))
+
+
+def _full(folder: Path) -> bool:
+    """Say whether not even a small file fits: then the log could not tell why a trial died."""
+    try:
+        write_whole(folder / ".probe", bytes(16384))
+        (folder / ".probe").unlink()
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return False
+
+
+def _explain(trial: Trial, log: Path, before: int) -> None:
+    """Put the known meaning of an engine's messages in the place of an exception's first line or a signal's name. Only
+    what the log got since it had `before` bytes counts."""
+    failure = trial.failure
+    if failure is None or not log.is_file() or (failure.hint != SEE_LOG and failure.phase != "process"):
+        return
+    with log.open("rb") as stream:
+        stream.seek(max(before, log.stat().st_size - _TAIL))
+        found = known_failures.explain(stream.read().decode("utf-8", "replace"))
+    if found is not None:
+        trial.failure = Failure(phase=failure.phase, reason=found.reason, hint=f"{found.remedy} (log: {log})")

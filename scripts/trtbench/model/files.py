@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+from trtbench.errors import UserError
+from trtbench.model.synthetic import SYNTHETIC
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is not a usable model: no configuration, own code, no safetensors, missing shards."""
+    if not folder.is_dir():
+        raise UserError(
+            f"MODEL_NAME={str(folder)!r} is not a folder; give a Hub id, a folder, or one of {', '.join(SYNTHETIC)}."
+        )
+    check_config(folder, str(folder))
+    files = weight_files(folder)
+    if not files:
+        raise UserError(
+            f"{folder} holds no *.safetensors; weights in other formats (pickle) are not loaded: convert them, "
+            "or name with MODEL_REVISION a revision that has them."
+        )
+    for file in files:
+        _read_header(file)
+    if not (folder / "tokenizer.json").is_file():
+        raise UserError(f"{folder} has no tokenizer.json; convert its tokenizer to the fast format first.")
+
+
+def check_config(folder: Path, where: str) -> None:
+    """Refuse own code (auto_map, of the model or its tokenizer) and a missing architecture; `where` is named then."""
+    config = read_config(folder)
+    parts = {"config.json": config}
+    if (folder / "tokenizer_config.json").is_file():
+        parts["tokenizer_config.json"] = read_config(folder, "tokenizer_config.json")
+    for name, part in parts.items():
+        if "auto_map" in part:
+            raise UserError(
+                f"{where}/{name} has auto_map: the model brings its own code, and this program runs none; "
+                "take a model that transformers knows by itself."
+            )
+    if not isinstance(config.get("architectures"), list) or not config["architectures"]:
+        raise UserError(f"{where}/config.json names no architecture.")
+
+
+def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
+    """Read config.json (or `name`); a UserError names the folder when it is absent or broken."""
+    try:
+        config = json.loads((folder / name).read_text(encoding="utf-8"))
+    except OSError:
+        raise UserError(f"{folder} has no {name}; a Hugging Face model folder is wanted.") from None
+    except ValueError as error:
+        raise UserError(f"{folder}/{name} is not JSON: {error}.") from None
+    if not isinstance(config, dict):
+        raise UserError(f"{folder}/{name} is not a JSON object.")
+    return config
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files, those of the index where there is one. A shard that is missing is a UserError."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return sorted(folder.glob("*.safetensors"))
+    try:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise UserError(f"{index} is not a safetensors index.") from None
+    for name in names:
+        if not (folder / name).is_file():
+            raise UserError(f"{folder} lacks {name}, which its index names; fetch the model again.")
+    return [folder / name for name in names]
+
+
+def _read_header(file: Path) -> dict[str, Any]:
+    """The header of a safetensors file (8 bytes length, then JSON); a cut file is a UserError."""
+    try:
+        with file.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            if length > 100_000_000:
+                raise ValueError("header too long")
+            header: dict[str, Any] = json.loads(stream.read(length))
+        end = max((part["data_offsets"][1] for name, part in header.items() if name != "__metadata__"), default=0)
+        if file.stat().st_size < 8 + length + end:
+            raise ValueError("cut off")
+    except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{file} is not a whole safetensors file ({error}); fetch or convert it again.") from None
+    return header
+
+
+def parameters(folder: Path) -> int:
+    """Number of stored weights, from the headers (tied weights that are stored once count once)."""
+    return sum(
+        math.prod(part["shape"])
+        for file in weight_files(folder)
+        for name, part in _read_header(file).items()
+        if name != "__metadata__"
+    )

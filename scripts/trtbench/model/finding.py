@@ -1,0 +1,112 @@
+"""From a name to a folder of safetensors and a tokenizer: a synthetic model, a local folder, or the Hub.
+
+Only whole safetensors with a fast tokenizer are taken, and no code that a model brings along.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from trtbench.errors import UserError
+from trtbench.model import synthetic
+from trtbench.model.files import check_folder, parameters, read_config, weight_files
+from trtbench.model.synthetic import SYNTHETIC
+from trtbench.records.trial import Model
+from trtbench.settings.knobs import Settings, show
+
+
+def source_of(settings: Settings) -> str:
+    """Decide hub, local or synthetic from MODEL_SOURCE and the look of MODEL_NAME."""
+    if settings.model_source != "auto":
+        return settings.model_source
+    name = settings.model_name
+    if name in SYNTHETIC:
+        return "synthetic"
+    if name.startswith((".", "/", "~")) or Path(name).is_dir():
+        return "local"
+    return "hub"
+
+
+def resolve(settings: Settings) -> Path:
+    """Return the folder of the model, making or checking it. Raises UserError with one sentence."""
+    source = source_of(settings)
+    if source == "synthetic":
+        if settings.model_name not in SYNTHETIC:
+            raise UserError(
+                f"MODEL_NAME={settings.model_name!r} is not a synthetic model; there are {', '.join(SYNTHETIC)}."
+            )
+        folder = synthetic.make(settings.model_name, settings.seed, settings.data / "models")
+        check_folder(folder)
+        return folder
+    if source == "local":
+        folder = Path(settings.model_name).expanduser()
+        check_folder(folder)
+        return folder
+    from trtbench.model import hub
+
+    return hub.fetch(settings)
+
+
+def describe(folder: Path, settings: Settings) -> Model:
+    """The model as it stands in a record. The digest covers weights, configuration and tokenizer, byte by byte,
+    and is kept in DATA_DIR/cache under names, sizes and times of the files, because hashing gigabytes takes seconds."""
+    source = source_of(settings)
+    config = read_config(folder)
+    return Model(
+        name=settings.model_name,
+        source=source,
+        revision=_revision(folder),
+        digest=digest(folder, settings.data / "cache"),
+        parameters=parameters(folder),
+        architecture=str(config["architectures"][0]),
+        synthetic=source == "synthetic",
+        config={
+            name: value for name, value in config.items() if isinstance(value, (int, float, str, bool, list, dict))
+        },
+    )
+
+
+def _revision(folder: Path) -> str | None:
+    """The commit, where the folder lies in a cache of the Hub: …/snapshots/COMMIT."""
+    return folder.name if folder.parent.name == "snapshots" else None
+
+
+def digest(folder: Path, cache: Path) -> str:
+    """SHA-256 over the names and contents of the files that make the model."""
+    files = sorted(
+        [
+            *weight_files(folder),
+            *(folder / name for name in ("config.json", "tokenizer.json") if (folder / name).is_file()),
+        ]
+    )
+    looks = json.dumps([[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files])
+    note = cache / "digests" / hashlib.sha256(looks.encode()).hexdigest()
+    if note.is_file():
+        known = note.read_text().strip()
+        if len(known) == 64:
+            return known
+    state = hashlib.sha256()
+    for file in files:
+        state.update(f"{file.name}\0{file.stat().st_size}\0".encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 22):
+                state.update(block)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    temporary = note.with_suffix(f".{os.getpid()}")
+    temporary.write_text(state.hexdigest())
+    temporary.replace(note)
+    return state.hexdigest()
+
+
+def check_lengths(settings: Settings, model: Model) -> None:
+    """Refuse sequences longer than the model has positions."""
+    limit = model.config.get("max_position_embeddings") or model.config.get("n_positions")
+    longest = max(settings.prompt_lengths) + max(settings.new_tokens)
+    if isinstance(limit, int) and longest > limit:
+        raise UserError(
+            f"PROMPT_LENGTHS={show('', settings.prompt_lengths)} and NEW_TOKENS={show('', settings.new_tokens)} make "
+            f"{longest} tokens, but {model.name} has {limit} positions; lower one of them."
+        )

@@ -1,0 +1,133 @@
+"""What the Hub's refusals mean for the user: one sentence each, with the setting that helps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from trtbench.model.synthetic import SYNTHETIC
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A model at a revision (branch, tag or commit) of a Hub, and the folder of its snapshots here."""
+
+    name: str
+    revision: str
+    home: Path
+    endpoint: str
+    token: str = dataclasses.field(repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The address of the Hub without a password that may stand in it."""
+        parts = urlsplit(self.endpoint)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+    @property
+    def page(self) -> str:
+        return f"{self.shown}/{self.name}"
+
+
+def sentence(error: Exception, source: Source, file: str = "") -> str:
+    """Say what an error of huggingface_hub or of its HTTP library means; `file` is what was asked for, if one was."""
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    model = f"MODEL_NAME={source.name!r}"
+    what = f"{source.name}/{file}" if file else source.name
+    kept = "what has arrived is kept: " if file else ""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(error, GatedRepoError) or status == 403:
+        given = " (the HF_TOKEN that is set has no access)" if source.token else ""
+        return (
+            f"{model} is gated{given}: accept its licence at {source.page} and set HF_TOKEN to a token of that account."
+        )
+    if status == 401:
+        if source.token and not isinstance(error, RepositoryNotFoundError):
+            return f"{source.shown} does not take the HF_TOKEN that is set; make a new one in your account's settings."
+        who = "to the HF_TOKEN that is set" if source.token else "without HF_TOKEN"
+        return (
+            f"{source.shown} shows no {model} {who}: it is misspelt, private or gated; check the name, or accept its "
+            f"licence at {source.page} and set HF_TOKEN to a token of that account."
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return (
+            f"MODEL_REVISION={source.revision!r} does not exist for {model}; it takes a branch, tag or commit listed at "
+            f"{source.page}/commits/main, or nothing."
+        )
+    if status == 404 and file:
+        return no_such_file(source, file)
+    if status == 404:
+        return (
+            f"{model} does not exist at {source.shown}; it takes a Hub id, a local folder, or one of "
+            f"{', '.join(SYNTHETIC)}."
+        )
+    if status is not None:
+        return f"{source.shown} answered {status} when asked for {what}; {kept}try again later."
+    return (
+        f"{source.shown} cannot be reached for {what} ({_cause(error)}); {kept}try again, or set "
+        "HTTPS_PROXY for a proxy, HF_ENDPOINT for a mirror, OFFLINE=1 for what was downloaded before, or MODEL_NAME "
+        "to a local folder."
+    )
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason in its own words: HTTP libraries wrap it several times, with addresses in between."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+def offline_sentence(source: Source, setting: str) -> str:
+    """Say that the network is forbidden and the model is not here, and which commits are."""
+    there = sorted(p.name for p in (source.home / "snapshots").glob("*") if p.is_dir())
+    other = f" (there: {', '.join(there)}, to be named with MODEL_REVISION)" if there else ""
+    return (
+        f"{setting} forbids the network, and MODEL_NAME={source.name!r} at {source.revision} is not in "
+        f"{source.home}{other}; run once without it, or set MODEL_NAME to a local folder."
+    )
+
+
+def no_such_file(source: Source, file: str) -> str:
+    """Say that a file that belongs to the model cannot be had."""
+    return (
+        f"{source.name} at {source.revision} lacks {file[:100]}, which belongs to it, on {source.shown}; "
+        "name with MODEL_REVISION a revision that has it."
+    )
+
+
+def not_usable(source: Source, commit: str, files: Sequence[str]) -> str | None:
+    """Say why a list of file names can't be a model for this program, or None."""
+    model = f"MODEL_NAME={source.name!r} at {source.revision}"
+    if source.revision != commit:
+        model += f" ({commit[:12]})"
+    folder = (
+        "save model and fast tokenizer once with transformers (save_pretrained) into a folder and set MODEL_NAME to it"
+    )
+    if "config.json" not in files:
+        return f"{model} has no config.json: it is not a model of transformers; name one that is."
+    weights = [name for name in files if name.endswith(".safetensors")]
+    others = [
+        name for name in files if name.endswith((".bin", ".pt", ".pth", ".h5", ".msgpack", ".ckpt", ".gguf", ".ot"))
+    ]
+    fast = "tokenizer.json" in files
+    if not weights:
+        found = f" (only {', '.join(others[:3])}, which is not loaded: pickle can run code)" if others else ""
+        both = "" if fast else " and no tokenizer.json"
+        must = "" if fast else ", which must bring both"
+        return (
+            f"{model} has no *.safetensors{both}{found}: set MODEL_REVISION to a revision that has them{must} (conversions "
+            f"are offered at {source.page}/discussions; number 5 there is MODEL_REVISION=refs/pr/5), or {folder}."
+        )
+    if not fast:
+        slow = [
+            name
+            for name in ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.json")
+            if name in files
+        ]
+        found = f" (only {slow[0]})" if slow else ""
+        return f"{model} has no tokenizer.json{found}, and the fast format is wanted: {folder}."
+    return None

@@ -1,0 +1,35 @@
+"""Bytes and tokens of the KV cache: how large a pool must be that never makes a sequence wait. The only place that counts
+them; what a roofline reads of the cache is counted in `referee/roofline.py` from the same shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from trtbench.settings.cells import Cell
+
+
+def bytes_per_token(layers: int, kv_heads: int, head_dim: int, width: int = 2) -> int:
+    """Bytes of the keys and values of one token in all layers, at `width` bytes a value."""
+    return 2 * layers * kv_heads * head_dim * width
+
+
+def bytes_per_token_of(config: Mapping[str, Any], width: int = 2) -> int:
+    """The same from a config.json in the Llama style."""
+    heads = config["num_attention_heads"]
+    return bytes_per_token(
+        config["num_hidden_layers"],
+        config.get("num_key_value_heads") or heads,
+        config.get("head_dim") or config["hidden_size"] // heads,
+        width,
+    )
+
+
+def kv_tokens(cells: Sequence[Cell], tokens_per_block: int, beyond: int = 0) -> int:
+    """Tokens that the KV pool must hold for the largest cell. Blocks are counted per sequence: a bound rounded over the
+    whole batch leaves the last sequence waiting. `beyond` are further tokens of each sequence."""
+    return max(
+        cell.batch * math.ceil((cell.prompt_length + cell.new_tokens + beyond) / tokens_per_block) * tokens_per_block
+        for cell in cells
+    )

@@ -1,0 +1,127 @@
+"""What the judge writes: how the reference model scores the ids that the lanes returned. Reading it needs no torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from trtbench.errors import UserError
+from trtbench.records import run_folder
+from trtbench.records.files import SCHEMA, encode, read_as, write_whole
+from trtbench.records.trial import Amount, Count, Sampling
+from trtbench.settings.cells import Positive
+
+NEAR_DEVIATIONS = 0.3  # an id is near when its logit is within so many standard deviations of the top one
+MAX_POSITIONS = 256  # new ids of a sequence that are scored
+FILE = "judge.json"
+
+
+class Reference(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """What judged: precision and device of the reference model, and the libraries."""
+
+    precision: str
+    device: str
+    libraries: dict[str, str]
+
+
+class Score(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """One returned sequence, named by its place and the digest of its ids; any lane that returned it has this score.
+
+    `part` is e2e or ttft, `call` and `row` say which prompt it followed. Sums over the `positions` scored: `near` ids,
+    `nll` (negative log likelihood, nats) at temperature 1. With sampling also `surprisal`, the nats at the temperature
+    asked for, and what the reference's own distribution leads one to expect of it, with its variance.
+    """
+
+    batch: Positive
+    prompt_length: Positive
+    new_tokens: Positive
+    part: str
+    call: Count
+    row: Count
+    digest: str
+    positions: Positive
+    near: Count
+    nll: Amount
+    surprisal: Amount | None = None
+    expected: Amount | None = None
+    variance: Amount | None = None
+
+    @property
+    def key(self) -> Key:
+        return (self.batch, self.prompt_length, self.new_tokens), self.part, self.call, self.row, self.digest
+
+
+Key = tuple[tuple[int, int, int], str, int, int, str]
+
+
+class LaneScore(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True, omit_defaults=True):
+    """One lane in one cell: `sequences` distinct ones scored with `positions` ids, the share of them `near` and their
+    `perplexity`; against `base`, the best PyTorch lane (None for itself), the share of all ids that are `equal`, of whole
+    answers that are `exact`ly the same, and the `bleu` (0 to 100) of the texts. What is None by default is left out, so
+    that judgements of before keep their checksum."""
+
+    lane: str
+    precision: str
+    batch: Positive
+    prompt_length: Positive
+    new_tokens: Positive
+    sequences: Count
+    positions: Count
+    near: Amount | None
+    perplexity: Amount | None
+    base: str | None
+    equal: Amount | None
+    exact: Amount | None = None
+    bleu: Amount | None = None
+
+
+class Judgement(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag="judge", tag_field="kind"):
+    """All scores of a run. `seed` drew the order of calls; `failure` why there is no score."""
+
+    schema: int
+    run: str
+    model_digest: str
+    workload_digest: str
+    sampling: Sampling
+    near_deviations: float
+    max_positions: int
+    seed: int
+    seconds: float
+    reference: Reference | None = None
+    lanes: list[LaneScore] = []
+    scores: list[Score] = []
+    failure: str | None = None
+    checksum: str = ""
+
+
+def digest(row: Sequence[int]) -> str:
+    """Digest of the ids of one sequence."""
+    return hashlib.sha256(",".join(map(str, row)).encode()).hexdigest()[:32]
+
+
+def checksum(judgement: Judgement) -> str:
+    plain = msgspec.structs.replace(judgement, checksum="")
+    return hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()
+
+
+def path(results: Path, run: str) -> Path:
+    return run_folder.folder(results, run) / FILE
+
+
+def write(file: Path, judgement: Judgement) -> None:
+    """Seal it with its checksum and write it whole."""
+    judgement.checksum = checksum(judgement)
+    write_whole(file, encode(judgement))
+
+
+def read(file: Path) -> Judgement | None:
+    """Read it strictly; None when there is none."""
+    if not file.is_file():
+        return None
+    found = read_as(Judgement, file)
+    if found.schema != SCHEMA:
+        raise UserError(f"{file} has schema version {found.schema}; this program reads version {SCHEMA}.")
+    return found

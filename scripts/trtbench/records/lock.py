@@ -1,0 +1,33 @@
+"""A folder held by one process at a time; the lock says which process that is."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+
+def opened(folder: Path) -> TextIO:
+    """The lock's file in `folder`, made with the folder where it is not there. Raises OSError where that cannot be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return (folder / ".lock").open("a+")
+
+
+@contextmanager
+def held(file: TextIO, busy: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock to the end of the block. Where another process has it, `busy` is called with that one's id: what it
+    raises goes on, and when it returns, the lock is waited for."""
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            busy(file.read().strip() or "unknown")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

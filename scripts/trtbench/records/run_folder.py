@@ -1,0 +1,120 @@
+"""Run folders: `results/runs/<id>/` holds run.json, workload.json, trials/*.json and logs/*.log. Nothing in it is ever overwritten
+but run.json; the files at the top of `results/` are views of the latest run."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+
+from trtbench.errors import UserError
+from trtbench.records import lock
+from trtbench.records.files import SCHEMA, encode, read_as, write_whole
+from trtbench.records.run import Run, sort_key
+from trtbench.records.trial import Trial, read_trial
+
+_ID = re.compile(r"^\d{8}-\d{6}(-\d+)?$")
+
+
+def folder(results: Path, run: str) -> Path:
+    return results / "runs" / run
+
+
+def listed(results: Path) -> list[str]:
+    """Ids of all runs, oldest first."""
+    home = results / "runs"
+    if not home.is_dir():
+        return []
+    return sorted(path.name for path in home.iterdir() if _ID.match(path.name) and (path / "run.json").is_file())
+
+
+def new_id(results: Path) -> str:
+    """A new id from the UTC time, never one that exists."""
+    stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%d-%H%M%S")
+    candidates = [stamp, *(f"{stamp}-{n}" for n in range(2, 1000))]
+    return next(name for name in candidates if not folder(results, name).exists())
+
+
+def read(results: Path, run: str) -> Run:
+    """Read run.json strictly."""
+    path = folder(results, run) / "run.json"
+    found = read_as(Run, path)
+    if found.schema != SCHEMA:
+        raise UserError(f"{path} has schema version {found.schema}; this program reads version {SCHEMA}.")
+    return found
+
+
+def write(results: Path, run: Run) -> None:
+    write_whole(folder(results, run.id) / "run.json", encode(run))
+
+
+def find(results: Path, wanted: str | None) -> str:
+    """The id of the run asked for, else the latest. A UserError says which there are."""
+    there = listed(results)
+    if not there:
+        raise UserError(f"{results} holds no run; start one with: bash scripts/bench_local.sh")
+    if wanted is None:
+        return there[-1]
+    if wanted not in there:
+        raise UserError(f"{results} holds no run {wanted!r}; there are {', '.join(there[-5:])}.")
+    return wanted
+
+
+def trial_name(trial: Trial) -> str:
+    """File name of a trial: place in the run, lane, precision, number, attempt."""
+    return f"{trial.position:04d}-{trial.lane}-{trial.precision}-t{trial.index}-a{trial.attempt}.json"
+
+
+def trials(results: Path, run: str) -> list[Trial]:
+    """All trials of a run, in the order of their places."""
+    return read_trials(sorted((folder(results, run) / "trials").glob("*.json")))
+
+
+def read_trials(paths: Sequence[Path]) -> list[Trial]:
+    """Read these trial files; the result does not depend on their order."""
+    return compacted(read_trial(path) for path in paths)
+
+
+def compacted(found: Iterable[Trial]) -> list[Trial]:
+    """The trials in the order of their places, with what they repeat held once."""
+    share = _Shared()
+    return sorted((share.compact(trial) for trial in found), key=sort_key)
+
+
+class _Shared:
+    """Holds what thousands of records repeat only once: equal ids, environments, models and settings."""
+
+    def __init__(self) -> None:
+        self.ids: dict[int, int] = {}
+        self.parts: dict[bytes, Any] = {}
+
+    def compact(self, trial: Trial) -> Trial:
+        trial.environment = self.one(trial.environment)
+        trial.model = self.one(trial.model)
+        trial.settings = self.one(trial.settings)
+        for record in trial.cells:
+            for part in (record.e2e, record.ttft):
+                if part is not None:
+                    part.outputs = [[list(map(self.ids.setdefault, row, row)) for row in o] for o in part.outputs]
+        return trial
+
+    def one(self, part: Any) -> Any:
+        return self.parts.setdefault(msgspec.json.encode(part), part)
+
+
+def locked(results: Path) -> AbstractContextManager[None]:
+    """Hold the results folder for one run at a time: two at once would slow each other and neither figure would count."""
+    try:
+        file = lock.opened(results)
+    except OSError as error:
+        raise UserError(f"RESULTS_DIR={str(results)!r} cannot be written: {error.strerror}.") from None
+
+    def refuse(holder: str) -> NoReturn:
+        raise UserError(f"another run (process {holder}) is using {results}; wait for it, or set RESULTS_DIR.")
+
+    return lock.held(file, refuse)

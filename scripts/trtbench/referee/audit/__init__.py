@@ -1,0 +1,49 @@
+"""Records to findings. Each theme is a module with one function; the table of all findings is in trtbench.referee.audit.findings.
+
+Right of the record: nothing here imports an engine. The time is linear in the number of records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from trtbench.model.workload import Workload
+from trtbench.records.judgement import Judgement
+from trtbench.records.run import Run
+from trtbench.records.trial import Trial
+from trtbench.referee.audit import ceiling, counts, fairness, findings, machine, parity, provenance, steady
+from trtbench.referee.audit.context import Context
+from trtbench.referee.audit.findings import PASS, Finding, found
+
+CHECKS: dict[str, Callable[[Context], list[Finding]]] = {
+    "count": counts.count,
+    "rate": counts.rate,
+    "ceiling": ceiling.check,
+    "parity": parity.check,
+    "fairness": fairness.check,
+    "steady": steady.check,
+    "machine": machine.check,
+    "provenance": provenance.check,
+    "aa": steady.aa,
+}
+
+
+def audit(
+    run: Run, trials: Sequence[Trial], judgement: Judgement | None = None, workload: Workload | None = None
+) -> list[Finding]:
+    """Everything there is to say about these records, fails first; the order of `trials` does not matter.
+
+    A theme in which nothing is found gives each lane a `pass`; lacking evidence is a finding of its own, so it never
+    passes. Without the workload, prompts are held against each other instead of against what was to be handed over.
+    """
+    context = Context.of(run, trials, judgement, workload)
+    made: list[Finding] = []
+    for theme, check in CHECKS.items():
+        these = check(context)
+        made += these
+        for key in context.groups:
+            if theme == "aa" and key != context.base:
+                continue
+            if not any(f.touches(*key) for f in these):
+                made.append(found(theme, key, level=PASS))
+    return findings.ordered(made)

@@ -1,0 +1,163 @@
+"""count and rate: were exactly the ids asked for returned, and does the printed throughput follow from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+from trtbench.figures.summary import Where
+from trtbench.records.trial import Pass, Trial
+from trtbench.referee.audit.context import Context, Key, Measured, numbers, quantised
+from trtbench.referee.audit.findings import WARN, Finding, found
+
+RATE_TOLERANCE = 0.001
+TAIL = 8  # so many equal ids at the end of a row may be padding …
+TAIL_SHARE, TAIL_HONEST = 0.30, 0.05  # … when they make this share of all ids, and only this of the base's
+
+
+def count(context: Context) -> list[Finding]:
+    """Ids counted from what was returned (law 2)."""
+    made: list[Finding] = []
+    for key, where, measured in context.by_cell():
+        made += _new_ids(key, where, measured)
+        made += _vocabulary(key, where, measured)
+        made += _prompt_returned(context, key, where, measured)
+        made += _padding(context, key, where, measured)
+        made += _iterations(context, key, where, measured)
+    return made
+
+
+def rows(part: Pass) -> Iterator[list[int]]:
+    """Every sequence of a pass, each stored output once."""
+    for output in part.outputs:
+        yield from output
+
+
+def trials_where(measured: Sequence[Measured], wrong: Callable[[Measured], bool]) -> list[Trial]:
+    return [m.trial for m in measured if wrong(m)]
+
+
+def _new_ids(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
+    batch, prompt, new = where
+    for part, wanted in (("e2e", new), ("ttft", 1)):
+        wrong, counts, sequences = [], set(), set()
+        for m in measured:
+            for output in getattr(m, part).outputs:
+                lengths = {len(row) for row in output}
+                if len(output) != batch or lengths != {wanted}:
+                    wrong.append(m.trial)
+                    counts |= lengths
+                    sequences.add(len(output))
+        if wrong:
+            least, most = min(counts, default=0), max(counts, default=0)
+            yield found(
+                "count.new_ids",
+                key,
+                where,
+                asked=wanted,
+                least=least,
+                most=most,
+                batch=batch,
+                rows=min(sequences),
+                prompt=prompt,
+                trials=numbers(wrong),
+            )
+
+
+def _vocabulary(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
+    size = measured[0].trial.model.config.get("vocab_size")
+    limit = size if isinstance(size, int) else 2**31
+    wrong = trials_where(
+        measured,
+        lambda m: any(row and (min(row) < 0 or max(row) >= limit) for part in (m.e2e, m.ttft) for row in rows(part)),
+    )
+    if wrong:
+        yield found("count.ids", key, where, vocabulary=limit, trials=numbers(wrong))
+
+
+def _prompt_returned(context: Context, key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
+    if context.workload is None:
+        return
+    head = min(8, where[1], where[2])
+    if head < 4:
+        return
+    prompts = {}
+    wrong = []
+    for m in measured:
+        hits = total = 0
+        for call, number in enumerate(m.e2e.output):
+            if call not in prompts:
+                prompts[call] = context.workload.prompts(m.record.cell, call)
+            for prompt, row in zip(prompts[call], m.e2e.outputs[number]):
+                total += 1
+                hits += row[:head] == prompt[:head]
+        if total and hits == total:
+            wrong.append(m.trial)
+    if wrong:
+        yield found("count.prompt_returned", key, where, trials=numbers(wrong))
+
+
+def tail_share(measured: Sequence[Measured]) -> float:
+    """Share of all ids that belong to a run of TAIL and more equal ids at the end of a row."""
+    total = padded = 0
+    for m in measured:
+        for row in rows(m.e2e):
+            total += len(row)
+            length = 0
+            while length < len(row) and row[-1 - length] == row[-1]:
+                length += 1
+            padded += length if length >= TAIL else 0
+    return padded / total if total else 0.0
+
+
+def _padding(context: Context, key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
+    share = tail_share(measured)
+    if share < TAIL_SHARE:
+        return
+    base = context.base_in(key, where)
+    other = tail_share(context.cells[base, where]) if base and base != key else None
+    if other is not None and other >= TAIL_HONEST:
+        return  # the model itself repeats one id
+    level = WARN if other is None or quantised(measured[0].trial) else None
+    yield found("count.padding", key, where, level, share=share)
+
+
+def _iterations(context: Context, key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
+    asked = context.run.settings.get("NUM_ITERATIONS")
+    if not isinstance(asked, int):
+        return
+    wrong = trials_where(measured, lambda m: any(len(part.times) != asked for part in (m.e2e, m.ttft)))
+    if wrong:
+        least = min(len(part.times) for m in measured for part in (m.e2e, m.ttft))
+        yield found("count.iterations", key, where, asked=asked, least=least, trials=numbers(wrong))
+
+
+def rate(context: Context) -> list[Finding]:
+    """The printed throughput against raw sums: ids returned over seconds spent, trial by trial (law 3)."""
+    made: list[Finding] = []
+    for (key, where), printed in context.printed.items():
+        logs = []
+        for m in context.cells[key, where]:
+            tokens = sum(len(row) for number in m.e2e.output for row in m.e2e.outputs[number])
+            if tokens:
+                logs.append(math.log(tokens / (sum(m.e2e.times) / 1e9)))
+        raw = math.exp(math.fsum(logs) / len(logs)) if logs else 0.0
+        if not math.isclose(raw, printed.throughput, rel_tol=RATE_TOLERANCE):
+            made.append(found("rate.disagrees", key, where, raw=raw, printed=printed.throughput))
+    for key, members in context.groups.items():
+        wrong = [trial for trial in members if _timed(trial) > trial.seconds]
+        if wrong:
+            worst = max(wrong, key=lambda t: (_timed(t) - t.seconds, -t.index))
+            made.append(
+                found("rate.wall", key, timed=_timed(worst), seconds=worst.seconds, trials=numbers(wrong)),
+            )
+    return made
+
+
+def _timed(trial: Trial) -> float:
+    """Seconds of all timed calls of a trial."""
+    total = 0
+    for record in trial.cells:
+        total += (record.first_call or 0) + sum(record.warmup)
+        total += sum(sum(part.times) for part in (record.e2e, record.ttft) if part is not None)
+    return total / 1e9

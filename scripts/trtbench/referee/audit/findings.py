@@ -1,0 +1,185 @@
+"""The one table of everything the audit can say: code, levels, condition. The sentences are in report/audit_words.py."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import msgspec
+
+from trtbench.figures.summary import Where
+
+PASS, WARN, FAIL = "pass", "warn", "fail"
+LEVELS = (FAIL, WARN, PASS)
+Value = int | float | str
+
+
+class Finding(msgspec.Struct, kw_only=True, frozen=True):
+    """One thing the audit says. Without a lane it touches every lane, without a cell every cell.
+
+    `figures` are what the sentence of `code` is filled with; units are in the sentence.
+    """
+
+    code: str
+    level: str
+    lane: str | None = None
+    precision: str | None = None
+    cell: Where | None = None
+    figures: dict[str, Value] = {}
+
+    def touches(self, lane: str, precision: str, cell: Where | None = None) -> bool:
+        """Whether this is about the figures of that lane (in that cell; None: in any)."""
+        return (
+            (self.lane is None or (self.lane, self.precision) == (lane, precision))
+            and (self.cell is None or cell is None or self.cell == cell)
+        )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What must hold for the finding to be made, and the levels it comes with; the first is the usual one."""
+
+    levels: tuple[str, ...]
+    condition: str
+
+
+THEMES = ("count", "rate", "ceiling", "parity", "fairness", "steady", "machine", "provenance", "aa", "claims")
+
+TABLE: dict[str, Row] = {
+    # count: law 2
+    "count.new_ids": Row((FAIL,), "a call returned other than batch rows of exactly new_tokens ids"),
+    "count.ids": Row((FAIL,), "an id is below 0 or beyond the model's vocabulary"),
+    "count.prompt_returned": Row((FAIL,), "every row of a call begins with the ids of its own prompt"),
+    "count.padding": Row(
+        (FAIL, WARN),
+        "30 % of the ids are one id repeated to the end of the row (8 and more), under 5 % in the best PyTorch lane; "
+        "warn for quantised lanes and where there is no PyTorch lane to compare with",
+    ),
+    "count.iterations": Row((WARN,), "a pass holds another number of times than NUM_ITERATIONS"),
+    # rate: law 3
+    "rate.disagrees": Row((FAIL,), "ids returned over seconds spent differ from the printed throughput by over 0.1 %"),
+    "rate.wall": Row((FAIL,), "the timed calls of a trial add up to more than the trial took"),
+    # ceiling: law 8
+    "ceiling.generation": Row((FAIL,), "a whole generation is shorter than the roofline floor on nominal figures"),
+    "ceiling.prefill": Row((FAIL,), "a time to first token is shorter than the floor of the prefill"),
+    "ceiling.decode": Row(
+        (FAIL,), "a trial's mean generation less its fastest first token is shorter than the floor of the decode steps"
+    ),
+    "ceiling.measured": Row((WARN,), "one of the three above against the measured bandwidth of a CPU"),
+    "ceiling.unknown": Row((WARN,), "model shape, stored precision or bandwidth is not known, so nothing was checked"),
+    "ceiling.no_peak": Row((WARN,), "the card's peak is not known: operations bound nothing"),
+    "ceiling.zero": Row((FAIL,), "a time is zero or negative"),
+    "ceiling.same_times": Row((FAIL,), "three or more calls of a pass took equally many nanoseconds"),
+    "ceiling.ttft_above_whole": Row((FAIL,), "in a trial every first token took longer than any whole generation"),
+    "ceiling.tpot_negative": Row((WARN,), "the mean time to first token is above the mean of the whole generation"),
+    # parity
+    "parity.near": Row((FAIL,), "under 99 % of a trial's judged ids are near the reference's first choice"),
+    "parity.sampled": Row((FAIL,), "sampled ids do not follow the reference's distribution (4 standard errors)"),
+    "parity.quantised": Row(
+        (FAIL, WARN),
+        "a quantised lane is under its tolerance on real weights; warn: on synthetic ones it can't be judged",
+    ),
+    "parity.same_answer": Row(
+        (FAIL, WARN),
+        "all calls of a trial returned the same ids though their prompts differ; warn: no other lane's answers differ",
+    ),
+    "parity.unstable": Row((WARN,), "greedy ids differ between trials of one lane"),
+    "parity.unscored": Row((WARN,), "returned ids of a lane and cell were not judged"),
+    "parity.absent": Row((WARN,), "there is no judgement of this run's model"),
+    # fairness: law 2
+    "fairness.workload": Row((FAIL,), "a trial's workload digest is not the run's"),
+    "fairness.prompts": Row((FAIL,), "the prompts handed over are not those of the workload, or differ between lanes"),
+    "fairness.model": Row((FAIL,), "a trial's model digest is not the run's"),
+    "fairness.precision": Row((FAIL,), "a lane computes or stores in another precision than was asked for"),
+    "fairness.weights": Row((FAIL,), "a lane holds under 75 % of the bytes that its weights take as stated"),
+    "fairness.settings": Row((FAIL,), "sampling, iterations, warm-up or threads were set otherwise than in the run"),
+    "fairness.threads": Row((FAIL,), "CPU lanes use different numbers of threads"),
+    "fairness.device": Row((FAIL,), "lanes ran on different devices"),
+    "fairness.machine": Row((FAIL,), "a trial ran on another machine"),
+    "fairness.reuse": Row((FAIL,), "prefix or block reuse was on"),
+    "fairness.graphs": Row((WARN,), "CUDA graphs were on in this lane and off in the best PyTorch lane"),
+    "fairness.unstated": Row((WARN,), "a lane does not say what precision, threads or reuse it ran with"),
+    # steady
+    "steady.drift": Row(
+        (WARN,), "a robust trend of over 2 % through a trial (1 %), or through all trials of a lane (5 %)"
+    ),
+    "steady.first": Row((WARN,), "a first timed call is far off the others (modified z above 5, 10 % and more)"),
+    "steady.compile": Row(
+        (FAIL,), "the same call takes three times the median in at least half of three or more trials"
+    ),
+    "steady.unsettled": Row((WARN,), "the warm-up had not settled when the clock started"),
+    "steady.outliers": Row((WARN,), "one lane has outliers and the other has not: intervals are too narrow then"),
+    # machine
+    "machine.throttled": Row(
+        (FAIL, WARN), "heat or hardware throttled a GPU; fail with its clock down by 10 % meanwhile"
+    ),
+    "machine.clock": Row(
+        (FAIL, WARN), "a trial's SM clock is under 90 % of its lane's median; warn: under 90 % of the run's median"
+    ),
+    "machine.neighbour": Row((WARN,), "another process was on the GPU"),
+    "machine.busy": Row((WARN,), "other processes used over 5 % of the CPU during the timed calls of a trial"),
+    "machine.changed": Row((FAIL,), "power cap, governor or driver differs between trials"),
+    "machine.swap": Row((WARN,), "swap grew by over 64 MiB during a trial"),
+    "machine.unwatched": Row((WARN,), "telemetry is absent or incomplete"),
+    # provenance
+    "provenance.simulated": Row((FAIL,), "a lane is a stand-in"),
+    "provenance.schema": Row((FAIL,), "a record has another schema version"),
+    "provenance.changed": Row((FAIL,), "a record's checksum does not fit: it was changed after it was written"),
+    "provenance.mixed": Row(
+        (FAIL, WARN), "trials of other runs; warn when workload, machine, model and settings are the same"
+    ),
+    "provenance.not_interleaved": Row((WARN,), "lanes were run one after the other"),
+    "provenance.engine": Row((FAIL,), "an engine was built from another model, or for another GPU or version"),
+    "provenance.versions": Row((FAIL,), "runtime or library versions change between trials of a lane"),
+    "provenance.copied": Row((FAIL,), "two trials' times are the same, or the same times a factor"),
+    "provenance.gap": Row((FAIL,), "trial numbers of a lane are missing before its last"),
+    "provenance.retried": Row((FAIL,), "a trial was run again though it had succeeded"),
+    # a/a
+    "aa.differs": Row((WARN,), "the best PyTorch lane's odd and even trials differ (Welch, 95 %)"),
+    "aa.few": Row((WARN,), "fewer than three trials in a half"),
+    # claims of others
+    "claims.rate": Row((FAIL,), "rate x time is not the number of new tokens (2 %)"),
+    "claims.prompt": Row((FAIL,), "rate x time is the number of prompt and new tokens together (2 %)"),
+    "claims.ceiling": Row((FAIL,), "time or rate is beyond the roofline of the card"),
+    "claims.nonsense": Row((FAIL,), "time or rate is zero, negative or not a number"),
+    "claims.incomplete": Row((WARN,), "time or rate is missing, so the two cannot be held against each other"),
+} | {theme: Row((PASS,), "evidence was there and nothing above was found") for theme in THEMES}
+
+
+def found(
+    code: str,
+    lane: tuple[str, str] | None = None,
+    cell: Where | None = None,
+    level: str | None = None,
+    **figures: Value,
+) -> Finding:
+    """Make a finding of the table; `lane` is (lane, precision). A code or level that is not in it is a mistake here."""
+    row = TABLE[code]
+    at = level or row.levels[0]
+    if at not in row.levels:
+        raise ValueError(f"{code} has no level {at}")
+    name, precision = lane or (None, None)
+    return Finding(code=code, level=at, lane=name, precision=precision, cell=cell, figures=figures)
+
+
+def ordered(findings: Iterable[Finding]) -> list[Finding]:
+    """Fails first, then warns, then passes; within a level by theme, code, lane and cell."""
+    return sorted(
+        findings,
+        key=lambda f: (
+            LEVELS.index(f.level),
+            THEMES.index(f.code.split(".")[0]),
+            f.code,
+            f.lane or "",
+            f.precision or "",
+            f.cell or (0, 0, 0),
+            sorted((name, str(value)) for name, value in f.figures.items()),
+        ),
+    )
+
+
+def voiding(findings: Iterable[Finding], lanes: Iterable[tuple[str, str]], cell: Where) -> Finding | None:
+    """The first failed finding that touches one of these lanes in this cell."""
+    wanted = list(lanes)
+    failed = [f for f in findings if f.level == FAIL and any(f.touches(*lane, cell) for lane in wanted)]
+    return ordered(failed)[0] if failed else None

@@ -1,0 +1,151 @@
+"""provenance: are these the records that this run wrote, all of them and unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from trtbench.records.files import SCHEMA
+from trtbench.records.trial import Trial, checksum, simulated
+from trtbench.referee.audit.context import Context, Key, numbers
+from trtbench.referee.audit.findings import WARN, Finding, found
+
+COPIED_CALLS = 5  # with fewer calls chance could make two trials proportional
+DIGITS = 6  # of the ratio of two times that have to agree
+
+
+def check(context: Context) -> list[Finding]:
+    made: list[Finding] = []
+    for key, members in context.groups.items():
+        made += _lane(key, members)
+    workload = context.workload
+    if workload is not None and workload.digest() != context.run.workload_digest:
+        made.append(found("provenance.changed", file="workload.json"))
+    made += _mixed(context)
+    made += _copied(context)
+    made += _missing(context)
+    return made
+
+
+def _lane(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
+    pretended = [t for t in members if simulated(t)]
+    if pretended:
+        yield found("provenance.simulated", key, trials=numbers(pretended))
+    other = [t for t in members if t.schema != SCHEMA]
+    if other:
+        yield found("provenance.schema", key, found=other[0].schema, wanted=SCHEMA, trials=numbers(other))
+    changed = [t for t in members if t.checksum != checksum(t)]
+    if changed:
+        yield found("provenance.changed", key, file=", ".join(_name(t) for t in changed[:3]))
+    apart = [t for t in members if not t.interleaved]
+    if apart:
+        yield found("provenance.not_interleaved", key)
+    yield from _engine(key, members)
+    versions = [(t, _versions(t)) for t in members if t.statement is not None]
+    strange = [(t, v) for t, v in versions if v != versions[0][1]]
+    if strange:
+        name = min(name for name, _ in set(strange[0][1].items()) ^ set(versions[0][1].items()))
+        yield found(
+            "provenance.versions",
+            key,
+            name=name,
+            one=versions[0][1].get(name, "-"),
+            other=strange[0][1].get(name, "-"),
+            trials=numbers([t for t, _ in strange]),
+        )
+
+
+def _name(trial: Trial) -> str:
+    return f"{trial.position:04d}-{trial.lane}-{trial.precision}-t{trial.index}-a{trial.attempt}.json"
+
+
+def _versions(trial: Trial) -> dict[str, str]:
+    s = trial.statement
+    if s is None:
+        return {}
+    return {**trial.environment.libraries, **s.versions, s.runtime: s.runtime_version, "runtime": s.runtime}
+
+
+def _engine(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
+    for trial in members:
+        s = trial.statement
+        if s is None or not s.built_from:
+            continue
+        here = {"model": [trial.model.digest], "version": [s.runtime_version]}
+        here["gpu"] = trial.environment.gpus or [s.device_name]
+        for name, values in here.items():
+            told = s.built_from.get(name)
+            if told is not None and told not in values:
+                yield found("provenance.engine", key, what=name, found=told[:24], wanted=values[0][:24])
+                return
+
+
+def _mixed(context: Context) -> Iterator[Finding]:
+    """Trials of another run may stand beside these only when everything that bears on a figure is the same."""
+    run = context.run
+    for key, members in context.groups.items():
+        foreign = [t for t in members if t.run != run.id]
+        if not foreign:
+            continue
+        same = all(
+            t.workload_digest == run.workload_digest
+            and t.model.digest == run.model_digest
+            and t.environment.machine == run.machine
+            and all(t.settings.get(n) == run.settings.get(n) for n in ("NUM_ITERATIONS", "WARMUP_LIMIT", "THREADS"))
+            for t in foreign
+        )
+        runs = sorted({t.run for t in foreign})
+        yield found(
+            "provenance.mixed", key, level=WARN if same else None, runs=", ".join(runs), trials=numbers(foreign)
+        )
+
+
+def _copied(context: Context) -> Iterator[Finding]:
+    """Times that are another trial's, as they are or times a factor: their ratios to the first agree in DIGITS digits.
+
+    Two grids, half a step apart: values on the edge of a step of one lie inside a step of the other."""
+    seen: dict[tuple[int, tuple[int, ...]], tuple[Trial, int]] = {}
+    for trial in (t for members in context.groups.values() for t in members):
+        for record in trial.cells:
+            if record.e2e is None or len(record.e2e.times) < COPIED_CALLS or record.e2e.times[0] <= 0:
+                continue
+            if len(set(record.e2e.times)) == 1:
+                continue  # ceiling.same_times says more
+            ratios = [time / record.e2e.times[0] * 10**DIGITS for time in record.e2e.times[1:]]
+            for grid in (0, 1):
+                mark = (grid, tuple(int(ratio + grid / 2) for ratio in ratios))
+                other, first = seen.setdefault(mark, (trial, record.e2e.times[0]))
+                if other is trial:
+                    continue
+                yield found(
+                    "provenance.copied",
+                    (trial.lane, trial.precision),
+                    trial=trial.index,
+                    other=other.index,
+                    other_lane=other.lane,
+                    factor=record.e2e.times[0] / first,
+                )
+                break
+
+
+def _missing(context: Context) -> Iterator[Finding]:
+    """Trials that were left out or run again until they pleased."""
+    attempts: dict[Key, dict[tuple[str, int], list[Trial]]] = {}
+    for trial in context.trials:
+        there = attempts.setdefault((trial.lane, trial.precision), {})
+        there.setdefault((trial.run, trial.index), []).append(trial)
+    for key, there in attempts.items():
+        if key not in context.groups:
+            continue
+        own = {index for run, index in there if run == context.run.id}
+        gaps = sorted(set(range(1, max(own, default=0))) - own)
+        if gaps:
+            yield found("provenance.gap", key, missing=", ".join(map(str, gaps[:6])))
+        again = [
+            members[-1]
+            for members in there.values()
+            if len(members) > 1
+            and any(t.failure is None for t in members)
+            and min(t.attempt for t in members if t.failure is None) < max(t.attempt for t in members)
+        ]
+        if again:
+            yield found("provenance.retried", key, trials=numbers(again))

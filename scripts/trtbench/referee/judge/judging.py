@@ -1,0 +1,113 @@
+"""The judge: the reference model scores the ids that each lane returned, in a process of its own.
+
+    python -m trtbench.referee.judge.judging SPEC.json
+
+One forward pass over prompt and output gives the reference's logits at every new id. An id is near when its logit is
+within 0.3 standard deviations (of all logits of that position) of the top one: honest fp16 and bf16 are, a model with a
+dropped layer or a wrong rotary base is not, and the margin is not built into the weights. Equal ids can't judge a lane:
+one rounded logit early on changes all that follows.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from trtbench.errors import UserError, run_main
+from trtbench.machine.phases import tethered
+from trtbench.model.workload import Workload
+from trtbench.records import judgement, run_folder
+from trtbench.records.files import read_as
+from trtbench.records.judgement import Judgement, Score
+from trtbench.records.run import counting
+from trtbench.referee.judge.drawing import drawn, prompt_of
+from trtbench.referee.judge.scoring import Referee
+from trtbench.referee.judge.spec import Spec
+from trtbench.referee.judge.writing import judged, summaries
+from trtbench.referee.quality import Bleu
+
+PATIENCE = 4.0  # the first sequence of every lane and cell may be begun until so many times `Spec.seconds`
+
+
+def judge(spec: Spec, say: Callable[[str], None]) -> Judgement:
+    """Judge the finished trials of a run. Scores of an earlier judgement of the same model are kept."""
+    began = time.monotonic()
+    home = Path(spec.run_folder)
+    trials = counting(run_folder.read_trials(sorted((home / "trials").glob("*.json"))))
+    workload = read_as(Workload, home / "workload.json")
+    if workload.digest() != spec.workload_digest:
+        return judged(spec, failure="workload.json is not the workload of this run")
+    wanted = drawn(trials, spec.seed)
+    known = {score.key: score for score in _earlier(spec)}
+    say("loading the reference model")
+    try:
+        referee = Referee(Path(spec.model_path), spec.model, spec.device, spec.threads)
+    except Exception as error:
+        return judged(spec, failure=f"the reference model cannot be loaded: {_line(error)}")
+    scores: list[Score] = []
+    failure = None
+    first = time.monotonic()
+    for number, sequence in enumerate(wanted):
+        if sequence.key in known:
+            scores.append(known[sequence.key])
+            continue
+        late = time.monotonic() - first > spec.seconds * (PATIENCE if sequence.turn == 0 else 1)
+        if late:
+            continue
+        say(f"judging {number + 1} of {len(wanted)}")
+        try:
+            scores.append(referee.score(sequence, prompt_of(workload, trials, sequence), spec.sampling))
+        except UserError:
+            continue  # count.ids says it; the sequence stays unscored
+        except Exception as error:
+            failure = f"the reference model failed: {_line(error)}"
+            break
+    bleu = Bleu.of(Path(spec.model_path))
+    reference = referee.reference
+    if bleu is not None:
+        reference = msgspec.structs.replace(reference, libraries={**reference.libraries, "sacrebleu": bleu.version})
+    return judged(
+        spec,
+        seconds=round(time.monotonic() - began, 3),
+        reference=reference,
+        lanes=list(summaries(trials, scores, bleu)),
+        scores=sorted(scores, key=lambda score: score.key),
+        failure=failure,
+    )
+
+
+def _earlier(spec: Spec) -> list[Score]:
+    """Scores that an earlier judgement of this run made; they stay true when further trials join."""
+    try:
+        before = judgement.read(Path(spec.output))
+    except UserError:
+        return []
+    if before is None or before.checksum != judgement.checksum(before):
+        return []
+    same = (before.run, before.model_digest, before.workload_digest, before.sampling, before.seed) == (
+        spec.run,
+        spec.model.digest,
+        spec.workload_digest,
+        spec.sampling,
+        spec.seed,
+    )
+    return before.scores if same else []
+
+
+def _line(error: BaseException) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"
+
+
+def main() -> int:
+    spec = read_as(Spec, Path(sys.argv[1]))
+    judgement.write(Path(spec.output), judge(spec, tethered()))
+    return 0
+
+
+if __name__ == "__main__":
+    run_main(main)

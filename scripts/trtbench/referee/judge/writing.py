@@ -1,0 +1,83 @@
+"""What the judge says of a run: one line for each lane, precision and cell, made of the scores of its sequences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from trtbench.figures.base import base_of
+from trtbench.figures.summary import Figures, figures, shape
+from trtbench.records import judgement
+from trtbench.records.files import SCHEMA
+from trtbench.records.judgement import MAX_POSITIONS, NEAR_DEVIATIONS, Judgement, LaneScore, Score
+from trtbench.records.trial import Trial
+from trtbench.referee import quality
+from trtbench.referee.judge.spec import Spec
+from trtbench.referee.quality import Bleu
+
+
+def judged(spec: Spec, **more: Any) -> Judgement:
+    """The judgement that answers `spec`; what is not given is as when nothing was scored."""
+    fields: dict[str, Any] = dict(
+        schema=SCHEMA,
+        run=spec.run,
+        model_digest=spec.model.digest,
+        workload_digest=spec.workload_digest,
+        sampling=spec.sampling,
+        near_deviations=NEAR_DEVIATIONS,
+        max_positions=MAX_POSITIONS,
+        seed=spec.seed,
+        seconds=0.0,
+    )
+    return Judgement(**{**fields, **more})
+
+
+def summaries(trials: Sequence[Trial], scores: Sequence[Score], bleu: Bleu | None = None) -> Iterator[LaneScore]:
+    """One line for each lane, precision and cell; with `bleu` also how close the texts are."""
+    by_key = {score.key: score for score in scores}
+    groups: dict[tuple[str, str], list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault((trial.lane, trial.precision), []).append(trial)
+    for where in sorted({shape(record.cell) for trial in trials for record in trial.cells}):
+        made = {key: figures(members, where) for key, members in groups.items()}
+        rows = [f for f in made.values() if isinstance(f, Figures)]
+        for f in sorted(rows, key=lambda f: (f.lane, f.precision)):
+            base = base_of(rows, f.precision)
+            mine = _scored(groups[f.lane, f.precision], where, by_key)
+            positions = sum(score.positions for score in mine)
+            own = groups[f.lane, f.precision]
+            beside = quality.pairs(own, groups[base.lane, base.precision], where) if base and base is not f else []
+            yield LaneScore(
+                lane=f.lane,
+                precision=f.precision,
+                batch=where[0],
+                prompt_length=where[1],
+                new_tokens=where[2],
+                sequences=len(mine),
+                positions=positions,
+                near=sum(score.near for score in mine) / positions if positions else None,
+                perplexity=math.exp(min(700.0, sum(score.nll for score in mine) / positions)) if positions else None,
+                base=base.lane if base and base is not f else None,
+                equal=quality.equal_share(beside),
+                exact=quality.exact_share(beside),
+                bleu=bleu.score(beside) if bleu else None,
+            )
+
+
+def _scored(trials: Sequence[Trial], where: tuple[int, int, int], by_key: dict[judgement.Key, Score]) -> list[Score]:
+    """The scores of the sequences that these trials returned in the cell, each once."""
+    places = {(part, call, row) for at, part, call, row, _ in by_key if at == where}
+    found: dict[judgement.Key, Score] = {}
+    for trial in trials:
+        for record in trial.cells:
+            if shape(record.cell) != where:
+                continue
+            for part, call, row in places:
+                made = record.e2e if part == "e2e" else record.ttft
+                if made is None or call >= len(made.output) or row >= len(made.outputs[made.output[call]]):
+                    continue
+                key = (where, part, call, row, judgement.digest(made.outputs[made.output[call]][row]))
+                if key in by_key:
+                    found[key] = by_key[key]
+    return [found[key] for key in sorted(found)]

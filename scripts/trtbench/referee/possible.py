@@ -1,0 +1,112 @@
+"""A published speed against the roofline of a card and against itself, in sentences."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from trtbench.model.shape import ModelShape
+from trtbench.referee import roofline
+
+AGREEMENT = 0.02  # how far rate x time may be from the tokens made: room for rounded figures
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What somebody published: `latency_s` of a whole generation (s), `rate` in output tokens/s of all
+    sequences together; one of the two may be None. `prompt` and `tokens` are ids a sequence, 0 if unknown."""
+
+    batch: int
+    prompt: int
+    tokens: int
+    latency_s: float | None
+    rate: float | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The verdict and the sentences that explain it, in reading order."""
+
+    possible: bool
+    lines: tuple[str, ...]
+
+
+def examine(shape: ModelShape, precision: roofline.Precision, machine: roofline.Machine, claim: Claim) -> Answer:
+    """Hold a claim against the roofline of a machine and against itself."""
+    # A rate may leave the prefill out, so only decode steps bound it, from the shortest context on.
+    steps = max(claim.tokens - 1, 1)
+    decode = roofline.decode_floor(shape, precision, machine, claim.batch, claim.prompt, steps)
+    top_rate = roofline.ceiling(decode, claim.batch * steps)
+    per_step = decode.traffic / steps
+    cache = " and the KV cache" if per_step > roofline.weight_bytes(shape, precision) else ""
+    lines = [
+        f"A decode step reads {_amount(per_step)}: {shape.parameters_read / 1e6:,.1f} M weights in "
+        f"{precision.name}{cache}.",
+        f"At {machine.bandwidth / 1e9:,.0f} GB/s that allows at most {top_rate:,.1f} tokens/s"
+        + (" (the peak of the tensor cores is the bound)" if decode.bound == "peak" else "")
+        + f" at batch {claim.batch}.",
+    ]
+    if per_step <= machine.cache:
+        lines.append(
+            f"But all of it fits into the last-level cache ({machine.cache / 2**20:.0f} MiB), "
+            "so memory bandwidth rules nothing out."
+        )
+    faults = []
+    if claim.latency_s is not None:
+        whole = roofline.generation_floor(shape, precision, machine, claim.batch, claim.prompt, claim.tokens)
+        lines.append(
+            f"Claimed: {claim.latency_s * 1e3:,.1f} ms for {claim.batch} x {claim.tokens} new tokens"
+            f" where the least is {whole.seconds * 1e3:,.1f} ms" + _compared(whole, claim.latency_s, machine)
+        )
+        if whole.refutes(claim.latency_s):
+            faults.append("the time is shorter than the memory or the tensor cores allow")
+    if claim.rate is not None:
+        seconds = claim.batch * steps / claim.rate
+        lines.append(f"Claimed: {claim.rate:,.1f} tokens/s" + _compared(decode, seconds, machine))
+        if decode.refutes(seconds):
+            faults.append("the rate is above the ceiling")
+    if claim.rate is not None and claim.latency_s is not None:
+        disagreement = _disagreement(claim, claim.rate * claim.latency_s)
+        if disagreement:
+            lines.append(disagreement)
+            faults.append("rate and time contradict each other")
+    lines.append(
+        f"IMPOSSIBLE: {'; '.join(faults)}."
+        if faults
+        else "POSSIBLE: nothing here rules it out, which doesn't make it true."
+    )
+    return Answer(not faults, tuple(lines))
+
+
+def _amount(count: float) -> str:
+    return f"{count / 1e9:.3f} GB" if count >= 1e8 else f"{count / 1e6:.3f} MB"
+
+
+def _compared(floor: roofline.Floor, seconds: float, machine: roofline.Machine) -> str:
+    """How a time (s) stands to its floor, as the end of a sentence."""
+    ratio = floor.seconds / seconds
+    if floor.refutes(seconds):
+        return f": {ratio:.2f} times the ceiling."
+    if ratio > 1:
+        return f": {ratio:.2f} times the ceiling, which rounded figures or the last-level cache explain."
+    share = roofline.mbu(floor, seconds, machine.bandwidth)
+    return f": {ratio:.0%} of the ceiling (memory bandwidth utilisation {share:.0%})."
+
+
+def _disagreement(claim: Claim, product: float) -> str | None:
+    made = claim.batch * claim.tokens
+    if math.isclose(product, made, rel_tol=AGREEMENT):
+        return None
+    with_prompt = claim.batch * (claim.prompt + claim.tokens)
+    if claim.prompt and math.isclose(product, with_prompt, rel_tol=AGREEMENT):
+        cause = "that is prompt and output together: prompt tokens were counted as output"
+    elif product > made:
+        cause = (
+            "prompt tokens were counted, ratios were averaged, padding was counted, "
+            "or the rate leaves out part of the time"
+        )
+    else:
+        cause = "fewer tokens came than were asked for, or the time holds more than the generation"
+    return (
+        f"Rate x time is {product:,.0f} tokens where {made:,} were made ({product / made:.2f} times as many): {cause}."
+    )

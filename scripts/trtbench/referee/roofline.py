@@ -1,0 +1,214 @@
+"""Fewest bytes and operations a generation can do with, and so the shortest time it can take on a machine.
+
+The roofline of Williams, Waterman and Patterson (CACM 52-4, 2009): no faster than the bytes over the memory
+bandwidth, and no faster than the operations over the peak. Everything here is a lower bound on work, so what
+is faster than `Floor.least_seconds` is false. It assumes one forward pass a token (no speculative decoding),
+dense weights, and caches that sequences don't share.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from trtbench.errors import UserError
+from trtbench.model.shape import ModelShape
+
+NOMINAL_TOLERANCE = 1.02  # published bandwidths and peaks are rounded
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How weights and KV cache are stored, in bits an element, and what the tensor cores gain by it.
+
+    `weight_bits` includes scales where they weigh anything (int4_awq: one fp16 scale for 128 weights). Scales
+    a channel or a tensor, the coarsest that exist for int8, int4 and fp8, add less than 0.1 % and are left
+    out, so the bound stays low; so does counting a quantised model's head and norms as quantised. A lane that
+    knows better passes a Precision of its own (`dataclasses.replace`).
+    `peak_factor` is the fastest dense rate any NVIDIA card has for it, in units of the fp16 rate.
+    """
+
+    name: str
+    weight_bits: float
+    kv_bits: float
+    peak_factor: float
+
+
+PRECISIONS = {
+    precision.name: precision
+    for precision in (
+        Precision("float32", 32, 32, 0.5),  # TF32
+        Precision("float16", 16, 16, 1),
+        Precision("bfloat16", 16, 16, 1),
+        Precision("int8", 8, 8, 2),
+        Precision("int4", 4, 8, 4),
+        Precision("fp8", 8, 8, 2),
+        Precision("int4_awq", 4.125, 8, 4),
+    )
+}
+_SHORT = {"fp32": "float32", "fp16": "float16", "half": "float16", "bf16": "bfloat16", "awq": "int4_awq"}
+
+
+def precision(name: str) -> Precision:
+    """Look a precision up by name or shorthand (fp32, fp16, bf16, awq); raises UserError."""
+    found = PRECISIONS.get(_SHORT.get(name.lower(), name.lower()))
+    if found is None:
+        raise UserError(f"precision={name!r} is not known; one of {', '.join(PRECISIONS)} is needed.")
+    return found
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What bounds a machine: memory bandwidth (bytes/s), dense fp16 peak (FLOP/s, None if unknown) and
+    last-level cache (bytes)."""
+
+    bandwidth: float
+    peak: float | None = None
+    cache: float = 0.0
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The least work of one or more forward passes and the time it takes.
+
+    `traffic` in bytes and `ops` in FLOP (a multiply-add is two). `seconds` is the nominal floor.
+    `least_seconds`, what a gate compares with, is shorter: by the 2 % tolerance on nominal figures or by what
+    the last-level cache may keep from one pass to the next, whichever is more. Not by both: refresh alone
+    takes more of a DRAM's nominal bandwidth than the tolerance gives. It is 0 if everything fits into the
+    cache and the peak is unknown. `bound` says what sets `seconds`: "bandwidth" or "peak".
+    """
+
+    traffic: float
+    ops: float
+    seconds: float
+    least_seconds: float
+    bound: str
+
+    def __add__(self, other: Floor) -> Floor:
+        """The floor of one after the other."""
+        longer = self if self.seconds >= other.seconds else other
+        return Floor(
+            self.traffic + other.traffic,
+            self.ops + other.ops,
+            self.seconds + other.seconds,
+            self.least_seconds + other.least_seconds,
+            longer.bound,
+        )
+
+    def refutes(self, seconds: float) -> bool:
+        """Whether a time (s) is too short to be true."""
+        return seconds < self.least_seconds
+
+
+def weight_bytes(shape: ModelShape, precision: Precision) -> float:
+    """Fewest bytes of weights one decode step reads, at any batch size."""
+    return shape.parameters_read * precision.weight_bits / 8
+
+
+def kv_bytes(shape: ModelShape, precision: Precision, batch: int, cached: int) -> float:
+    """Bytes of keys and values a decode step reads when each sequence has `cached` positions before it.
+
+    2 (K and V) x layers x kv_heads x head_dim x bits/8 a position and sequence; the new position's own pair
+    needs no read. A windowed layer attends to itself and at most `sliding_window - 1` positions before.
+    """
+    return _kv_bytes(shape, precision, batch, cached, 1)
+
+
+def prefill_floor(shape: ModelShape, precision: Precision, machine: Machine, batch: int, prompt: int) -> Floor:
+    """Floor of the pass that reads `prompt` (>= 1) ids a sequence and gives the first new token.
+
+    Operations: 2 for each matrix element and id (Kaplan et al. 2020, arXiv 2001.08361), 4 x heads x head_dim
+    for each pair of a position and one it attends to (scores and their product with V, causal), and the
+    output head for the last position only.
+    """
+    pairs = _sum_of_minima(1, prompt, _reach(shape)) * shape.windowed_layers + _sum_of_minima(1, prompt, math.inf) * (
+        shape.layers - shape.windowed_layers
+    )
+    ops = batch * (
+        2 * prompt * shape.layer_matrices(shape.active_experts)
+        + 2 * shape.head_parameters
+        + 4 * shape.heads * shape.head_dim * pairs
+    )
+    return _floor(weight_bytes(shape, precision), ops, 1, machine, precision)
+
+
+def decode_floor(
+    shape: ModelShape, precision: Precision, machine: Machine, batch: int, cached: int, steps: int = 1
+) -> Floor:
+    """Floor of `steps` (>= 0) decode steps of `batch` sequences, the first with `cached` positions before it.
+
+    The KV cache grows by one position a step; the sums over it are in closed form. The larger of two sums is
+    never more than the sum of the larger ones, so the bound stays low where a step changes from one side of
+    the roofline to the other.
+    """
+    pairs = _sum_of_minima(cached + 1, steps, _reach(shape)) * shape.windowed_layers + _sum_of_minima(
+        cached + 1, steps, math.inf
+    ) * (shape.layers - shape.windowed_layers)
+    ops = batch * (
+        2 * steps * (shape.layer_matrices(shape.active_experts) + shape.head_parameters)
+        + 4 * shape.heads * shape.head_dim * pairs
+    )
+    traffic = steps * weight_bytes(shape, precision) + _kv_bytes(shape, precision, batch, cached, steps)
+    return _floor(traffic, ops, steps, machine, precision)
+
+
+def generation_floor(
+    shape: ModelShape, precision: Precision, machine: Machine, batch: int, prompt: int, new: int
+) -> Floor:
+    """Floor of a whole generation: the prefill, which gives the first of `new` (>= 1) ids, then a step for
+    each of the others.
+
+    A prompt of unknown length (0) counts as one id, the shortest there is.
+    """
+    prompt = max(prompt, 1)
+    return prefill_floor(shape, precision, machine, batch, prompt) + decode_floor(
+        shape, precision, machine, batch, prompt, new - 1
+    )
+
+
+def ceiling(floor: Floor, tokens: int) -> float:
+    """Most output tokens a second, all sequences together, nominal: `tokens` in the floor's seconds."""
+    return tokens / floor.seconds
+
+
+def mbu(floor: Floor, seconds: float, bandwidth: float) -> float:
+    """Memory bandwidth utilisation, a share: (bytes of weights and KV cache / seconds) / bandwidth (bytes/s).
+
+    The definition is Databricks' ("LLM Inference Performance Engineering", 2023-10-12), with the input
+    embedding left out. More than 1 means a cache at work or a false figure.
+    """
+    return floor.traffic / seconds / bandwidth
+
+
+def mfu(floor: Floor, seconds: float, peak: float) -> float:
+    """Model FLOPs utilisation, a share: (operations / seconds) / peak (FLOP/s).
+
+    As in PaLM (arXiv 2204.02311), for the forward pass alone.
+    """
+    return floor.ops / seconds / peak
+
+
+def _floor(traffic: float, ops: float, passes: int, machine: Machine, precision: Precision) -> Floor:
+    memory = traffic / machine.bandwidth
+    compute = ops / (machine.peak * precision.peak_factor) if machine.peak else 0.0
+    uncached = max(0.0, traffic - passes * machine.cache) / machine.bandwidth
+    least = max(min(uncached, memory / NOMINAL_TOLERANCE), compute / NOMINAL_TOLERANCE)
+    return Floor(traffic, ops, max(memory, compute), least, "bandwidth" if memory >= compute else "peak")
+
+
+def _kv_bytes(shape: ModelShape, precision: Precision, batch: int, cached: int, steps: int) -> float:
+    positions = _sum_of_minima(cached, steps, _reach(shape) - 1) * shape.windowed_layers + _sum_of_minima(
+        cached, steps, math.inf
+    ) * (shape.layers - shape.windowed_layers)
+    return batch * 2 * shape.kv_heads * shape.head_dim * precision.kv_bits / 8 * positions
+
+
+def _reach(shape: ModelShape) -> float:
+    return shape.sliding_window if shape.sliding_window is not None else math.inf
+
+
+def _sum_of_minima(first: int, count: int, cap: float) -> int:
+    """Sum of min(n, cap) over the `count` whole numbers from `first` on."""
+    growing = count if cap == math.inf else min(count, max(0, int(cap) - first + 1))
+    total = growing * first + growing * (growing - 1) // 2
+    return total if growing == count else total + (count - growing) * int(cap)

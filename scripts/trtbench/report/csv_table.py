@@ -1,0 +1,129 @@
+"""CSV: one line a lane and cell, plain numbers in fixed units, so that a spreadsheet or a script goes on from here."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+
+from trtbench.comparison.clean_text import NAME, plain
+from trtbench.comparison.result import Against, Comparison
+from trtbench.figures.summary import Figures
+from trtbench.report.story import place
+
+FIGURES = (
+    ("trials", "trials"),
+    ("iterations", "iterations"),
+    ("latency_ms", "latency"),
+    ("median_ms", "median"),
+    ("minimum_ms", "minimum"),
+    ("maximum_ms", "maximum"),
+    ("outliers", "outliers"),
+    ("ttft_ms", "ttft"),
+    ("tpot_ms", "tpot"),
+    ("throughput_tok_s", "throughput"),
+    ("ceiling_tok_s", "ceiling_tok_s"),
+    ("ceiling_basis", "ceiling_basis"),
+    ("mbu", "mbu"),
+    ("mfu", "mfu"),
+    ("peak_rss_bytes", "peak_rss"),
+    ("gpu_memory_bytes", "gpu_memory"),
+    ("weights_bytes", "weights"),
+    ("kv_pool_bytes", "kv_pool"),
+    ("gpu_processes_bytes", "gpu_processes"),
+    ("torch_allocated_bytes", "torch_allocated"),
+    ("torch_reserved_bytes", "torch_reserved"),
+    ("joules_per_token", "energy"),
+    ("idle_joules_per_token", "idle_energy"),
+    ("import_ms", "import_ms"),
+    ("load_ms", "load_ms"),
+    ("prepare_ms", "prepare_ms"),
+    ("prepare_cached", "prepare_cached"),
+    ("first_call_ms", "first_call_ms"),
+    ("near", "near"),
+    ("equal", "equal"),
+    ("exact", "exact"),
+    ("bleu", "bleu"),
+    ("perplexity", "perplexity"),
+    ("settled", "settled"),
+    ("interleaved", "interleaved"),
+    ("simulated", "simulated"),
+    ("runtime", "runtime"),
+    ("compute_precision", "compute_precision"),
+    ("weight_precision", "weight_precision"),
+)
+HEAD = (
+    *("run", "created", "model", "revision", "synthetic", "place", "workload_digest"),
+    *("batch", "prompt_tokens", "new_tokens", "lane", "precision", "state", "reason"),
+    *(name for name, _ in FIGURES),
+    *("latency_trials_ms", "base", "base_precision", "headline", "speedup", "speedup_low", "speedup_high", "level"),
+    *("verdict", "verdict_reason"),
+)
+
+
+def render(comparison: Comparison) -> str:
+    """All lines with their head. `state` is measured, hole (not in this cell) or failed (nowhere)."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, HEAD, restval="", lineterminator="\r\n")
+    writer.writeheader()
+    common = {
+        "run": comparison.run,
+        "created": comparison.created,
+        "model": plain(comparison.model.name, NAME),
+        "revision": comparison.model.revision,
+        "synthetic": comparison.model.synthetic,
+        "place": place(comparison),
+        "workload_digest": comparison.workload_digest,
+    }
+    for row in comparison.cells:
+        where = {"batch": row.batch, "prompt_tokens": row.prompt_length, "new_tokens": row.new_tokens}
+        against = {(a.lane, a.precision): a for a in row.against}
+        for f in row.figures:
+            compared = against.get((f.lane, f.precision))
+            _line(writer, {**common, **where, **_figures(f), **_against(compared)})
+        for h in row.holes:
+            state = {"lane": h.lane, "precision": h.precision, "state": "hole", "reason": h.reason}
+            _line(writer, {**common, **where, **state})
+    for a in comparison.failed:
+        state = {"lane": a.lane, "precision": a.precision, "state": "failed", "reason": a.failure.reason}
+        _line(writer, {**common, **state})
+    return buffer.getvalue()
+
+
+def _figures(f: Figures) -> dict[str, object]:
+    found: dict[str, object] = {name: getattr(f, field) for name, field in FIGURES}
+    trials = " ".join(f"{ms:.6g}" for ms in f.latency_trials)
+    return {"lane": f.lane, "precision": f.precision, "state": "measured", **found, "latency_trials_ms": trials}
+
+
+def _against(a: Against | None) -> dict[str, object]:
+    if a is None:
+        return {}
+    return {
+        "base": a.base,
+        "base_precision": a.base_precision,
+        "headline": a.headline,
+        "speedup": a.speedup.ratio,
+        "speedup_low": a.speedup.low,
+        "speedup_high": a.speedup.high,
+        "level": a.speedup.level,
+        "verdict": a.verdict.word.upper() if a.verdict.word == "void" else a.verdict.word,
+        "verdict_reason": a.verdict.reason,
+    }
+
+
+def _line(writer: csv.DictWriter[str], values: Mapping[str, object]) -> None:
+    writer.writerow({name: cell(value) for name, value in values.items()})
+
+
+def cell(value: object) -> str:
+    """A value as a spreadsheet may take it. Text that a spreadsheet would run as a formula gets a leading apostrophe
+    (OWASP, "CSV injection"); numbers are never text here, so a minus sign stays one."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return f"{value:.10g}" if isinstance(value, float) else str(value)
+    shown = plain(str(value))
+    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠") else shown

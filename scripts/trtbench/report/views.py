@@ -1,0 +1,35 @@
+"""All files that a comparison leaves: at the top of `results/` for the latest run, in the run's own folder for others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trtbench.comparison.audited import Audited
+from trtbench.comparison.result import Comparison
+from trtbench.errors import UserError
+from trtbench.records import run_folder
+from trtbench.records.files import encode, write_whole
+from trtbench.records.result_files import CHART, PAGE, REPORT
+from trtbench.report import chart as png
+from trtbench.report.family_files import write_benchmarks
+from trtbench.report.page import document
+
+
+def write(results: Path, known: Audited, comparison: Comparison, lang: str, chart: bool) -> list[Path]:
+    """Write them and return their paths. Raises UserError where the folder cannot be written."""
+    written: list[Path] = []
+    try:
+        home = run_folder.folder(results, known.run.id)
+        if known.run.id == run_folder.listed(results)[-1]:
+            written += write_benchmarks(results, known.run.id, known)
+            home = results
+        write_whole(home / REPORT, encode(comparison))
+        written.append(home / REPORT)
+        document.write(home / PAGE, comparison, lang)
+        written.append(home / PAGE)
+        if chart:
+            png.write(home / CHART, comparison, lang)
+            written.append(home / CHART)
+    except OSError as error:
+        raise UserError(f"the report cannot be written to {results}: {error.strerror or error}.") from None
+    return written

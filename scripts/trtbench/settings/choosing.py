@@ -1,0 +1,90 @@
+"""Which lanes run, in which precisions: from the settings and from what is installed here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from trtbench.errors import UserError
+from trtbench.settings import lanes
+from trtbench.settings.knobs import QUANTISED, Settings, show
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Entrant:
+    """A lane with a precision: what is loaded once in a trial."""
+
+    lane: str
+    precision: str
+
+    def __str__(self) -> str:
+        return f"{self.lane} {self.precision}"
+
+
+def chosen_lanes(settings: Settings, device: str, family: str | None) -> list[str]:
+    """The lanes to run, in the user's order. Names that do not exist or cannot run here are a UserError."""
+    if settings.lanes == ("auto",):
+        names = [name for name in lanes.LANES if device in lanes.devices(name) and lanes.missing(name) is None]
+    else:
+        for name in settings.lanes:
+            if name not in lanes.LANES:
+                raise UserError(
+                    f"LANES={show('LANES', settings.lanes)!r} names {name!r}, which is no lane; there are {', '.join(lanes.LANES)}."
+                )
+        names = list(settings.lanes)
+    if family is not None:
+        names = [name for name in names if lanes.LANES[name].family == family]
+        if not names:
+            names = [
+                name
+                for name, row in lanes.LANES.items()
+                if row.family == family and device in lanes.devices(name) and lanes.missing(name) is None
+            ]
+    for name in names:
+        absent = lanes.missing(name)
+        if absent:
+            raise UserError(f"the lane {name} {absent}; install it or leave the lane out of LANES.")
+        if device not in lanes.devices(name):
+            row = lanes.LANES[name]
+            why = f" ({row.bound})" if row.bound else ""
+            raise UserError(
+                f"the lane {name} runs on {' and '.join(row.devices)}{why}, and DEVICE is {device}; leave it out of LANES."
+            )
+    if not names:
+        what = f"of the family {family} " if family else ""
+        raise UserError(
+            f"no lane {what}can run here on {device}: "
+            + "; ".join(f"{name} {lanes.missing(name)}" for name, row in lanes.LANES.items() if lanes.missing(name))
+            + "."
+        )
+    return names
+
+
+def entrants_of(names: Sequence[str], settings: Settings, device: str) -> tuple[list[Entrant], dict[Entrant, str]]:
+    """Lanes with the precisions they run, and the reason for each that was asked for and does not exist.
+
+    `auto` is the device's own default. A PyTorch lane that knows none of the precisions asked for (quantised ones)
+    runs the default, because there must be something to compare with.
+    """
+    entrants: list[Entrant] = []
+    absent: dict[Entrant, str] = {}
+    for name in names:
+        row = lanes.LANES[name]
+        known = row.precisions[device]
+        wanted = [lanes.DEFAULT_PRECISION[device]] if settings.precision == ("auto",) else list(settings.precision)
+        runs_here = [precision for precision in wanted if precision in known]
+        if row.baseline and not runs_here and all(precision in QUANTISED for precision in wanted):
+            runs_here = [lanes.DEFAULT_PRECISION[device]]
+        entrants += [Entrant(name, precision) for precision in runs_here]
+        absent |= {
+            Entrant(name, precision): f"{name} does not run {precision} on {device} (it runs {', '.join(known)})"
+            for precision in wanted
+            if precision not in known
+        }
+    if not entrants:
+        raise UserError(
+            f"PRECISION={show('PRECISION', settings.precision)!r}: no chosen lane runs it on {device}; "
+            + "; ".join(f"{name} runs {', '.join(lanes.LANES[name].precisions[device])}" for name in names)
+            + "."
+        )
+    return entrants, absent

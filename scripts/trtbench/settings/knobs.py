@@ -1,0 +1,286 @@
+"""Every knob, one row each: the environment names, the flags, `.env.example` and the help come from here.
+
+A value is taken from the flag, else the environment, else the file `.env`, else the default. An empty
+value in the environment or the file counts as not set, because Compose passes empty strings on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+PRECISIONS = ("float32", "float16", "bfloat16", "int8", "int4", "fp8", "int4_awq")
+QUANTISED = ("int8", "int4", "fp8", "int4_awq")
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What the table knows of a setting besides its Python name, type and default."""
+
+    help: str
+    kind: str  # int, float, text, path, switch, choice or trials
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    above_low: bool = False  # the range excludes `low` itself
+    choices: tuple[str, ...] = ()
+    many: bool = False  # a comma-separated list, every combination of lists is a cell
+    local: Any = None  # default of bench_local.sh, where it differs
+    aliases: tuple[str, ...] = ()
+    secret: bool = False
+    example: str = ""
+
+    def wanted(self) -> str:
+        """Say in words what a value has to be."""
+        if self.kind == "trials":
+            return "auto or a whole number from 1 to 1000"
+        if self.kind in ("int", "float"):
+            number = "a whole number" if self.kind == "int" else "a number"
+            low = f"{self.low:g}" if self.low is not None else "any"
+            span = f"above {low} and up to {self.high:g}" if self.above_low else f"from {low} to {self.high:g}"
+            wanted = f"{number} {span}" + (f" ({self.unit})" if self.unit else "")
+        elif self.kind == "choice":
+            wanted = "one of " + ", ".join(self.choices)
+        elif self.kind == "switch":
+            wanted = "1 or 0"
+        else:
+            wanted = "a text"
+        return f"a comma-separated list, each {wanted}" if self.many else wanted
+
+
+def _row(default: Any, kind: str, help: str, **more: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"row": Row(help=help, kind=kind, **more)})
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The settings of one run. Field names are the environment names in lower case."""
+
+    model_name: str = _row(
+        "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
+        "text",
+        local="demo",
+        help=("model: a Hub id, a local folder, or a synthetic one (demo, tinyllama) with seeded random weights"),
+    )
+    model_source: str = _row(
+        "auto",
+        "choice",
+        choices=("auto", "hub", "local", "synthetic"),
+        help="where MODEL_NAME is looked for; auto decides by its look",
+    )
+    model_revision: str = _row("", "text", help="Hub revision (branch, tag or commit); empty: the pinned one")
+    lanes: tuple[str, ...] = _row(
+        ("auto",),
+        "text",
+        many=True,
+        help="ways to run the model, in the order of interest; auto: all that can run here",
+        example="pytorch-eager,onnxruntime",
+    )
+    device: str = _row(
+        "auto",
+        "choice",
+        choices=("auto", "cpu", "cuda"),
+        local="cpu",
+        help="where the model runs; auto: cuda where there is one",
+    )
+    batch_sizes: tuple[int, ...] = _row(
+        (1,),
+        "int",
+        many=True,
+        low=1,
+        high=4096,
+        unit="sequences",
+        aliases=("MAX_BATCH_SIZE",),
+        help="sequences generated together",
+    )
+    prompt_lengths: tuple[int, ...] = _row(
+        (128,),
+        "int",
+        many=True,
+        low=2,
+        high=131072,
+        unit="tokens",
+        aliases=("MAX_INPUT_LEN",),
+        help="prompt ids per sequence; prompts are cut or filled to this length",
+    )
+    new_tokens: tuple[int, ...] = _row(
+        (200,),
+        "int",
+        many=True,
+        low=2,
+        high=131072,
+        unit="tokens",
+        aliases=("MAX_NEW_TOKENS", "MAX_OUTPUT_LEN"),
+        help="ids that every lane must return per sequence, exactly",
+    )
+    precision: tuple[str, ...] = _row(
+        ("auto",),
+        "choice",
+        many=True,
+        choices=("auto", *PRECISIONS),
+        help="precision asked for; auto: float16 on a GPU, float32 on a CPU",
+    )
+    num_iterations: int = _row(
+        10, "int", low=1, high=10000, local=5, unit="timed generations", help="timed generations per cell and trial"
+    )
+    trials: int = _row(
+        0,
+        "trials",
+        help="fresh processes per lane; auto: at least nine, until the interval is narrow or TIME_BUDGET is spent",
+    )
+    warmup_limit: int = _row(
+        10,
+        "int",
+        low=1,
+        high=1000,
+        local=5,
+        unit="generations",
+        help="untimed full-shape generations at most before the clock counts",
+    )
+    time_budget: float = _row(
+        1200.0,
+        "float",
+        low=1,
+        high=604800,
+        local=150.0,
+        unit="seconds",
+        help="no further round of trials starts when it would end later; unless set, three rounds run first, and a fixed TRIALS all",
+    )
+    target_precision: float = _row(
+        0.01,
+        "float",
+        low=0.0001,
+        high=0.5,
+        unit="share of the ratio",
+        help="TRIALS=auto stops when every headline interval is at most this far from its middle",
+    )
+    equivalence_margin: float = _row(
+        0.03,
+        "float",
+        low=0.001,
+        high=0.5,
+        unit="share of the ratio",
+        help="two lanes are called equivalent when the whole interval lies within this of 1",
+    )
+    headline: str = _row(
+        "",
+        "text",
+        help="lane of the headline; empty: tensorrt-engine, else the first lane that is not PyTorch",
+        example="onnxruntime",
+    )
+    temperature: float = _row(0.0, "float", low=0, high=10, help="0 is greedy; above 0 ids are sampled with SEED")
+    top_p: float = _row(
+        1.0, "float", low=0, high=1, above_low=True, help="nucleus sampling; only with TEMPERATURE above 0"
+    )
+    seed: int = _row(
+        20261123, "int", low=0, high=2**31 - 1, help="seed of synthetic weights, of the order of trials and of sampling"
+    )
+    threads: int = _row(
+        0,
+        "int",
+        low=0,
+        high=4096,
+        unit="threads",
+        help="CPU threads of every lane; 0: the physical cores this process may use",
+    )
+    prompts_file: str = _row(
+        "",
+        "path",
+        help="your own prompts: a text file (one prompt a paragraph) or JSON lines with a field prompt or text",
+        example="prompts.txt",
+    )
+    examples_dir: str = _row(
+        "",
+        "path",
+        help="the examples of TensorRT-LLM, where its converters are; empty: /app/tensorrt_llm/examples, as in the image",
+    )
+    engine_start_limit: float = _row(
+        600.0,
+        "float",
+        low=1,
+        high=86400,
+        unit="seconds",
+        help="a TensorRT-LLM lane that has not started by then is ended: its executor can wait for ever",
+    )
+    trtllm_bench: bool = _row(
+        False, "switch", help="also run NVIDIA's trtllm-bench latency on each engine; it stands beside the figures"
+    )
+    energy: bool = _row(
+        True,
+        "switch",
+        help="measure joules per token on a pass of 5 s and more for each cell, once for each lane; 0 saves that time",
+    )
+    profile: bool = _row(
+        False,
+        "switch",
+        help="after the timed passes of each PyTorch lane's first trial, profile decode steps into the run's logs",
+    )
+    data_dir: str = _row(str(ROOT / "data"), "path", help="folder of models, checkpoints, engines and caches")
+    results_dir: str = _row("", "path", help="folder of results; empty: DATA_DIR/results")
+    report_lang: str = _row("en", "choice", choices=("en", "fr"), help="language of the report")
+    log_level: str = _row(
+        "info", "choice", choices=("error", "warning", "info", "debug"), help="how much is told on the way"
+    )
+    offline: bool = _row(False, "switch", help="never ask the network for a model")
+    hf_token: str = dataclasses.field(
+        default="", repr=False, metadata={"row": Row(help="access token for gated models", kind="text", secret=True)}
+    )
+    ngc_api_key: str = dataclasses.field(
+        default="",
+        repr=False,
+        metadata={"row": Row(help="NGC key, only for setup_nvidia_auth", kind="text", secret=True)},
+    )
+
+    @property
+    def data(self) -> Path:
+        return Path(self.data_dir)
+
+    @property
+    def results(self) -> Path:
+        return Path(self.results_dir) if self.results_dir else self.data / "results"
+
+    def public(self) -> dict[str, Any]:
+        """Return all settings but the secret ones, under their environment names, as JSON values."""
+        values = {name: getattr(self, name.lower()) for name, row in ROWS.items() if not row.secret}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+ROWS: dict[str, Row] = {field.name.upper(): field.metadata["row"] for field in dataclasses.fields(Settings)}
+DEFAULTS: dict[str, Any] = {field.name.upper(): field.default for field in dataclasses.fields(Settings)}
+ALIASES: dict[str, str] = {alias: name for name, row in ROWS.items() for alias in row.aliases}
+# Compose itself reads these from the same `.env`; they are no settings of a run.
+COMPOSE_NAMES = (
+    *("COMPOSE_PROJECT_NAME", "COMPOSE_FILE", "COMPOSE_PROFILES"),
+    *("BASE_IMAGE", "CPU_BASE_IMAGE", "VLLM_IMAGE", "TORCH_CPU_INDEX", "SHM_SIZE"),
+)
+# Names that libraries read from the environment for a download. A settings file may hold them: they are handed on.
+NETWORK_NAMES = ("HF_ENDPOINT", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
+
+
+def show(name: str, value: Any) -> str:
+    """Write a value the way a user would type it."""
+    if isinstance(value, (tuple, list)):
+        return ",".join(show("", part) for part in value)
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if name == "TRIALS" and value == 0:
+        return "auto"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def env_example() -> str:
+    """The text of `.env.example`; a test holds the committed file equal to it."""
+    lines = ["# Copy to .env and take the # away from what you change. Flags and the environment win over this file."]
+    for name, row in ROWS.items():
+        lines.append("")
+        lines.append(f"# {row.help}" + ("" if row.kind == "text" or row.secret else f" ({row.wanted()})"))
+        if row.aliases:
+            lines.append(f"# old names: {', '.join(row.aliases)}")
+        if row.secret:
+            lines.append("# secret: environment or this file only, never a flag; it is written nowhere else")
+        default = DEFAULTS[name]
+        shown = "data" if name == "DATA_DIR" else show(name, default)
+        lines.append(f"#{name}={row.example or shown}")
+    return "\n".join(lines) + "\n"

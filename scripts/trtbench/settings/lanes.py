@@ -1,0 +1,164 @@
+"""The lanes: one row each. Importing this table imports no engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import importlib.util
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What must be known of a lane before it is imported."""
+
+    where: str  # module:class
+    family: str  # names the result file <family>_benchmark.json
+    script: str  # under scripts/, runs the family
+    modules: tuple[str, ...]  # imported by every trial
+    devices: tuple[str, ...]
+    precisions: dict[str, tuple[str, ...]]  # by device, the default first
+    baseline: bool = False  # a candidate for "the best PyTorch lane"
+    label: str = ""
+    to_prepare: tuple[str, ...] = ()  # needed besides, but only for conversion, in a process of its own
+    spawns: bool = False  # runs in processes of its own, whose start can hang
+    bound: str = ""  # why it runs on these devices only
+
+
+_TORCH: dict[str, tuple[str, ...]] = {
+    "cpu": ("float32", "bfloat16", "float16"),
+    "cuda": ("float16", "bfloat16", "float32"),
+}
+
+_ENGINE = ("float16", "bfloat16", "int8", "int4", "fp8", "int4_awq")
+
+DEFAULT_PRECISION = {"cpu": "float32", "cuda": "float16"}
+
+LANES: dict[str, Row] = {
+    "pytorch-eager": Row(
+        "trtbench.lanes.pytorch_eager:PytorchEager",
+        "pytorch",
+        "bench_pytorch.sh",
+        ("torch", "transformers"),
+        ("cpu", "cuda"),
+        _TORCH,
+        baseline=True,
+        label="PyTorch eager",
+    ),
+    "pytorch-compile": Row(
+        "trtbench.lanes.pytorch_compile:PytorchCompile",
+        "pytorch",
+        "bench_pytorch.sh",
+        ("torch", "transformers"),
+        ("cpu", "cuda"),
+        _TORCH,
+        baseline=True,
+        label="PyTorch compile",
+    ),
+    "pytorch-tuned": Row(
+        "trtbench.lanes.tuned.lane:PytorchTuned",
+        "pytorch",
+        "bench_pytorch.sh",
+        ("torch", "safetensors"),
+        ("cpu", "cuda"),
+        _TORCH,
+        baseline=True,
+        label="PyTorch tuned",
+    ),
+    "pytorch-triton": Row(
+        "trtbench.lanes.triton.lane:PytorchTriton",
+        "pytorch",
+        "bench_pytorch.sh",
+        ("torch", "safetensors", "triton"),
+        ("cuda",),
+        {"cuda": ("float16", "bfloat16", "float32")},
+        label="Triton kernels",
+    ),
+    "vllm": Row(
+        "trtbench.lanes.vllm:Vllm",
+        "vllm",
+        "bench_vllm.sh",
+        ("vllm",),
+        ("cuda",),
+        {"cuda": ("float16", "bfloat16")},
+        label="vLLM",
+        spawns=True,
+    ),
+    "onnxruntime": Row(
+        "trtbench.lanes.onnxruntime:OnnxRuntime",
+        "onnxruntime",
+        "bench_onnx.sh",
+        ("onnxruntime_genai",),
+        ("cpu",),
+        {"cpu": ("float32", "int8", "int4")},
+        label="ONNX Runtime",
+        bound="the package onnxruntime-genai has no CUDA provider, and its CUDA build has not been tried",
+        to_prepare=("torch", "transformers", "onnx"),
+    ),
+    "openvino": Row(
+        "trtbench.lanes.openvino.lane:OpenVino",
+        "openvino",
+        "bench_openvino.sh",
+        ("openvino", "openvino_genai"),
+        ("cpu",),
+        {"cpu": ("float32", "bfloat16", "int8", "int4")},
+        label="OpenVINO",
+        to_prepare=("torch", "transformers", "openvino_tokenizers"),
+    ),
+    "tensorrt-engine": Row(
+        "trtbench.lanes.tensorrt.engine:TensorRTEngine",
+        "tensorrt",
+        "bench_trt.sh",
+        ("tensorrt_llm", "tensorrt_llm._tensorrt_engine"),
+        ("cuda",),
+        {"cuda": _ENGINE, "cpu": _ENGINE},
+        label="TensorRT engine",
+        spawns=True,
+    ),
+    "tensorrt-pytorch": Row(
+        "trtbench.lanes.tensorrt.pytorch:TensorRTPyTorch",
+        "tensorrt",
+        "bench_trt.sh",
+        ("tensorrt_llm",),
+        ("cuda",),
+        {"cuda": ("float16", "bfloat16"), "cpu": ("float16", "bfloat16")},
+        label="TensorRT-LLM PyTorch",
+        spawns=True,
+    ),
+}
+
+
+def missing(name: str) -> str | None:
+    """Say which module the lane lacks here, or None; imports nothing."""
+    row = LANES[name]
+    absent = [module for module in (*row.modules, *row.to_prepare) if not _there(module)]
+    top = absent[0].partition(".")[0] if absent else ""
+    if absent and absent[0] != top:
+        return f"needs {absent[0]}, which the {top} that is installed does not have"
+    return f"needs {', '.join(absent)}, which is not installed" if absent else None
+
+
+def _there(module: str) -> bool:
+    """Whether a module can be found. find_spec imports the parents of a dotted name, which takes an engine's time and
+    processes, so below the top its files are looked for."""
+    top, *below = module.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None or not below:
+        return spec is not None
+    places = [Path(place).joinpath(*below) for place in spec.submodule_search_locations or []]
+    return any(place.is_dir() or place.with_suffix(".py").is_file() for place in places)
+
+
+def devices(name: str) -> tuple[str, ...]:
+    """Devices that the lane runs on. A runtime whose version says that it is simulated (the stand-in for tests) computes
+    on the CPU."""
+    row = LANES[name]
+    return (*row.devices, "cpu") if "cpu" not in row.devices and any(map(simulated, row.modules)) else row.devices
+
+
+def simulated(module: str) -> bool:
+    """Whether the installed distribution calls itself simulated, in the local part of its version."""
+    try:
+        return importlib.metadata.version(module).endswith("+simulated")
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return False

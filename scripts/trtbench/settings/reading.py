@@ -1,0 +1,222 @@
+"""Reading the settings: flags, environment and file, with one sentence for whatever is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from trtbench.errors import UserError
+from trtbench.settings import env_file
+from trtbench.settings.knobs import ALIASES, COMPOSE_NAMES, DEFAULTS, NETWORK_NAMES, ROOT, ROWS, Row, Settings
+
+
+def parse(name: str, text: str) -> Any:
+    """Read one value of the setting `name`; a UserError names the setting, the value and what would be right."""
+    row = ROWS[name]
+    if row.many:
+        parts = [part.strip() for part in text.split(",")]
+        values = [_parse_one(name, row, part, text) for part in parts]
+        if len(set(values)) != len(values):
+            raise UserError(f"{name}={text!r} names the same value twice; each may stand once.")
+        return tuple(values)
+    return _parse_one(name, row, text.strip(), text)
+
+
+def _parse_one(name: str, row: Row, part: str, whole: str) -> Any:
+    def refuse() -> NoReturn:
+        shown = "…" if row.secret else repr(whole)
+        raise UserError(f"{name}={shown} is not valid: it takes {row.wanted()}.")
+
+    if "\0" in part or "\n" in part:
+        refuse()
+    if row.kind == "trials":
+        if part == "auto":
+            return 0
+        number = _number(part, int)
+        if number is None or not 1 <= number <= 1000:
+            refuse()
+        return number
+    if row.kind in ("int", "float"):
+        number = _number(part, int if row.kind == "int" else float)
+        assert row.low is not None and row.high is not None
+        # NaN is in no range.
+        if number is None or not row.low <= number <= row.high or (row.above_low and number == row.low):
+            refuse()
+        return number
+    if row.kind == "switch":
+        word = part.lower()
+        if word not in ("1", "0", "true", "false", "yes", "no", "on", "off"):
+            refuse()
+        return word in ("1", "true", "yes", "on")
+    if row.kind == "choice" and part not in row.choices:
+        refuse()
+    if row.many and not part:
+        refuse()
+    return part
+
+
+def _number(text: str, kind: Callable[[str], float]) -> Any:
+    # int() and float() take "1_000" and digits of other scripts; a settings file should not.
+    if not text.isascii() or "_" in text:
+        return None
+    try:
+        return kind(text)
+    except ValueError:
+        return None
+
+
+def read_file(path: Path) -> dict[str, str]:
+    """Read a `.env` file: NAME=value lines, comments, optional quotes. Unknown names are refused."""
+    values: dict[str, str] = {}
+    for line in env_file.lines(path):
+        if line.value is None:
+            raise UserError(f"{path}, line {line.number} is not NAME=value.")  # the line may be a secret
+        if line.name not in (*ROWS, *ALIASES, *COMPOSE_NAMES, *NETWORK_NAMES):
+            raise UserError(f"{path}, line {line.number}: {line.name} is not a setting{_nearest(line.name)}")
+        values[line.name] = line.value
+    return values
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, [*ROWS, *ALIASES], n=1, cutoff=0.6)
+    return f"; did you mean {near[0]}?" if near else "; .env.example lists them all."
+
+
+def _misspelt(environment: Mapping[str, str]) -> None:
+    """Refuse an environment name one edit away from a setting: it would be ignored without a word."""
+    known = {*ROWS, *ALIASES}
+    for name in environment:
+        if name in known or len(name) < 6 or "_" not in name or not environment[name]:
+            continue
+        for right in known:
+            if abs(len(right) - len(name)) <= 1 and _one_edit(name, right):
+                raise UserError(f"{name} is set in the environment but is not a setting; did you mean {right}?")
+
+
+def _one_edit(a: str, b: str) -> bool:
+    if len(a) > len(b):
+        a, b = b, a
+    start = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), len(a))
+    return a[start:] == b[start + 1 :] or (len(a) == len(b) and a[start + 1 :] == b[start + 1 :])
+
+
+def _merge(layer: Mapping[str, str], origin: str) -> dict[str, Any]:
+    """Values of one layer (environment, file or flags) with the old names translated."""
+    values: dict[str, Any] = {}
+    given: dict[str, str] = {}
+    for written, name in [(n, n) for n in ROWS] + list(ALIASES.items()):
+        text = layer.get(written, "")
+        if not text.strip():
+            continue
+        value = parse(name, text)
+        if name in values and values[name] != value:
+            raise UserError(
+                f"{origin} sets both {given[name]} and {written}, which are one setting, to different values; keep {name}."
+            )
+        values[name], given[name] = value, written
+    return values
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that answers a mistake with one sentence (UserError) in place of its usage text."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def error(self, message: str) -> NoReturn:
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message:
+            first = unknown.split()[0].split("=")[0]  # what follows may be a secret
+            options = [o for action in self._actions for o in action.option_strings]
+            near = difflib.get_close_matches(first, options, n=1, cutoff=0.6)
+            if first in ROWS and "=" in unknown.split()[0]:
+                near = [flag(first)]
+            message = f"{first} is not known" + (f"; did you mean {near[0]}?" if near else "; --help lists what is")
+        raise UserError(message if message.endswith("?") else message.rstrip(".") + ".")
+
+
+def add_flags(parser: argparse.ArgumentParser, only: Sequence[str] | None = None) -> None:
+    """Add one flag for every setting that is not secret (`only`: these names)."""
+    group = parser.add_argument_group("settings (flag > environment > .env > default)")
+    for name, row in ROWS.items():
+        if row.secret or (only is not None and name not in only):
+            continue
+        shown = f"{row.help}; {row.wanted()}" if row.kind != "text" else row.help
+        help = f"{shown} [{name}]".replace("%", "%%")
+        group.add_argument(flag(name), dest=name, default=None, metavar="VALUE", help=help)
+        for alias in row.aliases:
+            group.add_argument(flag(alias), dest=alias, default=None, metavar="VALUE", help=f"old name of {flag(name)}")
+
+
+def flag(name: str) -> str:
+    """`NEW_TOKENS` as it is typed: `--new-tokens`."""
+    return "--" + name.lower().replace("_", "-")
+
+
+def resolve(
+    flags: Mapping[str, str | None],
+    environment: Mapping[str, str] | None = None,
+    file: Path | None = None,
+    local: bool = False,
+) -> tuple[Settings, dict[str, str]]:
+    """Return the settings and, by name, where each came from: flag, environment, file or default.
+
+    `local` takes the defaults of bench_local.sh. Raises UserError for unknown names and impossible values.
+    """
+    environment = os.environ if environment is None else environment
+    _misspelt(environment)
+    written = read_file(file if file is not None else ROOT / ".env")
+    if environment is os.environ:
+        for name in NETWORK_NAMES:
+            if written.get(name) and not os.environ.get(name):
+                os.environ[name] = written[name]
+    layers = [
+        ("file", written),
+        ("environment", environment),
+        (
+            "flag",
+            {name: text for name, text in flags.items() if text is not None and (name in ROWS or name in ALIASES)},
+        ),
+    ]
+    values: dict[str, Any] = dict(DEFAULTS)
+    if local:
+        values.update({name: row.local for name, row in ROWS.items() if row.local is not None})
+    sources = dict.fromkeys(values, "default")
+    for origin, layer in layers:
+        if origin == "flag":
+            for given in [name for name, text in layer.items() if not text.strip()]:
+                name = ALIASES.get(given, given)
+                if DEFAULTS[name] != "":
+                    raise UserError(f"{flag(given)} is empty: it takes {ROWS[name].wanted()}.")
+                values[name], sources[name] = "", origin
+        for name, value in _merge(layer, f"the {origin}").items():
+            values[name], sources[name] = value, origin
+    settings = Settings(**{name.lower(): value for name, value in values.items()})
+    _together(settings, sources)
+    return settings, sources
+
+
+def _together(settings: Settings, sources: Mapping[str, str]) -> None:
+    """Refuse combinations that no single row can see."""
+    if settings.top_p < 1 and settings.temperature == 0:
+        raise UserError(
+            f"TOP_P={settings.top_p:g} has no effect with TEMPERATURE=0 (greedy); set TEMPERATURE above 0 or leave TOP_P at 1."
+        )
+    if "auto" in settings.lanes and len(settings.lanes) > 1:
+        raise UserError(
+            f"LANES={','.join(settings.lanes)!r} mixes auto with names; give auto alone or the names alone."
+        )
+    if "auto" in settings.precision and len(settings.precision) > 1:
+        raise UserError(
+            f"PRECISION={','.join(settings.precision)!r} mixes auto with names; give auto alone or the names alone."
+        )
+    if settings.prompts_file and not Path(settings.prompts_file).is_file():
+        raise UserError(f"PROMPTS_FILE={settings.prompts_file!r} is not a file.")
+    for name in ("DATA_DIR", "RESULTS_DIR"):
+        text = getattr(settings, name.lower())
+        if text and Path(text).exists() and not Path(text).is_dir():
+            raise UserError(f"{name}={text!r} is a file; it takes a folder.")
