@@ -1,4 +1,4 @@
-"""Stands in for nvidia-ml-py where there is no GPU: answers from a recording (NVML_TAPE), as benchmarks/record_nvml.py
+"""Stands in for nvidia-ml-py where there is no GPU: answers from a recording (NVML_TAPE), as tools/record_nvml.py
 makes it on a real one.
 
 `answers` holds for every question and card what was answered, in order; after the last answer the last one stays.

@@ -1,6 +1,6 @@
 """Record what NVML answers on a real GPU while a process works on it, for the tests that have no GPU.
 
-    PYTHONPATH=scripts python benchmarks/record_nvml.py TAPE.json
+    PYTHONPATH=scripts python tools/record_nvml.py TAPE.json
 
 Every question that the program's own telemetry asks is kept with its answers (tests/nvml/pynvml.py plays them back). The
 card's UUID is replaced. It also prints how long one look takes.

@@ -1,6 +1,6 @@
 """Fill the made parts of README.md and README.fr.md: the sample report, from the files under docs/examples/local.
 
-    python3 benchmarks/readme.py [--check]
+    python3 tools/readme.py [--check]
 
 What stands between `<!-- NAME -->` and `<!-- /NAME -->` is made here and never typed. --check writes nothing and ends
 with status 1 when a file is not what would be made.
@@ -38,7 +38,7 @@ def main(check: bool) -> int:
         text = path.read_text(encoding="utf-8")
         made = filled(text, "sample", sample(report))
         if check and made != text:
-            print(f"{name} is not what benchmarks/readme.py makes", file=sys.stderr)
+            print(f"{name} is not what tools/readme.py makes", file=sys.stderr)
             status = 1
         elif not check:
             path.write_text(made, encoding="utf-8")

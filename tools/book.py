@@ -1,6 +1,6 @@
 """Write the results book docs/results/h200 from the records in it, and the table of docs/performance.md; nothing is typed.
 
-    python3 benchmarks/book.py [--check] [--charts]
+    python3 tools/book.py [--check] [--charts]
 
 Every runs/*.bundle is read and audited again, as a stranger's is, and becomes a report beside it; README.md has one table
 over all of them and the audit's findings. --check writes nothing and ends with status 1 when a file is not what would be
@@ -35,7 +35,7 @@ that lie close together. How they came about, and what each attempt was expected
 
 Random weights in the exact shape of TinyLlama-1.1B (`MODEL_NAME=tinyllama`); compile and Triton ran on those of an earlier
 commit, as the digests in the records say. This file and the reports are made by
-`python3 benchmarks/book.py` from the bundles in [runs](runs), which `compare.py --bundle` wrote; a test holds them equal.
+`python3 tools/book.py` from the bundles in [runs](runs), which `compare.py --bundle` wrote; a test holds them equal.
 """
 
 VLLM = """## vLLM
@@ -191,7 +191,7 @@ def main() -> int:
     if "--check" in sys.argv:
         wrong = [path for path, text in files.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
         for path in wrong:
-            print(f"{path.relative_to(ROOT)} is not what benchmarks/book.py makes", file=sys.stderr)
+            print(f"{path.relative_to(ROOT)} is not what tools/book.py makes", file=sys.stderr)
         return 1 if wrong else 0
     for path, text in files.items():
         path.write_text(text, encoding="utf-8")

@@ -1,6 +1,6 @@
 """Fill the made parts of docs/methodology.md: the coverage table from coverage.json, the audit's table from the program.
 
-    python3 benchmarks/methodology.py [--check]
+    python3 tools/methodology.py [--check]
 
 What stands between `<!-- NAME -->` and `<!-- /NAME -->` is made here and never typed. --check writes nothing and ends
 with status 1 when the file is not what would be made.
@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from trtbench.referee.audit.findings import PASS, TABLE  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "methodology.md"
-COVERAGE = Path(__file__).with_name("coverage.json")
+COVERAGE = ROOT / "benchmarks" / "coverage.json"
 
 
 def percent(share: float) -> str:

@@ -17,7 +17,7 @@ NEIGHBOUR = Path(__file__).parents[1] / "data" / "neighbour.bundle"
 
 def test_the_book_is_what_its_command_makes() -> None:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "book.py"), "--check"], capture_output=True, text=True, check=False
+        [sys.executable, str(ROOT / "tools" / "book.py"), "--check"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -16,8 +16,9 @@ from trtbench.settings.knobs import DEFAULTS, ROOT
 BENCHMARKS = ROOT / "benchmarks"
 
 
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", BENCHMARKS / f"{name}.py")
+def load(path: str) -> ModuleType:
+    """A script of this project as a module; `path` is below the project's folder."""
+    spec = importlib.util.spec_from_file_location(path.replace("/", "_"), ROOT / f"{path}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
@@ -26,7 +27,7 @@ def load(name: str) -> ModuleType:
 
 
 def test_the_document_is_the_made_one() -> None:
-    made = load("methodology")
+    made = load("tools/methodology")
     there = (ROOT / "docs" / "methodology.md").read_text(encoding="utf-8")
     assert made.filled(there) == there
 
@@ -41,7 +42,7 @@ def test_the_committed_simulation_is_of_the_rules_in_force_and_misses_no_target(
 
 
 def test_a_small_simulation_agrees_with_the_program_and_with_the_committed_one() -> None:
-    coverage = load("coverage")
+    coverage = load("benchmarks/coverage")
     draw = np.random.default_rng(3)
     coverage.hold_to_the_program(draw)
     committed = json.loads((BENCHMARKS / "coverage.json").read_text(encoding="utf-8"))["coverage"]
@@ -52,7 +53,7 @@ def test_a_small_simulation_agrees_with_the_program_and_with_the_committed_one()
 
 
 def test_a_missed_target_is_told() -> None:
-    coverage = load("coverage")
+    coverage = load("benchmarks/coverage")
     found = json.loads((BENCHMARKS / "coverage.json").read_text(encoding="utf-8"))
     found["coverage"][0]["coverage"]["5"] = 0.90
     found["coverage"][1]["aa"]["stop"] = 0.08
@@ -60,14 +61,14 @@ def test_a_missed_target_is_told() -> None:
 
 
 def test_the_arithmetic_is_refused_when_it_is_not_the_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    coverage = load("coverage")
+    coverage = load("benchmarks/coverage")
     monkeypatch.setattr(coverage, "t_quantile", lambda level, df: np.full(len(df), 1.96))
     with pytest.raises(AssertionError):
         coverage.hold_to_the_program(np.random.default_rng(3))
 
 
 def test_the_stop_waits_for_a_second_narrow_round() -> None:
-    coverage = load("coverage")
+    coverage = load("benchmarks/coverage")
     calm = np.zeros((1, coverage.MOST)) + np.arange(coverage.MOST) % 2 * 1e-4
     assert coverage.stopped_at(calm, calm[:, ::-1].copy()).tolist() == [MIN_ROUNDS]
     wild = calm.copy()

@@ -56,6 +56,6 @@ def test_links_into_the_project_lead_somewhere() -> None:
 
 def test_the_samples_are_those_of_the_example() -> None:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / "readme.py"), "--check"], capture_output=True, text=True
+        [sys.executable, str(ROOT / "tools" / "readme.py"), "--check"], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
