@@ -30,16 +30,16 @@ PROMPTS = {
 # One process, as a trial is one. Steps and spans are made small, so that short generations cross their ends.
 CHILD = """
 import json, pathlib, sys
-from trtbench.lanes import create
-from trtbench.lanes.base import Plan
-from trtbench.records import Cell, Sampling
+from trtbench.lanes.lane import Plan, create
+from trtbench.records.trial import Sampling
+from trtbench.settings.cells import Cell
 asked = json.loads(sys.argv[1])
 cells = tuple(Cell(batch=b, prompt_length=p, new_tokens=n, precision="float32") for b, p, n in asked["cells"])
 lane = create(asked["lane"])(Plan(model=pathlib.Path(asked["model"]), model_digest="d", precision="float32",
     device="cpu", threads=1, sampling=Sampling(**asked["sampling"]), cells=cells, cache=pathlib.Path(asked["cache"])))
 if asked["lane"] == "pytorch-tuned":
-    from trtbench.lanes import tuned_session
-    tuned_session.STEPS, tuned_session.LEAST_SPAN = 4, 16
+    from trtbench.lanes.tuned import session
+    session.STEPS, session.LEAST_SPAN = 4, 16
 prepared = lane.prepare()
 lane.load()
 ids = {str(cell): [lane.generate(asked["prompts"][str(cell)], n) for n in (cell[2], 1, cell[2])] for cell in asked["cells"]}
