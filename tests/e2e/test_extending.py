@@ -29,7 +29,7 @@ def test_a_lane_is_one_file_and_one_row(tmp_path: Path, tiny_model: Path) -> Non
     shutil.copytree(ROOT / "scripts", tree / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     assert not (tree / name).exists()
     (tree / name).write_text(text)
-    table = tree / "scripts" / "trtbench" / "lanes" / "__init__.py"
+    table = tree / "scripts" / "trtbench" / "settings" / "lanes.py"
     head, opening, rest = table.read_text().partition("LANES: dict[str, Row] = {\n")
     assert opening
     table.write_text(head + opening + row + rest)

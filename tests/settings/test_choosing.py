@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 import factory
+from trtbench.engine import contract
 from trtbench.errors import UserError
 from trtbench.model.finding import check_lengths
 from trtbench.settings import lanes
 from trtbench.settings.cells import Cell, shapes
 from trtbench.settings.choosing import Entrant, chosen_lanes, entrants_of
-from trtbench.settings.knobs import Settings
+from trtbench.settings.knobs import ROOT, Settings
 
 pytestmark = pytest.mark.usefixtures("toys")
 BOTH = ("toy-fast", "toy-torch")
@@ -51,6 +58,94 @@ def test_auto_takes_what_is_installed() -> None:
 def test_lanes_that_cannot_run_are_told(settings: Settings, device: str, family: str | None, said: str) -> None:
     with pytest.raises(UserError, match=said):
         chosen_lanes(settings, device, family)
+
+
+@pytest.mark.usefixtures("nothing_installed")
+@pytest.mark.parametrize(
+    ("family", "own", "image", "compose"),
+    [
+        (
+            "tensorrt",
+            "tensorrt-engine runs on cuda and needs x, which is not installed; "
+            "tensorrt-pytorch runs on cuda and needs x, which is not installed",
+            "nvcr.io/nvidia/tensorrt-llm/release:1.2.1",
+            "--profile tensorrt-only up benchmark-tensorrt",
+        ),
+        (
+            "vllm",
+            "vllm runs on cuda and needs x, which is not installed",
+            "vllm/vllm-openai:v0.24.0",
+            "--profile vllm-only up benchmark-vllm",
+        ),
+    ],
+)
+def test_a_family_that_cannot_run_names_its_own_lanes_and_the_image(
+    family: str, own: str, image: str, compose: str
+) -> None:
+    with pytest.raises(UserError) as refused:
+        chosen_lanes(Settings(), "cpu", family)
+    assert str(refused.value) == (
+        f"no lane of the family {family} can run here on cpu: {own}; "
+        f"{image} has it: docker compose {compose}, as README.md shows."
+    )
+
+
+def test_a_family_whose_modules_are_there_names_the_device_and_no_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "missing", lambda name: None)
+    with pytest.raises(UserError) as refused:
+        chosen_lanes(Settings(), "cpu", "vllm")
+    assert str(refused.value) == "no lane of the family vllm can run here on cpu: vllm runs on cuda."
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_a_named_lane_says_which_image_has_what_it_lacks() -> None:
+    with pytest.raises(UserError) as refused:
+        chosen_lanes(Settings(lanes=("vllm",)), "cuda", None)
+    assert str(refused.value) == (
+        "the lane vllm needs x, which is not installed; vllm/vllm-openai:v0.24.0 has it: docker compose --profile vllm-only "
+        "up benchmark-vllm, as README.md shows, or leave the lane out of LANES."
+    )
+
+
+def services() -> dict[str, str]:
+    """The services of docker-compose.yml, by name, each as its text."""
+    text = (ROOT / "docker-compose.yml").read_text()
+    parts = re.split(r"^  ([\w-]+):\n", text.partition("\nservices:\n")[2], flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+@pytest.mark.parametrize("name", [name for name, row in lanes.LANES.items() if row.image])
+def test_the_image_of_a_lane_is_the_one_that_compose_builds_on(name: str) -> None:
+    row = lanes.LANES[name]
+    words = row.compose.split()
+    assert words[::2] == ["--profile", "up"]
+    text = services()[words[3]]
+    assert f"profiles: [{words[1]}]" in text
+    assert f"scripts/{row.script}" in text
+    shared = (ROOT / "docker-compose.yml").read_text().partition("\nservices:\n")[0]
+    base = re.compile(r"^ *BASE_IMAGE: \$\{\w+:-([^}]+)\}", re.MULTILINE)
+    assert (base.findall(text) or base.findall(shared)) == [row.image]
+    if row.family == "tensorrt":
+        assert row.image == contract.load()["release"]["image"]
+
+
+@pytest.mark.parametrize("family", ["tensorrt", "vllm"])
+def test_the_command_ends_with_one_sentence(family: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "DATA_DIR": str(tmp_path), "DEVICE": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-m", "trtbench.bench", "--family", family],
+        env={name: value for name, value in environment.items() if name != "LANES"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2, done.stderr
+    said = re.fullmatch(rf"error: no lane of the family {family} can run here on cpu: (.*)\.\n", done.stderr)
+    assert said, done.stderr
+    others = [name for name, row in lanes.LANES.items() if row.family != family]
+    assert not [name for name in others if re.search(rf"{name} (needs|runs)", said[1])]
+    assert ("docker compose --profile" in said[1]) == ("not installed" in said[1])
+    assert not list(tmp_path.iterdir())
 
 
 def test_onnxruntime_says_why_it_does_not_run_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,21 +43,40 @@ def chosen_lanes(settings: Settings, device: str, family: str | None) -> list[st
     for name in names:
         absent = lanes.missing(name)
         if absent:
-            raise UserError(f"the lane {name} {absent}; install it or leave the lane out of LANES.")
+            raise UserError(f"the lane {name} {absent}; {lanes.remedy(name)}, or leave the lane out of LANES.")
         if device not in lanes.devices(name):
             row = lanes.LANES[name]
             why = f" ({row.bound})" if row.bound else ""
             raise UserError(
                 f"the lane {name} runs on {' and '.join(row.devices)}{why}, and DEVICE is {device}; leave it out of LANES."
             )
+    if not names and family is not None:
+        raise UserError(_none_of(family, device))
     if not names:
-        what = f"of the family {family} " if family else ""
         raise UserError(
-            f"no lane {what}can run here on {device}: "
-            + "; ".join(f"{name} {lanes.missing(name)}" for name, row in lanes.LANES.items() if lanes.missing(name))
+            f"no lane can run here on {device}: "
+            + "; ".join(f"{name} {lanes.missing(name)}" for name in lanes.LANES if lanes.missing(name))
             + "."
         )
     return names
+
+
+def _none_of(family: str, device: str) -> str:
+    """Why no lane of the family can run here, lane by lane, and what to use instead."""
+    reasons, remedies = [], []
+    for name, row in lanes.LANES.items():
+        if row.family != family:
+            continue
+        lacks = []
+        if device not in lanes.devices(name):
+            lacks.append(f"runs on {' and '.join(row.devices)}" + (f" ({row.bound})" if row.bound else ""))
+        absent = lanes.missing(name)
+        if absent:
+            lacks.append(absent)
+            remedies.append(lanes.remedy(name))
+        reasons.append(f"{name} {' and '.join(lacks)}")
+    what_to_do = list(dict.fromkeys(remedies))
+    return f"no lane of the family {family} can run here on {device}: {'; '.join([*reasons, *what_to_do])}."
 
 
 def entrants_of(names: Sequence[str], settings: Settings, device: str) -> tuple[list[Entrant], dict[Entrant, str]]:

@@ -23,6 +23,8 @@ class Row:
     to_prepare: tuple[str, ...] = ()  # needed besides, but only for conversion, in a process of its own
     spawns: bool = False  # runs in processes of its own, whose start can hang
     bound: str = ""  # why it runs on these devices only
+    image: str = ""  # a Docker image that has the modules
+    compose: str = ""  # the profile and the service of docker-compose.yml that run the family in it
 
 
 _TORCH: dict[str, tuple[str, ...]] = {
@@ -31,6 +33,8 @@ _TORCH: dict[str, tuple[str, ...]] = {
 }
 
 _ENGINE = ("float16", "bfloat16", "int8", "int4", "fp8", "int4_awq")
+
+_NVIDIA_IMAGE = "nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
 
 DEFAULT_PRECISION = {"cpu": "float32", "cuda": "float16"}
 
@@ -83,6 +87,8 @@ LANES: dict[str, Row] = {
         {"cuda": ("float16", "bfloat16")},
         label="vLLM",
         spawns=True,
+        image="vllm/vllm-openai:v0.24.0",
+        compose="--profile vllm-only up benchmark-vllm",
     ),
     "onnxruntime": Row(
         "trtbench.lanes.onnxruntime:OnnxRuntime",
@@ -114,6 +120,8 @@ LANES: dict[str, Row] = {
         {"cuda": _ENGINE, "cpu": _ENGINE},
         label="TensorRT engine",
         spawns=True,
+        image=_NVIDIA_IMAGE,
+        compose="--profile tensorrt-only up benchmark-tensorrt",
     ),
     "tensorrt-pytorch": Row(
         "trtbench.lanes.tensorrt.pytorch:TensorRTPyTorch",
@@ -124,6 +132,8 @@ LANES: dict[str, Row] = {
         {"cuda": ("float16", "bfloat16"), "cpu": ("float16", "bfloat16")},
         label="TensorRT-LLM PyTorch",
         spawns=True,
+        image=_NVIDIA_IMAGE,
+        compose="--profile tensorrt-only up benchmark-tensorrt",
     ),
 }
 
@@ -136,6 +146,14 @@ def missing(name: str) -> str | None:
     if absent and absent[0] != top:
         return f"needs {absent[0]}, which the {top} that is installed does not have"
     return f"needs {', '.join(absent)}, which is not installed" if absent else None
+
+
+def remedy(name: str) -> str:
+    """What to do about a module that the lane lacks, as half a sentence: the image that has it, else to install it."""
+    row = LANES[name]
+    if not row.image:
+        return "install it"
+    return f"{row.image} has it: docker compose {row.compose}, as README.md shows"
 
 
 def _there(module: str) -> bool:

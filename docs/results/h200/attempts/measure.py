@@ -20,10 +20,11 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from trtbench.lanes import tuned_session, tuned_steps
-from trtbench.lanes.tuned_model import Config, Ends, Layer, finish_layer, project, rotation
-from trtbench.lanes.tuned_session import Session
-from trtbench.records import Sampling
+from trtbench.lanes.tuned import session as tuned_session
+from trtbench.lanes.tuned import steps as tuned_steps
+from trtbench.lanes.tuned.decoder import Config, Ends, Layer, finish_layer, project, rms_norm, rotation
+from trtbench.lanes.tuned.session import Session
+from trtbench.records.trial import Sampling
 
 BEGAN = time.monotonic()
 SMALL = "--cpu" in sys.argv
@@ -71,7 +72,7 @@ def near(config: Config, layers: list[Layer], ends: Ends, prompts: list[list[int
             repeat = config.heads // config.kv_heads
             k, v = k.repeat_interleave(repeat, 1), v.repeat_interleave(repeat, 1)
             x = finish_layer(x, F.scaled_dot_product_attention(q, k, v, is_causal=True), layer, config)
-        logits = F.linear(tuned_steps.rms_norm(x[0, len(prompt) - 1 :], norm, config.eps), head)
+        logits = F.linear(rms_norm(x[0, len(prompt) - 1 :], norm, config.eps), head)
         chosen = logits.gather(1, torch.tensor(new, device=DEVICE)[:, None])[:, 0]
         good += int((logits.amax(1) - chosen <= 0.3 * logits.std(1)).sum())
         count += len(new)
@@ -166,7 +167,7 @@ CANDIDATES = {
 
 def tune(model: Any, length: int) -> list[dict[str, Any]]:
     """Coordinate descent over the tiles: microseconds of a step, in graphs of four."""
-    from trtbench.lanes import pytorch_triton
+    from trtbench.lanes.triton import lane as pytorch_triton
 
     session = pytorch_triton.TritonSession(*model, Sampling(), (1, length, 200))
     times = []
@@ -211,7 +212,7 @@ def variant(text: str, model: Any) -> dict[str, Any]:
     try:
         make = Session
         if form:
-            from trtbench.lanes.pytorch_triton import TILES, TritonSession
+            from trtbench.lanes.triton.lane import TILES, TritonSession
 
             make = TritonSession  # type: ignore[assignment]
             if form == "tune":
