@@ -1,4 +1,4 @@
-"""Run the benchmark: model, workload, preparation, interleaved trials, views, and on request the comparison.
+"""Run the benchmark: model, workload, preparation, interleaved trials, judgement, and on request the comparison.
 
 python -m trtbench.bench [--local] [--family NAME] [--compare] [--resume [RUN]] [--new-run] [--quiet] [settings]
 """
@@ -25,17 +25,17 @@ from trtbench.settings.reading import Parser, add_flags, resolve
 
 
 def parser() -> Parser:
-    made = Parser(prog="bench", description="Run lanes in fresh, interleaved processes and keep every raw time.")
-    made.add_argument("--local", action="store_true", help="the defaults of scripts/bench_local.sh")
-    made.add_argument(
+    bench = Parser(prog="bench", description="Run lanes in fresh, interleaved processes and keep every raw time.")
+    bench.add_argument("--local", action="store_true", help="the defaults of scripts/bench_local.sh")
+    bench.add_argument(
         "--family",
         default=None,
         choices=sorted({row.family for row in LANES.values()}),
         help="only lanes of this family, added to the current run when workload, machine and settings are the same",
     )
-    made.add_argument("--build", action="store_true", help="build the TensorRT engine first, where its lane runs")
-    made.add_argument("--compare", action="store_true", help="compare afterwards and print the report")
-    made.add_argument(
+    bench.add_argument("--build", action="store_true", help="build the TensorRT engine first, where its lane runs")
+    bench.add_argument("--compare", action="store_true", help="compare afterwards and print the report")
+    bench.add_argument(
         "--resume",
         nargs="?",
         const="",
@@ -43,15 +43,15 @@ def parser() -> Parser:
         metavar="RUN",
         help="run what is missing of the latest run (or of RUN)",
     )
-    made.add_argument(
+    bench.add_argument(
         "--pick-up",
         action="store_true",
         help="go on with the latest run when it was cut off and is asked for again; the compose services do so",
     )
-    made.add_argument("--new-run", action="store_true", help="never add to the current run")
-    made.add_argument("--quiet", action="store_true", help="no progress")
-    add_flags(made)
-    return made
+    bench.add_argument("--new-run", action="store_true", help="never add to the current run")
+    bench.add_argument("--quiet", action="store_true", help="no progress")
+    add_flags(bench)
+    return bench
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,19 +70,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise
             judge(measurement)
             if settings.trtllm_bench:
-                beside(measurement)
+                run_trtllm_bench(measurement)
             measurement.progress.done()
             write_benchmarks(measurement.results, measurement.record.id)
     except OSError as error:
-        raise told(error, str(measurement.results)) from None
-    run = measurement.record.id
+        raise _disk_error(error, str(measurement.results)) from None
+    run_id = measurement.record.id
     if not counting(measurement.known):
-        raise UserError(f"run {run}: no trial was finished; the reasons stand above and in its folder.")
+        raise UserError(f"run {run_id}: no trial was finished; the reasons stand above and in its folder.")
     if options.compare:
         from trtbench import compare
 
-        views = ["--results-dir", str(measurement.results), "--report-lang", settings.report_lang, "--run", run]
-        return compare.main(views)
+        view_options = [
+            "--results-dir",
+            str(measurement.results),
+            "--report-lang",
+            settings.report_lang,
+            "--run",
+            run_id,
+        ]
+        return compare.main(view_options)
     return 0
 
 
@@ -102,34 +109,39 @@ def build(measurement: Measurement) -> None:
 
 def judge(measurement: Measurement) -> None:
     """Have the reference model score what the lanes returned."""
-    it = measurement
-    if not counting(it.known):
+    if not counting(measurement.known):
         return
-    it.progress.note("judging what the lanes returned")
+    measurement.progress.note("judging what the lanes returned")
     spec = Spec(
-        run_folder=str(it.home),
-        run=it.record.id,
-        model_path=str(it.model_path),
-        model=it.model,
-        workload_digest=it.workload.digest(),
-        sampling=it.sampling,
-        device=it.device.kind,
-        threads=it.threads,
-        seed=it.settings.seed,
-        output=str(judgement.path(it.results, it.record.id)),
+        run_folder=str(measurement.home),
+        run=measurement.record.id,
+        model_path=str(measurement.model_path),
+        model=measurement.model,
+        workload_digest=measurement.workload.digest(),
+        sampling=measurement.sampling,
+        device=measurement.device.kind,
+        threads=measurement.threads,
+        seed=measurement.settings.seed,
+        output=str(judgement.path(measurement.results, measurement.record.id)),
     )
-    judged = asking.start(it.results, spec, it.progress.phase)
+    judged = asking.start(measurement.results, spec, measurement.progress.phase)
     if judged.failure:
-        it.progress.note(f"not judged: {judged.failure}")
+        measurement.progress.note(f"not judged: {judged.failure}")
 
 
-def beside(measurement: Measurement) -> None:
+def run_trtllm_bench(measurement: Measurement) -> None:
     """Run NVIDIA's own benchmark on the same engines; its figure stands beside ours."""
-    it = measurement
-    trtllm_bench.beside(it.settings, it.home, it.model_path, it.workload, counting(it.known), it.progress.note)
+    trtllm_bench.beside(
+        measurement.settings,
+        measurement.home,
+        measurement.model_path,
+        measurement.workload,
+        counting(measurement.known),
+        measurement.progress.note,
+    )
 
 
-def told(error: OSError, results: str) -> Exception:
+def _disk_error(error: OSError, results: str) -> Exception:
     """What a user is told of an error of the disk; other errors go on as they are."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UserError(

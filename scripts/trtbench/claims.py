@@ -17,7 +17,7 @@ from trtbench.machine import cards
 from trtbench.model.shape import TINYLLAMA, ModelShape
 from trtbench.referee import roofline
 from trtbench.referee.audit.findings import FAIL, PASS
-from trtbench.referee.claims import check, read
+from trtbench.referee.claim_table import check, read
 from trtbench.report.audit_text import advice, sentence
 
 
@@ -37,13 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shape = TINYLLAMA if options.model.lower() == "tinyllama" else ModelShape.from_path(options.model)
         card = cards.fastest(options.gpu)
         machine = roofline.Machine(card.bandwidth, card.gate_peak, card.cache)
-    made = check(read(options.file), shape, roofline.precision(options.precision), machine)
-    for finding in made:
+    claim_findings = check(read(options.file), shape, roofline.precision(options.precision), machine)
+    for finding in claim_findings:
         if finding.level == PASS:
             print("Nothing found, which doesn't make it true.")
         else:
             print(f"{finding.level.upper()} {finding.code} - {sentence(finding, 'en')}\n  > {advice(finding, 'en')}")
-    return 1 if any(finding.level == FAIL for finding in made) else 0
+    return 1 if any(finding.level == FAIL for finding in claim_findings) else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is raised across rooms: the one exception that reaches a user, and a lane's refusal."""
+"""What is raised across rooms: the one exception that reaches a user, and a lane's refusal; any other in one line."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ class UserError(Exception):
 
 class Unsupported(Exception):
     """A lane cannot run a cell, a precision or a model; the text is the reason shown in the report."""
+
+
+def in_one_line(error: BaseException) -> str:
+    """The type of an exception and the first line of what it says."""
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"
 
 
 def run_main(main: Callable[[], int]) -> None:

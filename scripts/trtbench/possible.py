@@ -15,7 +15,7 @@ from trtbench.errors import UserError, run_main
 from trtbench.machine import cards
 from trtbench.model.shape import TINYLLAMA, ModelShape
 from trtbench.referee import roofline
-from trtbench.referee.possible import Claim, examine
+from trtbench.referee.claim import Claim, examine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from trtbench.measure.out_of_memory import give_back, let_go, out_of_memory, sentence
+from trtbench.measure.out_of_memory import caused, clear_frames, give_memory_back, hole_reason
 from trtbench.settings.cells import Cell
 
 MANY = Cell(batch=8, prompt_length=128, new_tokens=200, precision="float16")
@@ -25,14 +25,14 @@ class OutOfMemoryError(RuntimeError):
 
 
 def test_the_figures_of_torch_and_the_settings_to_lower() -> None:
-    assert sentence(OutOfMemoryError(TORCH), MANY) == (
+    assert hole_reason(OutOfMemoryError(TORCH), MANY) == (
         "out of memory with batch 8 and 128 + 200 tokens (60.00 GiB more were asked for, 39.29 GiB of the GPU's 139.80 GiB "
         "were free); lower BATCH_SIZES, PROMPT_LENGTHS or NEW_TOKENS"
     )
 
 
 def test_a_single_sequence_is_not_told_to_lower_its_batch() -> None:
-    assert sentence(OutOfMemoryError(TORCH), ONE).endswith("; lower PROMPT_LENGTHS or NEW_TOKENS")
+    assert hole_reason(OutOfMemoryError(TORCH), ONE).endswith("; lower PROMPT_LENGTHS or NEW_TOKENS")
 
 
 @pytest.mark.parametrize(
@@ -44,16 +44,16 @@ def test_a_single_sequence_is_not_told_to_lower_its_batch() -> None:
 )
 def test_bytes_of_other_libraries(text: str) -> None:
     error = RuntimeError(text)
-    assert out_of_memory(error)
-    assert "(8.00 GiB more were asked for, " in sentence(error, MANY)
+    assert caused(error)
+    assert "(8.00 GiB more were asked for, " in hole_reason(error, MANY)
 
 
 def test_without_figures_in_the_message_the_machine_s_own_are_told() -> None:
-    assert "GiB are free); lower BATCH_SIZES" in sentence(MemoryError(), MANY)
+    assert "GiB are free); lower BATCH_SIZES" in hole_reason(MemoryError(), MANY)
 
 
 def test_figures_that_nobody_told_are_left_out() -> None:
-    assert sentence(RuntimeError("CUDA error: out of memory"), MANY) == (
+    assert hole_reason(RuntimeError("CUDA error: out of memory"), MANY) == (
         "out of memory with batch 8 and 128 + 200 tokens; lower BATCH_SIZES, PROMPT_LENGTHS or NEW_TOKENS"
     )
 
@@ -78,6 +78,6 @@ def test_what_did_not_fit_is_given_back_though_the_exception_is_still_held() -> 
         kept = error
     gc.collect()
     assert held[0]() is not None, "without care it stays"
-    let_go(kept)
-    give_back()
+    clear_frames(kept)
+    give_memory_back()
     assert held[0]() is None

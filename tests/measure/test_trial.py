@@ -17,8 +17,7 @@ import pytest
 
 import factory
 from trtbench.machine import child
-from trtbench.measure import trial_process
-from trtbench.measure.out_of_memory import out_of_memory
+from trtbench.measure import out_of_memory, trial_process
 from trtbench.measure.passes import AGREE, WrongCount, check_count, run_pass, settled, timed
 from trtbench.measure.spec import Spec
 from trtbench.records import run_folder
@@ -103,7 +102,7 @@ def test_warm_up_has_settled_when_the_last_calls_agree(times: list[int], expecte
     ],
 )
 def test_what_counts_as_out_of_memory(error: BaseException, expected: bool) -> None:
-    assert out_of_memory(error) is expected
+    assert out_of_memory.caused(error) is expected
 
 
 def test_a_pass_keeps_every_time_and_every_id_once() -> None:

@@ -12,8 +12,8 @@ from trtbench.machine import cards
 from trtbench.machine.nvml import Session
 from trtbench.model.synthetic import SYNTHETIC
 from trtbench.records.trial import Gpu, Statement, Telemetry, Trial
-from trtbench.referee import ceilings
-from trtbench.referee.ceilings import NOMINAL, Roof
+from trtbench.referee import record_roofline
+from trtbench.referee.record_roofline import NOMINAL, Roof
 
 LLAMA = SYNTHETIC["tinyllama"]
 CONFIG = {
@@ -73,7 +73,7 @@ def on(name: str, bus: int | None, clock: int | None, monkeypatch: pytest.Monkey
 def test_bus_width_and_memory_clock_give_the_published_bandwidth(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, bus: int, clock: int, published: float
 ) -> None:
-    roof = ceilings.roof(on(name, bus, clock, monkeypatch, tmp_path), factory.run())
+    roof = record_roofline.roof(on(name, bus, clock, monkeypatch, tmp_path), factory.run())
     assert isinstance(roof, Roof)
     assert roof.basis == NOMINAL
     assert roof.bandwidth == pytest.approx(published * 1e9, rel=0.004)
@@ -86,7 +86,7 @@ def test_the_ceiling_of_a_llama_is_that_bandwidth_over_its_weights(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, bus: int, clock: int, published: float
 ) -> None:
     """TinyLlama in fp16 reads 2.069 GB of weights a step: 4,800 GB/s make some 2,300 tok/s, 504 GB/s some 240."""
-    roof = ceilings.roof(on(name, bus, clock, monkeypatch, tmp_path), factory.run())
+    roof = record_roofline.roof(on(name, bus, clock, monkeypatch, tmp_path), factory.run())
     assert isinstance(roof, Roof)
     floor = roof.decode(1, 128, 200)
     steps = 199
@@ -94,15 +94,15 @@ def test_the_ceiling_of_a_llama_is_that_bandwidth_over_its_weights(
 
 
 def test_a_card_that_tells_nothing_falls_back_on_the_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    roof = ceilings.roof(on("NVIDIA GeForce RTX 4090", None, None, monkeypatch, tmp_path), factory.run())
+    roof = record_roofline.roof(on("NVIDIA GeForce RTX 4090", None, None, monkeypatch, tmp_path), factory.run())
     assert isinstance(roof, Roof) and roof.bandwidth == 1008e9
 
 
 def test_an_unlikely_clock_is_not_believed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    roof = ceilings.roof(on("NVIDIA GeForce RTX 4090", 384, 405, monkeypatch, tmp_path), factory.run())
+    roof = record_roofline.roof(on("NVIDIA GeForce RTX 4090", 384, 405, monkeypatch, tmp_path), factory.run())
     assert isinstance(roof, Roof) and roof.bandwidth == 1008e9
 
 
 def test_an_unknown_card_that_tells_nothing_has_no_ceiling(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    reason = ceilings.roof(on("NVIDIA Example 1", None, None, monkeypatch, tmp_path), factory.run())
+    reason = record_roofline.roof(on("NVIDIA Example 1", None, None, monkeypatch, tmp_path), factory.run())
     assert reason == "the memory bandwidth of NVIDIA Example 1 is not known"

@@ -11,9 +11,9 @@ from trtbench.claims import main
 from trtbench.errors import UserError
 from trtbench.machine import cards
 from trtbench.model.shape import TINYLLAMA
-from trtbench.referee import claims, roofline
+from trtbench.referee import claim_table, roofline
 from trtbench.referee.audit.findings import FAIL, WARN
-from trtbench.referee.claims import Row, check, parse, read
+from trtbench.referee.claim_table import Row, check, parse, read
 
 OLD = [
     {"name": "PyTorch", "batch": 1, "new_tokens": 200, "latency_ms": 627.9, "throughput": 864.4},
@@ -27,7 +27,7 @@ def machine(gpu: str) -> roofline.Machine:
     return roofline.Machine(card.bandwidth, card.gate_peak, card.cache)
 
 
-def said(findings: list[claims.Finding]) -> set[tuple[str, object]]:
+def said(findings: list[claim_table.Finding]) -> set[tuple[str, object]]:
     return {(f.code, f.figures.get("name")) for f in findings}
 
 

@@ -12,7 +12,7 @@ from trtbench.records.files import SCHEMA
 from trtbench.records.judgement import Judgement
 from trtbench.records.run import Absent, Run, sort_key
 from trtbench.records.trial import Trial
-from trtbench.referee import ceilings
+from trtbench.referee import record_roofline
 from trtbench.referee.audit.findings import Finding, voiding
 from trtbench.settings.lanes import LANES
 
@@ -33,7 +33,7 @@ def compare(
         found = [figures(members, where) for members in groups.values()]
         for f in found:
             if isinstance(f, Figures):
-                ceilings.fill(f, where, groups[f.lane, f.precision], run)
+                record_roofline.fill(f, where, groups[f.lane, f.precision], run)
                 _score(f, where, judgement)
         cells.append(_row(where, found, run.headline, margin, level, findings))
     every = [f for row in cells for f in row.figures]

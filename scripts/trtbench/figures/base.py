@@ -28,12 +28,18 @@ def cells_of(groups: dict[Key, list[Trial]]) -> list[Where]:
     return sorted({shape(record.cell) for members in groups.values() for trial in members for record in trial.cells})
 
 
+def fastest_pytorch(rows: Iterable[Figures], precision: str | None = None) -> Figures | None:
+    """The fastest PyTorch lane in full precision: in any, or in `precision` alone."""
+    candidates = [
+        f for f in rows if LANES[f.lane].baseline and f.precision not in QUANTISED and precision in (None, f.precision)
+    ]
+    return min(candidates, key=lambda f: (f.latency, f.lane, f.precision), default=None)
+
+
 def base_of(rows: Sequence[Figures], precision: str) -> Figures | None:
     """The fastest PyTorch lane in this precision, else (for a quantised lane) the fastest in any full precision."""
-    candidates = [f for f in rows if LANES[f.lane].baseline and f.precision not in QUANTISED]
-    same = [f for f in candidates if f.precision == precision]
-    pool = same or (candidates if precision in QUANTISED else [])
-    return min(pool, key=lambda f: (f.latency, f.lane, f.precision), default=None)
+    base = fastest_pytorch(rows, precision)
+    return fastest_pytorch(rows) if base is None and precision in QUANTISED else base
 
 
 def headline_level(cells: int) -> float:

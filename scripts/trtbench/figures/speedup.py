@@ -50,27 +50,28 @@ class Verdict(msgspec.Struct, kw_only=True, frozen=True):
 
 def interval(lane: Sequence[float], base: Sequence[float], level: float = 0.95) -> Interval:
     """Compare trial means (same unit, each > 0). Without MIN_TRIALS on both sides there is no interval."""
-    a, b = [math.log(value) for value in base], [math.log(value) for value in lane]
-    difference = statistics.fmean(a) - statistics.fmean(b)
-    fewest = min(len(a), len(b))
+    base_logs, lane_logs = [math.log(value) for value in base], [math.log(value) for value in lane]
+    difference = statistics.fmean(base_logs) - statistics.fmean(lane_logs)
+    fewest = min(len(base_logs), len(lane_logs))
     low = high = None
     if fewest >= MIN_TRIALS:
-        half = _half(a, b, level)
-        low, high = math.exp(difference - half), math.exp(difference + half)
+        half_log_width = _half_log_width(base_logs, lane_logs, level)
+        low, high = math.exp(difference - half_log_width), math.exp(difference + half_log_width)
     return Interval(
         ratio=math.exp(difference),
         low=low,
         high=high,
         level=level,
-        trials=len(b),
-        base_trials=len(a),
+        trials=len(lane_logs),
+        base_trials=len(base_logs),
         weak=fewest < FIRM_TRIALS,
     )
 
 
-def _half(a: Sequence[float], b: Sequence[float], level: float) -> float:
-    va, vb = (max(statistics.variance(x), FLOOR_SD**2) / len(x) for x in (a, b))
-    df = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
+def _half_log_width(base_logs: Sequence[float], lane_logs: Sequence[float], level: float) -> float:
+    """t · standard error of the difference of the means, with Welch–Satterthwaite degrees of freedom."""
+    va, vb = (max(statistics.variance(logs), FLOOR_SD**2) / len(logs) for logs in (base_logs, lane_logs))
+    df = (va + vb) ** 2 / (va**2 / (len(base_logs) - 1) + vb**2 / (len(lane_logs) - 1))
     return quantile(level, df) * math.sqrt(va + vb)
 
 
@@ -78,29 +79,31 @@ def verdict(lane: Sequence[float], base: Sequence[float], margin: float, level: 
     """Faster or slower: the interval excludes 1 and the effect is at least MIN_EFFECT. Equivalent: the 90 % interval lies
     between 1 / (1 + `margin`) and 1 + `margin` (two one-sided tests at 5 %, Schuirmann 1987), the same seen from either
     lane. Anything else is inconclusive."""
-    found = interval(lane, base, level)
-    if found.low is None or found.high is None:
+    speedup = interval(lane, base, level)
+    if speedup.low is None or speedup.high is None:
         return Verdict(word="none", reason="too_few_trials")
-    ninety = interval(lane, base, 0.90)
-    assert ninety.low is not None and ninety.high is not None
-    within = 1 / (1 + margin) <= ninety.low and ninety.high <= 1 + margin
-    if found.low > 1 and found.ratio >= 1 + MIN_EFFECT:
+    speedup_90 = interval(lane, base, 0.90)
+    assert speedup_90.low is not None and speedup_90.high is not None
+    within_margin = 1 / (1 + margin) <= speedup_90.low and speedup_90.high <= 1 + margin
+    if speedup.low > 1 and speedup.ratio >= 1 + MIN_EFFECT:
         return Verdict(word="faster", reason="interval_excludes_one")
-    if found.high < 1 and found.ratio <= 1 / (1 + MIN_EFFECT):
+    if speedup.high < 1 and speedup.ratio <= 1 / (1 + MIN_EFFECT):
         return Verdict(word="slower", reason="interval_excludes_one")
-    if within:
+    if within_margin:
         return Verdict(word="equivalent", reason="interval_within_margin")
-    reason = "effect_too_small" if found.low > 1 or found.high < 1 else "interval_includes_one"
+    reason = "effect_too_small" if speedup.low > 1 or speedup.high < 1 else "interval_includes_one"
     return Verdict(word="inconclusive", reason=reason, more_trials=more_trials(lane, base, margin, level))
 
 
 def more_trials(lane: Sequence[float], base: Sequence[float], margin: float, level: float) -> int | None:
     """The fewest further trials of each lane after which, with the spread and the difference seen so far, the interval
     would exclude 1 or lie within the margin; None beyond MOST_MORE."""
-    a, b = [math.log(value) for value in base], [math.log(value) for value in lane]
-    difference = abs(statistics.fmean(a) - statistics.fmean(b))
-    spread = math.sqrt(max(statistics.variance(a), FLOOR_SD**2) + max(statistics.variance(b), FLOOR_SD**2))
-    n = min(len(a), len(b))
+    base_logs, lane_logs = [math.log(value) for value in base], [math.log(value) for value in lane]
+    difference = abs(statistics.fmean(base_logs) - statistics.fmean(lane_logs))
+    spread = math.sqrt(
+        max(statistics.variance(base_logs), FLOOR_SD**2) + max(statistics.variance(lane_logs), FLOOR_SD**2)
+    )
+    trials = min(len(base_logs), len(lane_logs))
 
     def settles(total: int) -> bool:
         df = 2 * (total - 1)
@@ -108,10 +111,10 @@ def more_trials(lane: Sequence[float], base: Sequence[float], margin: float, lev
         return apart or difference + quantile(0.90, df) * spread / math.sqrt(total) <= math.log1p(margin)
 
     # Both widths only shrink with the number of trials, so the fewest are found by halving.
-    low, high = n + 1, n + MOST_MORE
+    low, high = trials + 1, trials + MOST_MORE
     if not settles(high):
         return None
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if settles(middle) else (middle + 1, high)
-    return low - n
+    return low - trials

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from trtbench.records.trial import Energy, Memory, Trial, simulated
+from trtbench.records.trial import CellRecord, Energy, Memory, Trial, simulated
 from trtbench.settings.cells import Cell
 
 Where = tuple[int, int, int]  # batch, prompt length, new tokens
@@ -110,59 +110,64 @@ def outliers(trials: Sequence[Sequence[float]]) -> int:
 
 def figures(trials: Sequence[Trial], where: Where) -> Figures | Hole:
     """Figures of the trials of one lane and precision in the cell `where`. Trials must be without failure."""
-    first = trials[0]
     records = [record for trial in trials for record in trial.cells if shape(record.cell) == where]
     measured = [record for record in records if record.e2e is not None and record.ttft is not None]
-    if not measured:
-        reason = next((record.hole for record in records if record.hole), "was not measured")
-        return Hole(lane=first.lane, precision=first.precision, reason=reason)
+    if measured:
+        return _measured(trials, measured, where)
+    reason = next((record.hole for record in records if record.hole), "was not measured")
+    return Hole(lane=trials[0].lane, precision=trials[0].precision, reason=reason)
+
+
+def _measured(trials: Sequence[Trial], measured: Sequence[CellRecord], where: Where) -> Figures:
+    """Figures of the cell's records that have times, out of all `trials` of the lane."""
+    first_trial = trials[0]
     batch, _, new_tokens = where
     e2e = [record.e2e.times for record in measured if record.e2e is not None]
     ttft = [record.ttft.times for record in measured if record.ttft is not None]
     latency_trials = [statistics.fmean(times) / 1e6 for times in e2e]
     ttft_trials = [statistics.fmean(times) / 1e6 for times in ttft]
-    every = [time / 1e6 for times in e2e for time in times]
+    times_ms = [time / 1e6 for times in e2e for time in times]
     latency, first_token = geometric_mean(latency_trials), geometric_mean(ttft_trials)
     statement = next((trial.statement for trial in trials if trial.statement is not None), None)
     energies = [record.energy for record in measured if record.energy is not None]
     memories = [record.memory for record in measured if record.memory is not None]
     return Figures(
-        lane=first.lane,
-        precision=first.precision,
+        lane=first_trial.lane,
+        precision=first_trial.precision,
         trials=len(measured),
-        iterations=len(every),
+        iterations=len(times_ms),
         latency=latency,
         latency_trials=latency_trials,
-        median=statistics.median(every),
-        minimum=min(every),
-        maximum=max(every),
+        median=statistics.median(times_ms),
+        minimum=min(times_ms),
+        maximum=max(times_ms),
         outliers=outliers(e2e),
         ttft=first_token,
         ttft_trials=ttft_trials,
         tpot=(latency - first_token) / (new_tokens - 1) if new_tokens > 1 else None,
         throughput=batch * new_tokens / latency * 1e3,
-        peak_rss=_most([m.peak_rss for m in memories]),
-        gpu_memory=_most([_above_baseline(m) for m in memories]),
-        weights=_most([m.weights for m in memories]),
-        kv_pool=_most([m.kv_pool for m in memories]),
-        load_ms=_middle_ms([trial.cold.load for trial in trials]),
-        import_ms=_middle_ms([trial.cold.imports for trial in trials]),
-        prepare_ms=_middle_ms([trial.cold.prepare for trial in trials]),
+        peak_rss=_maximum([m.peak_rss for m in memories]),
+        gpu_memory=_maximum([_above_baseline(m) for m in memories]),
+        weights=_maximum([m.weights for m in memories]),
+        kv_pool=_maximum([m.kv_pool for m in memories]),
+        load_ms=_median_ms([trial.cold.load for trial in trials]),
+        import_ms=_median_ms([trial.cold.imports for trial in trials]),
+        prepare_ms=_median_ms([trial.cold.prepare for trial in trials]),
         prepare_cached=all(trial.cold.prepare_cached for trial in trials)
-        if first.cold.prepare_cached is not None
+        if first_trial.cold.prepare_cached is not None
         else None,
-        first_call_ms=_middle_ms([record.first_call for record in measured]),
+        first_call_ms=_median_ms([record.first_call for record in measured]),
         settled=all(record.settled for record in measured),
         interleaved=all(trial.interleaved for trial in trials),
         simulated=any(map(simulated, trials)),
         runtime=f"{statement.runtime} {statement.runtime_version}" if statement else "unknown",
         compute_precision=statement.compute_precision if statement else "unknown",
         weight_precision=statement.weight_precision if statement else "unknown",
-        gpu_processes=_most([m.gpu_processes for m in memories]),
-        torch_allocated=_most([m.torch_allocated for m in memories]),
-        torch_reserved=_most([m.torch_reserved for m in memories]),
-        energy=_middle([_per_token(e, e.watts) for e in energies]),
-        idle_energy=_middle([_per_token(e, e.idle_watts) for e in energies if e.watts is not None]),
+        gpu_processes=_maximum([m.gpu_processes for m in memories]),
+        torch_allocated=_maximum([m.torch_allocated for m in memories]),
+        torch_reserved=_maximum([m.torch_reserved for m in memories]),
+        energy=_median([_per_token(e, e.watts) for e in energies]),
+        idle_energy=_median([_per_token(e, e.idle_watts) for e in energies if e.watts is not None]),
     )
 
 
@@ -176,18 +181,17 @@ def _per_token(energy: Energy, watts: float | None) -> float | None:
     return None if watts is None else watts * (energy.ended - energy.began) / 1e9 / energy.tokens
 
 
-def _middle(values: Sequence[float | None]) -> float | None:
+def _median(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
 
 
-def _most(values: Sequence[int | None]) -> int | None:
+def _maximum(values: Sequence[int | None]) -> int | None:
     return max((value for value in values if value is not None), default=None)
 
 
-def _middle_ms(values: Sequence[int | None]) -> float | None:
-    known = [value / 1e6 for value in values if value is not None]
-    return statistics.median(known) if known else None
+def _median_ms(nanoseconds: Sequence[int | None]) -> float | None:
+    return _median([value / 1e6 for value in nanoseconds if value is not None])
 
 
 def memory_of(f: Figures) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -40,7 +39,7 @@ class CompileCache:
             sorted([cell.batch, cell.prompt_length, cell.new_tokens] for cell in plan.cells),
             [(PACKAGE / f"{name}.py").read_text(encoding="utf-8") for name in sources],
         ]
-        key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+        key = prepared.key(json.dumps(parts, sort_keys=True))
         self.plan = plan
         self.folder = plan.cache / lane / f"{plan.precision}-{key}"
 
@@ -49,11 +48,11 @@ class CompileCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(self.folder / "inductor")
         os.environ["TRITON_CACHE_DIR"] = str(self.folder / "triton")
-        known = prepared.found(self.folder)
-        if known is not None:
+        complete = prepared.found(self.folder)
+        if complete is not None:
             # Nothing is left to compile, so no pool of compiling processes shall stand beside the measurement.
             os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
-            return known
+            return complete
         lane.load()
         start = time.perf_counter_ns()
         for cell in self.plan.cells:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -39,22 +37,17 @@ class OnnxRuntime(Lane):
         return prepared.made(self.folder(), self._convert)
 
     def _convert(self, folder: Path) -> None:
-        """Have the package's own builder write the model into `folder`, in a process of its own: it holds the whole model
-        and torch, which must not count as this lane's memory."""
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "onnxruntime_genai.models.builder"),
-                *("-i", str(self.plan.model), "-o", str(folder)),
-                *("-p", _PRECISION[self.plan.precision], "-e", "cpu"),
-                *("-c", str(self.plan.cache / "onnx-builder")),
-            ],
-            stdin=subprocess.DEVNULL,
-            check=False,
+        """Have the package's own builder write the model into `folder`."""
+        status = prepared.convert(
+            *(sys.executable, "-m", "onnxruntime_genai.models.builder"),
+            *("-i", str(self.plan.model), "-o", str(folder)),
+            *("-p", _PRECISION[self.plan.precision], "-e", "cpu"),
+            *("-c", str(self.plan.cache / "onnx-builder")),
         )
         config = folder / "genai_config.json"
-        if done.returncode != 0 or not config.is_file():
+        if status != 0 or not config.is_file():
             raise Unsupported(
-                f"the model builder of onnxruntime-genai failed with status {done.returncode}; its messages are in the log"
+                f"the model builder of onnxruntime-genai failed with status {status}; its messages are in the log"
             )
         written = json.loads(config.read_text())
         written["model"]["eos_token_id"] = [_harmless_end(written["model"])]
@@ -62,18 +55,17 @@ class OnnxRuntime(Lane):
 
     def folder(self) -> Path:
         """Where the converted model lies: named by all that went into it."""
-        versions = [importlib.metadata.version(name) for name in ("onnxruntime-genai", "onnx", "transformers", "torch")]
-        key = hashlib.sha256(
-            "\0".join([self.plan.model_digest, self.plan.precision, "harmless end id", *versions]).encode()
-        ).hexdigest()[:16]
+        key = prepared.key(
+            *(self.plan.model_digest, self.plan.precision, "harmless end id"),
+            libraries=("onnxruntime-genai", "onnx", "transformers", "torch"),
+        )
         return self.plan.cache / "onnxruntime" / f"{self.plan.precision}-{key}"
 
     def load(self) -> None:
         import onnxruntime_genai as og
 
         folder = self.folder()
-        if prepared.found(folder) is None:
-            raise Unsupported("the converted model is not in the cache; run the step again, it converts first")
+        prepared.require(folder)
         self.og = og
         config = og.Config(str(folder))
         # Without this the engine behaves like one thread.

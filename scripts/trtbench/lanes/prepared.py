@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import importlib.metadata
 import json
 import os
 import shutil
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from trtbench.errors import Unsupported
 
 NOTE = "prepared.json"
 
@@ -31,6 +36,24 @@ def found(folder: Path) -> Prepared | None:
     return Prepared(cost["nanoseconds"], True, cost["bytes"])
 
 
+def require(folder: Path) -> None:
+    """Raise Unsupported unless a converted model lies whole in `folder`."""
+    if found(folder) is None:
+        raise Unsupported("the converted model is not in the cache; run the step again, it converts first")
+
+
+def key(*parts: str, libraries: Sequence[str] = ()) -> str:
+    """A short name for all that goes into what is made: `parts`, and the versions of installed `libraries`."""
+    versions = [importlib.metadata.version(name) for name in libraries]
+    return hashlib.sha256("\0".join([*parts, *versions]).encode()).hexdigest()[:16]
+
+
+def convert(*command: str) -> int:
+    """Run a converter and return its status. In a process of its own: it holds the whole model and torch, which must not
+    count as the lane's memory."""
+    return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+
+
 def seal(folder: Path, nanoseconds: int) -> Prepared:
     """Say in `folder` that all of it is there; without the note it counts as never made."""
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
@@ -43,9 +66,9 @@ def seal(folder: Path, nanoseconds: int) -> Prepared:
 def made(folder: Path, make: Callable[[Path], None]) -> Prepared:
     """What lies in `folder`; where nothing whole does, `make` fills a folder beside it, which then takes its place. What
     `make` raises goes on, and nothing half made is left."""
-    known = found(folder)
-    if known is not None:
-        return known
+    cached = found(folder)
+    if cached is not None:
+        return cached
     aside = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)

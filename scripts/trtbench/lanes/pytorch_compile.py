@@ -35,15 +35,17 @@ class PytorchCompile(PytorchEager):
         self.loaded = True
 
     def configuration(self, new_tokens: int) -> Any:
-        made = super().configuration(new_tokens)
-        made.cache_implementation = "static"
-        return made
+        configuration = super().configuration(new_tokens)
+        configuration.cache_implementation = "static"
+        return configuration
 
     def statement(self) -> Statement:
         if self.plan.device == "cpu":
-            how = "model.forward compiled by torch.compile: on a CPU transformers compiles only with a private flag"
+            compiled = (
+                "model.forward compiled by torch.compile: on a CPU transformers compiles only with a private flag"
+            )
         else:
-            how = "decode step compiled by transformers itself (mode reduce-overhead: CUDA graphs), prefill eager"
-        return self._common.state(  # type: ignore[no-any-return]
-            self.model, self.plan, cuda_graphs=self.plan.device == "cuda", notes=["static KV cache", how]
+            compiled = "decode step compiled by transformers itself (mode reduce-overhead: CUDA graphs), prefill eager"
+        return self._torch_facts.state(  # type: ignore[no-any-return]
+            self.model, cuda_graphs=self.plan.device == "cuda", notes=["static KV cache", compiled]
         )

@@ -17,7 +17,7 @@ class PytorchEager(Lane):
         from trtbench.lanes import torch_facts
         from trtbench.model import torch_loading
 
-        self._torch, self._common = torch, torch_facts
+        self._torch, self._torch_facts = torch, torch_facts
         self.model: Any = torch_loading.load_model(
             self.plan.model, self.plan.precision, self.plan.device, self.plan.threads
         )
@@ -42,7 +42,7 @@ class PytorchEager(Lane):
         return GenerationConfig(max_new_tokens=new_tokens, eos_token_id=None, pad_token_id=0, **choice)
 
     def statement(self) -> Statement:
-        return self._common.state(self.model, self.plan)
+        return self._torch_facts.state(self.model)
 
     def memory(self) -> Memory:
-        return self._common.memory(self.model)
+        return self._torch_facts.memory(self.model.parameters())

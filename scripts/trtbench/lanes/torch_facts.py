@@ -1,44 +1,53 @@
-"""What the PyTorch lanes share: loading a Hugging Face folder on 4.57 and 5.x, and what torch says of itself."""
+"""What the PyTorch lanes state alike: what torch says of itself, of a loaded model and of its memory."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 import transformers
 
-from trtbench.lanes.lane import Plan
 from trtbench.records.trial import Memory, Statement
 
 
-def state(model: Any, plan: Plan, **more: Any) -> Statement:
-    """The statement of a PyTorch lane; precision and attention are read off the loaded model."""
+def state(model: Any, **more: Any) -> Statement:
+    """The statement of a lane that runs a model of transformers; precision and attention are read off the loaded model."""
     weights = {str(p.dtype).removeprefix("torch.") for p in model.parameters()}
-    precision = weights.pop() if len(weights) == 1 else "mixed"
-    device = next(model.parameters()).device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    fields: dict[str, Any] = dict(
+        attention=getattr(model.config, "_attn_implementation", None),
+        versions={"torch": str(torch.__version__), "transformers": transformers.__version__},
+    )
+    return statement_of(
+        weights.pop() if len(weights) == 1 else "mixed", next(model.parameters()).device, **{**fields, **more}
+    )
+
+
+def statement_of(precision: str, device: torch.device, **more: Any) -> Statement:
+    """The statement of any lane that computes and stores in one precision in this process, on this device."""
     fields: dict[str, Any] = dict(
         runtime="PyTorch",
         runtime_version=str(torch.__version__),
         device=str(device),
-        device_name=name,
+        device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         compute_precision=precision,
         weight_precision=precision,
         kv_precision=precision,
         threads=torch.get_num_threads(),
         cuda_graphs=False,
         prefix_reuse=False,
-        attention=getattr(model.config, "_attn_implementation", None),
-        versions={"torch": str(torch.__version__), "transformers": transformers.__version__},
+        versions={"torch": str(torch.__version__)},
     )
     return Statement(**{**fields, **more})
 
 
-def memory(model: Any) -> Memory:
-    """Bytes of the weights as loaded, and the peaks of torch's CUDA allocator where there is one."""
-    seen = {p.untyped_storage().data_ptr(): p.untyped_storage().nbytes() for p in model.parameters()}
-    found = Memory(weights=sum(seen.values()))
-    if torch.cuda.is_available() and next(model.parameters()).device.type == "cuda":
-        found.torch_allocated = torch.cuda.max_memory_allocated()
-        found.torch_reserved = torch.cuda.max_memory_reserved()
-    return found
+def memory(weights: Iterable[torch.Tensor], kv_pool: int | None = None) -> Memory:
+    """Bytes of the weights as loaded, tensors that share their storage once, and the peaks of torch's CUDA allocator
+    where there is one."""
+    tensors = list(weights)
+    storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
+    by_part = Memory(weights=sum(storages.values()), kv_pool=kv_pool)
+    if tensors[0].device.type == "cuda":
+        by_part.torch_allocated = torch.cuda.max_memory_allocated()
+        by_part.torch_reserved = torch.cuda.max_memory_reserved()
+    return by_part

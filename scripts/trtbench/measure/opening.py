@@ -61,21 +61,21 @@ def open_run(
         resume = cut_off(results, fresh, family, note)
     if resume is not None:
         return Opened(_resumed(results, fresh, resume), resumed=True)
-    there = run_folder.listed(results)
-    if family is not None and not new_run and there:
-        current = run_folder.read(results, there[-1])
+    run_ids = run_folder.listed(results)
+    if family is not None and not new_run and run_ids:
+        current = run_folder.read(results, run_ids[-1])
         if differs(current, fresh) is None:
             joined = bool(set(current.lanes) - set(fresh.lanes)) or bool(run_folder.trials(results, current.id))
             current.stopped = None
             current.lanes += [name for name in fresh.lanes if name not in current.lanes]
-            current.absent += [a for a in fresh.absent if a not in current.absent]
+            current.absent += [absent for absent in fresh.absent if absent not in current.absent]
             current.headline = current.headline or fresh.headline
             return Opened(current, joined=joined)
     return Opened(fresh)
 
 
-def _resumed(results: Path, fresh: Run, wanted: str) -> Run:
-    current = run_folder.read(results, run_folder.find(results, wanted or None))
+def _resumed(results: Path, fresh: Run, run_id: str) -> Run:
+    current = run_folder.read(results, run_folder.find(results, run_id or None))
     reason = differs(current, fresh)
     if reason:
         raise UserError(
@@ -88,14 +88,14 @@ def _resumed(results: Path, fresh: Run, wanted: str) -> Run:
 
 def cut_off(results: Path, fresh: Run, family: str | None, note: Callable[[str], None]) -> str | None:
     """The id of the latest run, when it never came to its end and is what is asked for again."""
-    there = run_folder.listed(results)
-    latest = run_folder.read(results, there[-1]) if there else None
+    run_ids = run_folder.listed(results)
+    latest = run_folder.read(results, run_ids[-1]) if run_ids else None
     if latest is None or latest.stopped is not None or differs(latest, fresh) is not None:
         return None
-    same = set(fresh.lanes) <= set(latest.lanes) if family else set(fresh.lanes) == set(latest.lanes)
-    if same:
+    same_lanes = set(fresh.lanes) <= set(latest.lanes) if family else set(fresh.lanes) == set(latest.lanes)
+    if same_lanes:
         note(f"run {latest.id} was cut off; going on with it")
-    return latest.id if same else None
+    return latest.id if same_lanes else None
 
 
 def differs(current: Run, fresh: Run) -> str | None:
@@ -116,10 +116,10 @@ def differs(current: Run, fresh: Run) -> str | None:
 
 def headline(settings: Settings, names: Sequence[str]) -> str | None:
     """The lane of the headline, fixed before the run: HEADLINE, else tensorrt-engine, else the first not of PyTorch."""
-    wanted = settings.headline
-    if wanted and wanted not in LANES:
-        raise UserError(f"HEADLINE={wanted!r} is no lane; there are {', '.join(LANES)}.")
-    if wanted:
-        return wanted
-    others = [name for name in names if not LANES[name].baseline and LANES[name].family != "pytorch"]
-    return "tensorrt-engine" if "tensorrt-engine" in others else (others[0] if others else None)
+    declared = settings.headline
+    if declared and declared not in LANES:
+        raise UserError(f"HEADLINE={declared!r} is no lane; there are {', '.join(LANES)}.")
+    if declared:
+        return declared
+    candidates = [name for name in names if not LANES[name].baseline and LANES[name].family != "pytorch"]
+    return "tensorrt-engine" if "tensorrt-engine" in candidates else (candidates[0] if candidates else None)

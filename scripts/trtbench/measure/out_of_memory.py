@@ -22,7 +22,7 @@ _FREE = re.compile(
 _BYTES = re.compile(r"(?:requested buffer of size|tried to allocate) (\d{4,})\b", re.IGNORECASE)
 
 
-def out_of_memory(error: BaseException) -> bool:
+def caused(error: BaseException) -> bool:
     """Say whether an exception means that memory ran out (host or GPU), whichever library raised it."""
     return (
         isinstance(error, MemoryError)
@@ -34,7 +34,7 @@ def out_of_memory(error: BaseException) -> bool:
     )
 
 
-def sentence(error: BaseException, cell: Cell) -> str:
+def hole_reason(error: BaseException, cell: Cell) -> str:
     """The reason of a hole: what did not fit, the figures as far as the message or the system tells them, what to lower."""
     text = str(error)
     asked, free, size = _ASKED.search(text), _FREE.search(text), _BYTES.search(text)
@@ -48,19 +48,19 @@ def sentence(error: BaseException, cell: Cell) -> str:
     elif "cuda" not in text.lower():
         memory = psutil.virtual_memory()
         figures.append(f"{memory.available / GIB:.1f} of the machine's {memory.total / GIB:.1f} GiB are free")
-    shown = f" ({', '.join(figures)})" if figures else ""
+    in_brackets = f" ({', '.join(figures)})" if figures else ""
     lower = "BATCH_SIZES, PROMPT_LENGTHS or NEW_TOKENS" if cell.batch > 1 else "PROMPT_LENGTHS or NEW_TOKENS"
-    return f"out of memory with batch {cell.batch} and {cell.prompt_length} + {cell.new_tokens} tokens{shown}; lower {lower}"
+    return f"out of memory with batch {cell.batch} and {cell.prompt_length} + {cell.new_tokens} tokens{in_brackets}; lower {lower}"
 
 
-def let_go(error: BaseException | None) -> None:
+def clear_frames(error: BaseException | None) -> None:
     """Empty the frames of an exception and of those that led to it: their variables hold what did not fit."""
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
 
 
-def give_back() -> None:
+def give_memory_back() -> None:
     """Give memory back to the system, the pool of torch's allocator too where torch is in use."""
     gc.collect()
     torch = sys.modules.get("torch")

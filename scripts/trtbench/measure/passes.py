@@ -44,37 +44,37 @@ def timed(
 
 def check_count(output: list[list[int]], batch: int, new_tokens: int) -> None:
     """Raise WrongCount unless `output` is `batch` rows of exactly `new_tokens` ids."""
-    counts = sorted({len(row) for row in output})
-    if len(output) != batch or counts != [new_tokens]:
-        found = ", ".join(map(str, counts)) or "no"
-        raise WrongCount(f"asked for {batch} x {new_tokens} new ids, got {len(output)} rows of {found}")
+    lengths = sorted({len(row) for row in output})
+    if len(output) != batch or lengths != [new_tokens]:
+        lengths_returned = ", ".join(map(str, lengths)) or "no"
+        raise WrongCount(f"asked for {batch} x {new_tokens} new ids, got {len(output)} rows of {lengths_returned}")
 
 
 def run_pass(lane: Lane, workload: Workload, cell: Cell, first_call: int, calls: int, new_tokens: int) -> Pass:
     """Time `calls` generations with the cell's prompts number `first_call` and up; keep every time and every id."""
     times: list[int] = []
     outputs: list[list[list[int]]] = []
-    number: list[int] = []
-    foreign: list[float] = []
-    handed = []
-    others = processes.ForeignCpu()
+    output_numbers: list[int] = []
+    foreign_seconds: list[float] = []
+    prompts_given = []
+    foreign_cpu = processes.ForeignCpu()
     began = time.perf_counter_ns()
     for call in range(first_call, first_call + calls):
         prompts = workload.prompts(cell, call)
-        others.mark()
-        took, output = timed(lane.generate, prompts, new_tokens)
-        foreign.append(others.seconds())
-        times.append(took)
-        handed.append(prompts)
+        foreign_cpu.mark()
+        nanoseconds, output = timed(lane.generate, prompts, new_tokens)
+        foreign_seconds.append(foreign_cpu.seconds())
+        times.append(nanoseconds)
+        prompts_given.append(prompts)
         if output not in outputs:
             outputs.append(output)
-        number.append(outputs.index(output))
+        output_numbers.append(outputs.index(output))
     return Pass(
         times=times,
         outputs=outputs,
-        output=number,
-        prompts_digest=digest_prompts(handed),
-        foreign_cpu=foreign,
+        output=output_numbers,
+        prompts_digest=digest_prompts(prompts_given),
+        foreign_cpu=foreign_seconds,
         began=began,
         ended=time.perf_counter_ns(),
     )
@@ -103,9 +103,9 @@ def memory_pass(lane: Lane, workload: Workload, cell: Cell, call: int) -> Memory
     finally:
         done.set()
         sampler.join()
-    found = lane.memory()
-    found.peak_rss = max(peak, processes.tree_rss())
-    return found
+    memory = lane.memory()
+    memory.peak_rss = max(peak, processes.tree_rss())
+    return memory
 
 
 def energy_pass(lane: Lane, workload: Workload, cell: Cell, calls: int) -> Energy:
@@ -124,27 +124,30 @@ def energy_pass(lane: Lane, workload: Workload, cell: Cell, calls: int) -> Energ
 def measure(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callable[[str], None]) -> CellRecord:
     """All passes of one cell. Call numbers of the timed passes are the same for every lane; warm-up uses later ones."""
     record = CellRecord(cell=cell)
-    n, beyond = spec.iterations, 2 * spec.iterations + 1
+    calls = spec.iterations
+    warmup_call = 2 * calls + 1  # from here on prompts that no other pass has
     say("warm-up")
-    took, output = timed(lane.generate, workload.prompts(cell, beyond), cell.new_tokens)
+    nanoseconds, output = timed(lane.generate, workload.prompts(cell, warmup_call), cell.new_tokens)
     check_count(output, cell.batch, cell.new_tokens)
-    record.first_call = took
+    record.first_call = nanoseconds
     while len(record.warmup) < spec.warmup_limit and not settled(record.warmup):
-        took, _ = timed(lane.generate, workload.prompts(cell, beyond + 1 + len(record.warmup)), cell.new_tokens)
-        record.warmup.append(took)
+        nanoseconds, _ = timed(
+            lane.generate, workload.prompts(cell, warmup_call + 1 + len(record.warmup)), cell.new_tokens
+        )
+        record.warmup.append(nanoseconds)
     record.settled = settled(record.warmup)
     say("whole generation")
-    record.e2e = run_pass(lane, workload, cell, 0, n, cell.new_tokens)
+    record.e2e = run_pass(lane, workload, cell, 0, calls, cell.new_tokens)
     say("first token")
-    lane.generate(workload.prompts(cell, beyond), 1)
-    record.ttft = run_pass(lane, workload, cell, n, n, 1)
+    lane.generate(workload.prompts(cell, warmup_call), 1)
+    record.ttft = run_pass(lane, workload, cell, calls, calls, 1)
     say("memory")
-    record.memory = memory_pass(lane, workload, cell, 2 * n)
+    record.memory = memory_pass(lane, workload, cell, 2 * calls)
     if spec.energy:
         say("energy")
-        record.energy = energy_pass(lane, workload, cell, n)
-    record.engine_metrics = lane.engine_metrics(workload.prompts(cell, 2 * n), cell.new_tokens)
-    for part, wanted in ((record.e2e, cell.new_tokens), (record.ttft, 1)):
-        for output in part.outputs:
-            check_count(output, cell.batch, wanted)
+        record.energy = energy_pass(lane, workload, cell, calls)
+    record.engine_metrics = lane.engine_metrics(workload.prompts(cell, 2 * calls), cell.new_tokens)
+    for timed_pass, new_tokens in ((record.e2e, cell.new_tokens), (record.ttft, 1)):
+        for output in timed_pass.outputs:
+            check_count(output, cell.batch, new_tokens)
     return record

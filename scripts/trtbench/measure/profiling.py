@@ -84,23 +84,23 @@ def look(
 
     generate(prompts, new)
     activities = [ProfilerActivity.CUDA] if cuda else [ProfilerActivity.CPU]
-    with profile(activities=activities, acc_events=True) as seen:
+    with profile(activities=activities, acc_events=True) as profiled:
         generate(prompts, new)
-    wanted = DeviceType.CUDA if cuda else DeviceType.CPU
-    found = []
-    for event in seen.events() or []:
-        if event.device_type == wanted and (cuda or event.cpu_parent is None):
-            found.append(Event(event.name, event.time_range.start, event.time_range.end))
-    return found
+    device_type = DeviceType.CUDA if cuda else DeviceType.CPU
+    events = []
+    for event in profiled.events() or []:
+        if event.device_type == device_type and (cuda or event.cpu_parent is None):
+            events.append(Event(event.name, event.time_range.start, event.time_range.end))
+    return events
 
 
 def write(lane: Lane, cells: Sequence[tuple[Cell, list[list[int]]]], device: str, file: Path) -> None:
     """Profile every cell with its prompts and write one JSON."""
-    made = []
+    profiles = []
     for cell, prompts in cells:
         steps = min(lane.profile_steps, cell.new_tokens - 1)
         short, long = (look(lane.generate, prompts, new, device == "cuda") for new in (1, 1 + steps))
-        made.append(
+        profiles.append(
             {
                 "batch": cell.batch,
                 "prompt_length": cell.prompt_length,
@@ -108,4 +108,4 @@ def write(lane: Lane, cells: Sequence[tuple[Cell, list[list[int]]]], device: str
                 **summary(short, long, steps),
             }
         )
-    write_whole(file, (json.dumps({"cells": made}, indent=1) + "\n").encode())
+    write_whole(file, (json.dumps({"cells": profiles}, indent=1) + "\n").encode())

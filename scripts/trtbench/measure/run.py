@@ -27,6 +27,8 @@ from trtbench.settings.choosing import Entrant, chosen_lanes, entrants_of
 from trtbench.settings.knobs import Settings
 from trtbench.settings.lanes import LANES
 
+MOST_ROUNDS = 1000  # of a run without TRIALS
+
 
 class GpuLost(UserError):
     """The card that the lanes run on is gone; what was finished is kept."""
@@ -100,9 +102,9 @@ class Measurement:
             headline=opening.headline(self.settings, self.names),
             command=self.command,
         )
-        how = self.options
+        options = self.options
         return opening.open_run(
-            self.results, fresh, how.family, how.resume, how.pick_up, how.new_run, self.progress.note
+            self.results, fresh, options.family, options.resume, options.pick_up, options.new_run, self.progress.note
         )
 
     def spec(self, entrant: Entrant, index: int, attempt: int, position: int, prepare_only: bool = False) -> Spec:
@@ -137,14 +139,16 @@ class Measurement:
         ready = []
         for entrant in self.entrants:
             self.progress.preparing(str(entrant))
-            made = run_trial(self.results, self.spec(entrant, 0, 0, 0, prepare_only=True), self.progress.phase, None)
-            if made.failure is not None:
-                self.check_gpu(made.failure)
-                self.leave_out(entrant, made.failure)
+            preparation = run_trial(
+                self.results, self.spec(entrant, 0, 0, 0, prepare_only=True), self.progress.phase, None
+            )
+            if preparation.failure is not None:
+                self.check_gpu(preparation.failure)
+                self.leave_out(entrant, preparation.failure)
             else:
                 ready.append(entrant)
-                if made.cold.prepare is not None and not made.cold.prepare_cached:
-                    self.progress.note(f"prepared {entrant} in {made.cold.prepare / 1e9:.1f} s")
+                if preparation.cold.prepare is not None and not preparation.cold.prepare_cached:
+                    self.progress.note(f"prepared {entrant} in {preparation.cold.prepare / 1e9:.1f} s")
         self.entrants = ready
         if not ready:
             run_folder.write(self.results, self.record)
@@ -166,57 +170,66 @@ class Measurement:
         """Rounds of trials until there are as many as asked for, the interval is narrow enough, or the time is spent."""
         began = time.monotonic()
         position = max((trial.position for trial in self.known), default=0)
-        first = {e: 1 + max((t.index for t in self.finished(e)), default=0) for e in self.entrants}
+        first_index = {e: 1 + max((t.index for t in self.finished(e)), default=0) for e in self.entrants}
         if self.opened.resumed:
-            first = dict.fromkeys(self.entrants, 1)
-        limit = self.settings.trials or 1000
-        asked = self.sources["TIME_BUDGET"] != "default"
-        ordered = rounds(self.entrants, self.settings.seed + (position if self.opened.joined else 0))
-        done = self.started = 0
+            first_index = dict.fromkeys(self.entrants, 1)
+        orders = rounds(self.entrants, self.settings.seed + (position if self.opened.joined else 0))
+        rounds_done = self.started = 0
+        limit = self.settings.trials or MOST_ROUNDS
         while self.entrants:
-            if done >= limit:
+            if rounds_done >= limit:
                 self.record.stopped = f"all {limit} trials of each lane were run"
                 break
-            stop = enough(
-                counting(self.known),
-                self.record,
-                self.settings,
-                Stop(
-                    rounds=done,
-                    spent=time.monotonic() - began,
-                    next_round=self.progress.expected([str(e) for e in self.entrants]),
-                    budget=self.settings.time_budget if not self.settings.trials or asked else None,
-                    asked=asked,
-                ),
-            )
-            if stop is not None:
-                self.record.stopped = stop
+            stopped = self.why_stop(rounds_done, began)
+            if stopped is not None:
+                self.record.stopped = stopped
                 break
-            order = next(ordered)
-            for place, entrant in enumerate(order):
+            order = next(orders)
+            for turn, entrant in enumerate(order):
                 if entrant not in self.entrants:
                     continue
-                index = first[entrant] + done
+                index = first_index[entrant] + rounds_done
                 if any(t.index == index for t in self.finished(entrant)):
                     continue
                 position += 1
-                rest = [e for e in order[place:] if e in self.entrants]
-                self.one(entrant, index, position, rest, done, limit if self.settings.trials else 0)
-            done += 1
+                rest_of_round = [e for e in order[turn:] if e in self.entrants]
+                self.one_trial(entrant, index, position, self.ahead(rest_of_round, rounds_done))
+            rounds_done += 1
         self.progress.note(f"stopped: {self.record.stopped or 'no lane is left'}")
+
+    def why_stop(self, rounds_done: int, began: float) -> str | None:
+        """In one sentence why no further round is run though fewer than the limit were, or None. `began` is the
+        time.monotonic() of the first."""
+        budget_was_set = self.sources["TIME_BUDGET"] != "default"
+        return enough(
+            counting(self.known),
+            self.record,
+            self.settings,
+            Stop(
+                rounds=rounds_done,
+                spent=time.monotonic() - began,
+                next_round=self.progress.expected([str(e) for e in self.entrants]),
+                budget=self.settings.time_budget if not self.settings.trials or budget_was_set else None,
+                asked=budget_was_set,
+            ),
+        )
 
     def finished(self, entrant: Entrant) -> list[Trial]:
         return [t for t in counting(self.known) if (t.lane, t.precision) == (entrant.lane, entrant.precision)]
 
-    def one(
-        self, entrant: Entrant, index: int, position: int, round_rest: Sequence[Entrant], done: int, limit: int
-    ) -> None:
+    def ahead(self, rest_of_round: Sequence[Entrant], rounds_done: int) -> list[str]:
+        """The entrants still to come, the next one first; empty while the number of rounds is open."""
+        if not self.settings.trials:
+            return []
+        whole_rounds = [str(e) for e in self.entrants] * (self.settings.trials - rounds_done - 1)
+        return [*(str(e) for e in rest_of_round), *whole_rounds]
+
+    def one_trial(self, entrant: Entrant, index: int, position: int, ahead: list[str]) -> None:
         """One trial; a lane that fails twice and never succeeded runs no more."""
         earlier = [t for t in self.known if (t.lane, t.precision, t.index) == (entrant.lane, entrant.precision, index)]
         self.started += 1
-        ahead = [str(e) for e in self.entrants]
-        remaining = [*(str(e) for e in round_rest), *ahead * (limit - done - 1)] if limit else []
-        self.progress.trial(self.started, self.started - 1 + len(remaining) if limit else None, str(entrant), remaining)
+        total = self.started - 1 + len(ahead) if self.settings.trials else None
+        self.progress.trial(self.started, total, str(entrant), ahead)
         trial = run_trial(
             self.results,
             self.spec(entrant, index, len(earlier) + 1, position),
@@ -226,9 +239,13 @@ class Measurement:
         self.known.append(trial)
         if trial.failure is None:
             self.progress.finished(str(entrant), trial.seconds)
-            return
-        self.check_gpu(trial.failure)
-        failed = [
+        else:
+            self.note_failure(entrant, index, trial.failure)
+
+    def note_failure(self, entrant: Entrant, index: int, failure: Failure) -> None:
+        """Say why a trial failed; the entrant is left out when it is the second and none succeeded. Raises GpuLost."""
+        self.check_gpu(failure)
+        own_failures = [
             t
             for t in self.known
             if (t.lane, t.precision) == (entrant.lane, entrant.precision)
@@ -236,21 +253,20 @@ class Measurement:
             and t.failure.reason != known_failures.LOST_GPU.reason
         ]
         self.progress.note(
-            f"{entrant}, trial {index}: {trial.failure.reason}."
-            + (f" {trial.failure.hint}" if trial.failure.hint else "")
+            f"{entrant}, trial {index}: {failure.reason}." + (f" {failure.hint}" if failure.hint else "")
         )
-        if len(failed) >= 2 and not self.finished(entrant):
+        if len(own_failures) >= 2 and not self.finished(entrant):
             self.entrants.remove(entrant)
-            self.leave_out(entrant, trial.failure)
+            self.leave_out(entrant, failure)
 
     def check_gpu(self, failure: Failure) -> None:
         """End the run when a trial failed because the card is gone: no other lane would fare better on it."""
         if self.device.kind != "cuda":
             return
-        told = failure.reason == known_failures.LOST_GPU.reason
-        gone = nvml.lost()
-        if told or gone is not None:
+        said_so = failure.reason == known_failures.LOST_GPU.reason
+        loss = nvml.lost()
+        if said_so or loss is not None:
             raise GpuLost(
-                f"{known_failures.LOST_GPU.reason}{f' ({gone})' if gone else ''}; what run {self.record.id} has finished is kept: "
+                f"{known_failures.LOST_GPU.reason}{f' ({loss})' if loss else ''}; what run {self.record.id} has finished is kept: "
                 f"{known_failures.LOST_GPU.remedy}."
             )

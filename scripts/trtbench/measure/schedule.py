@@ -16,25 +16,25 @@ def rounds(entrants: Sequence[Entrant], seed: int) -> Iterator[list[Entrant]]:
     """Yield rounds without end. Each order is drawn from those that so far repeat the fewest neighbours (who ran
     right before whom, across rounds too) and places in the round; which one of them, the seed decides."""
     draw = random.Random(seed)
-    before: Counter[tuple[Entrant, Entrant]] = Counter()
-    place: Counter[tuple[Entrant, int]] = Counter()
-    last: Entrant | None = None
+    neighbours: Counter[tuple[Entrant, Entrant]] = Counter()
+    places: Counter[tuple[Entrant, int]] = Counter()
+    last_entrant: Entrant | None = None
     while True:
-        best: list[tuple[Entrant, ...]] = []
-        lowest = None
+        cheapest: list[tuple[Entrant, ...]] = []
+        lowest_cost = None
         for order in _orders(entrants, draw):
-            pairs = list(zip(order, order[1:])) if last is None else list(zip((last, *order), order))
-            cost = sum((before[pair] + 1) ** 2 - before[pair] ** 2 for pair in pairs) + sum(
-                (place[e, i] + 1) ** 2 - place[e, i] ** 2 for i, e in enumerate(order)
+            pairs = list(zip(order, order[1:])) if last_entrant is None else list(zip((last_entrant, *order), order))
+            cost = sum((neighbours[pair] + 1) ** 2 - neighbours[pair] ** 2 for pair in pairs) + sum(
+                (places[e, i] + 1) ** 2 - places[e, i] ** 2 for i, e in enumerate(order)
             )
-            if lowest is None or cost < lowest:
-                best, lowest = [order], cost
-            elif cost == lowest:
-                best.append(order)
-        chosen = draw.choice(best)
-        before.update(zip(chosen, chosen[1:]) if last is None else zip((last, *chosen), chosen))
-        place.update((e, i) for i, e in enumerate(chosen))
-        last = chosen[-1]
+            if lowest_cost is None or cost < lowest_cost:
+                cheapest, lowest_cost = [order], cost
+            elif cost == lowest_cost:
+                cheapest.append(order)
+        chosen = draw.choice(cheapest)
+        neighbours.update(zip(chosen, chosen[1:]) if last_entrant is None else zip((last_entrant, *chosen), chosen))
+        places.update((e, i) for i, e in enumerate(chosen))
+        last_entrant = chosen[-1]
         yield list(chosen)
 
 

@@ -32,19 +32,19 @@ class Stop:
     asked: bool = True
 
 
-def enough(trials: Sequence[Trial], run: Run, settings: Settings, at: Stop) -> str | None:
+def enough(trials: Sequence[Trial], run: Run, settings: Settings, state: Stop) -> str | None:
     """Say in one sentence why the run stops here, or None. The first round always runs."""
-    if at.rounds == 0:
+    if state.rounds == 0:
         return None
     if settings.trials == 0:
         target = settings.target_precision
-        if at.rounds >= MIN_ROUNDS and narrow(trials, run, target) and narrow(without_last(trials), run, target):
-            return f"every headline interval is within {target:.1%} after {at.rounds} rounds"
+        if state.rounds >= MIN_ROUNDS and narrow(trials, run, target) and narrow(without_last(trials), run, target):
+            return f"every headline interval is within {target:.1%} after {state.rounds} rounds"
     # A budget that nobody set must not leave a first run without an interval.
-    if at.rounds < MIN_TRIALS and not at.asked:
+    if state.rounds < MIN_TRIALS and not state.asked:
         return None
-    if at.budget is not None and at.spent + (at.next_round or 0) > at.budget:
-        return f"TIME_BUDGET={at.budget:g} s is spent after {at.rounds} rounds; raise it for a narrower interval"
+    if state.budget is not None and state.spent + (state.next_round or 0) > state.budget:
+        return f"TIME_BUDGET={state.budget:g} s is spent after {state.rounds} rounds; raise it for a narrower interval"
     return None
 
 
@@ -62,6 +62,6 @@ def without_last(trials: Sequence[Trial]) -> list[Trial]:
 
 def headline_widths(trials: Sequence[Trial], run: Run) -> list[float]:
     """Half-widths (share of the ratio) of the headline intervals; empty while one is missing."""
-    widths = [found.half_width for found in headline_intervals(trials, run.headline)]
+    widths = [speedup.half_width for speedup in headline_intervals(trials, run.headline)]
     known = [width for width in widths if width is not None]
     return known if len(known) == len(widths) else []

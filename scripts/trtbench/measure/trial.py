@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from trtbench.errors import Unsupported, UserError, run_main
+from trtbench.errors import Unsupported, UserError, in_one_line, run_main
 from trtbench.lanes.lane import Lane, Plan, create
 from trtbench.machine import processes
 from trtbench.machine.phases import tethered
@@ -122,15 +122,15 @@ def measured_or_hole(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say
     """Measure a cell; one that the lane does not support or that does not fit into memory becomes a hole with its reason."""
     try:
         return measure(lane, workload, cell, spec, say)
-    except Unsupported as reason:
-        return CellRecord(cell=cell, hole=str(reason))
+    except Unsupported as unsupported:
+        return CellRecord(cell=cell, hole=str(unsupported))
     except Exception as error:
-        if not out_of_memory.out_of_memory(error):
+        if not out_of_memory.caused(error):
             raise
-        out_of_memory.let_go(error)
-        hole = out_of_memory.sentence(error, cell)
-    out_of_memory.give_back()  # only now: while an exception is handled, its frames hold what did not fit
-    return CellRecord(cell=cell, hole=hole)
+        out_of_memory.clear_frames(error)
+        reason = out_of_memory.hole_reason(error, cell)
+    out_of_memory.give_memory_back()  # only now: while an exception is handled, its frames hold what did not fit
+    return CellRecord(cell=cell, hole=reason)
 
 
 def profile(lane: Lane, workload: Workload, trial: Trial, spec: Spec) -> None:
@@ -151,10 +151,7 @@ def failure_of(error: BaseException, phase: str) -> Failure:
             phase=phase, reason=str(error), hint="The trial does not count; the lane ignored the length asked for."
         )
     traceback.print_exception(error)
-    said = str(error).strip()
-    return Failure(
-        phase=phase, reason=f"{type(error).__name__}: {said.splitlines()[0] if said else 'no message'}", hint=SEE_LOG
-    )
+    return Failure(phase=phase, reason=in_one_line(error), hint=SEE_LOG)
 
 
 def close(lane: Lane) -> None:

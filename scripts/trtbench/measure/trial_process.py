@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from trtbench.engine import known_failures
 from trtbench.errors import UserError
@@ -21,50 +22,39 @@ from trtbench.records.trial import Failure, Telemetry, Trial, write_trial
 from trtbench.settings.lanes import LANES
 
 _LAST_LINES = 15  # of the log shown when a process died without a record
-_TAIL = 50_000  # bytes of it in which a known symptom is looked for
+_TAIL = 50_000  # bytes of it in which an engine's known failures are looked for
+
+
+class _Files(NamedTuple):
+    """What one trial's process is told, leaves, and says meanwhile."""
+
+    request: Path
+    answer: Path
+    log: Path
 
 
 def run_trial(results: Path, spec: Spec, phase: Callable[[str], None], read_bandwidth: float | None) -> Trial:
     """Run one trial (or preparation) and return its record; a trial's record is also written into the run's folder."""
     home = run_folder.folder(results, spec.run)
-    name = f"{spec.position:04d}-{spec.lane}-{spec.precision}-" + (
-        "prepare" if spec.prepare_only else f"t{spec.index}-a{spec.attempt}"
-    )
-    log = home / "logs" / f"{name}.log"
-    request, answer = home / f".{name}.spec.json", home / f".{name}.answer.json"
-    spec.output = str(answer)
-    answer.unlink(missing_ok=True)
-    watch = Watch() if spec.device != "cpu" and not spec.prepare_only else None
-    if watch is not None:
-        watch.start()
-        # Once a lane is enough: it heats the card and takes seconds for each cell.
-        spec.energy = watch.counts_energy and spec.index == 1 and spec.settings.get("ENERGY", True)
+    files = _files(home, spec)
+    spec.output = str(files.answer)
+    files.answer.unlink(missing_ok=True)
+    watch = _started_watch(spec)
     if spec.settings.get("PROFILE") and spec.index == 1 and LANES[spec.lane].family == "pytorch":
-        spec.profile = str(log.with_suffix(".profile.json"))
-    write_whole(request, encode(spec))
+        spec.profile = str(files.log.with_suffix(".profile.json"))
+    write_whole(files.request, encode(spec))
     telemetry = Telemetry(
         load_average=round(os.getloadavg()[0], 2), swap_used_before=processes.swap_used(), read_bandwidth=read_bandwidth
     )
-    before = log.stat().st_size if log.is_file() else 0
+    log_size_before = files.log.stat().st_size if files.log.is_file() else 0
     began = time.perf_counter_ns()
     try:
-        status = run_child("trtbench.measure.trial", request, log, spec.threads, phase, spec.start_limit, watch)
-        telemetry.swap_used_after = processes.swap_used()
-        trial = read_as(Trial, answer) if answer.is_file() else _dead(spec, status, log)
-        _explain(trial, log, before)
-    except Late as reached:
-        trial = spec.record(
-            failure=Failure(
-                phase=str(reached),
-                reason=f"{known_failures.SLOW_START.reason} within ENGINE_START_LIMIT={spec.start_limit:g} seconds",
-                hint=f"{known_failures.SLOW_START.remedy}.",
-            ),
-        )
+        trial = _answer(spec, files, log_size_before, phase, watch, telemetry)
     finally:
         if watch is not None:
             watch.stop()
-        request.unlink(missing_ok=True)
-        answer.unlink(missing_ok=True)
+        files.request.unlink(missing_ok=True)
+        files.answer.unlink(missing_ok=True)
     if watch is not None:
         watch.fill(trial, telemetry)
     trial.telemetry = telemetry
@@ -72,6 +62,51 @@ def run_trial(results: Path, spec: Spec, phase: Callable[[str], None], read_band
     if not spec.prepare_only:
         write_trial(home / "trials" / run_folder.trial_name(trial), trial)
     return trial
+
+
+def _files(home: Path, spec: Spec) -> _Files:
+    name = f"{spec.position:04d}-{spec.lane}-{spec.precision}-" + (
+        "prepare" if spec.prepare_only else f"t{spec.index}-a{spec.attempt}"
+    )
+    return _Files(home / f".{name}.spec.json", home / f".{name}.answer.json", home / "logs" / f"{name}.log")
+
+
+def _started_watch(spec: Spec) -> Watch | None:
+    """What looks at the GPU beside a trial, None where there is nothing to look at; it decides whether energy is taken."""
+    if spec.device == "cpu" or spec.prepare_only:
+        return None
+    watch = Watch()
+    watch.start()
+    # Once a lane is enough: it heats the card and takes seconds for each cell.
+    spec.energy = watch.counts_energy and spec.index == 1 and spec.settings.get("ENERGY", True)
+    return watch
+
+
+def _answer(
+    spec: Spec,
+    files: _Files,
+    log_size_before: int,
+    phase: Callable[[str], None],
+    watch: Watch | None,
+    telemetry: Telemetry,
+) -> Trial:
+    """Run the trial's process; the record that it leaves, or one that says how it ended without."""
+    try:
+        status = run_child(
+            "trtbench.measure.trial", files.request, files.log, spec.threads, phase, spec.start_limit, watch
+        )
+        telemetry.swap_used_after = processes.swap_used()
+        trial = read_as(Trial, files.answer) if files.answer.is_file() else _dead(spec, status, files.log)
+        _explain(trial, files.log, log_size_before)
+        return trial
+    except Late as late:
+        return spec.record(
+            failure=Failure(
+                phase=str(late),
+                reason=f"{known_failures.SLOW_START.reason} within ENGINE_START_LIMIT={spec.start_limit:g} seconds",
+                hint=f"{known_failures.SLOW_START.remedy}.",
+            ),
+        )
 
 
 def _dead(spec: Spec, status: int, log: Path) -> Trial:
@@ -85,14 +120,14 @@ def _dead(spec: Spec, status: int, log: Path) -> Trial:
         )
     else:
         reason, hint = f"the process ended with status {status} and left no record", None
-    tail = log.read_text(errors="replace").splitlines()[-_LAST_LINES:] if log.is_file() else []
-    if any("No space left on device" in line for line in tail) or _full(log.parent):
+    last_lines = log.read_text(errors="replace").splitlines()[-_LAST_LINES:] if log.is_file() else []
+    if any("No space left on device" in line for line in last_lines) or _full(log.parent):
         raise UserError(
             f"the disk is full: the trial of {spec.lane} could not write its record; free space and go on with --resume."
         )
-    said = [line for line in tail if line.strip() and not line.startswith("[")]
-    if said:
-        reason += f" (last words: {said[-1].strip()[:200]})"
+    own_lines = [line for line in last_lines if line.strip() and not line.startswith("[")]
+    if own_lines:
+        reason += f" (last words: {own_lines[-1].strip()[:200]})"
     return spec.record(failure=Failure(phase="process", reason=reason, hint=hint))
 
 
@@ -106,14 +141,14 @@ def _full(folder: Path) -> bool:
     return False
 
 
-def _explain(trial: Trial, log: Path, before: int) -> None:
+def _explain(trial: Trial, log: Path, log_size_before: int) -> None:
     """Put the known meaning of an engine's messages in the place of an exception's first line or a signal's name. Only
-    what the log got since it had `before` bytes counts."""
+    what the log got since it had `log_size_before` bytes counts."""
     failure = trial.failure
     if failure is None or not log.is_file() or (failure.hint != SEE_LOG and failure.phase != "process"):
         return
     with log.open("rb") as stream:
-        stream.seek(max(before, log.stat().st_size - _TAIL))
-        found = known_failures.explain(stream.read().decode("utf-8", "replace"))
-    if found is not None:
-        trial.failure = Failure(phase=failure.phase, reason=found.reason, hint=f"{found.remedy} (log: {log})")
+        stream.seek(max(log_size_before, log.stat().st_size - _TAIL))
+        meaning = known_failures.explain(stream.read().decode("utf-8", "replace"))
+    if meaning is not None:
+        trial.failure = Failure(phase=failure.phase, reason=meaning.reason, hint=f"{meaning.remedy} (log: {log})")

@@ -1,7 +1,7 @@
 """What came back, against what the reference lane gave back for the same prompts: ids, whole answers, and text.
 
-The reference lane of a cell is its best PyTorch lane. Equal ids can't judge a lane (trtbench.referee.judge.judging does that): these say
-how far a reader would see a difference. Text needs the model's tokenizer, BLEU needs sacrebleu; without them it is absent.
+The reference lane of a cell is its best PyTorch lane. Equal ids can't judge a lane (the judge in referee/judge does that): these say how
+far a reader would see a difference. Text needs the model's tokenizer, BLEU needs sacrebleu; without them it is absent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from trtbench.figures.summary import shape
+from trtbench.figures.summary import Where, shape
 from trtbench.records.trial import Trial
 
 TEXTS = 64  # pairs of answers that BLEU is taken over
@@ -20,27 +20,33 @@ TEXTS = 64  # pairs of answers that BLEU is taken over
 Pair = tuple[list[int], list[int]]  # ids of one answer, and of the reference lane's to the same prompt
 
 
-def pairs(mine: Sequence[Trial], base: Sequence[Trial], where: tuple[int, int, int]) -> list[Pair]:
+def pairs(lane: Sequence[Trial], base: Sequence[Trial], where: Where) -> list[Pair]:
     """The whole generations of both lanes' first trials that have the cell, prompt by prompt."""
-    return list(_pairs(mine, base, where))
+    return list(_pairs(lane, base, where))
 
 
-def _pairs(mine: Sequence[Trial], base: Sequence[Trial], where: tuple[int, int, int]) -> Iterator[Pair]:
-    a, b = (next((r.e2e for t in ts for r in t.cells if shape(r.cell) == where and r.e2e), None) for ts in (mine, base))
-    if a is not None and b is not None:
-        for one, other in zip(a.output, b.output):
-            yield from zip(a.outputs[one], b.outputs[other])
+def _pairs(lane: Sequence[Trial], base: Sequence[Trial], where: Where) -> Iterator[Pair]:
+    lane_pass, base_pass = (
+        next(
+            (record.e2e for trial in trials for record in trial.cells if shape(record.cell) == where and record.e2e),
+            None,
+        )
+        for trials in (lane, base)
+    )
+    if lane_pass is not None and base_pass is not None:
+        for lane_output, base_output in zip(lane_pass.output, base_pass.output):
+            yield from zip(lane_pass.outputs[lane_output], base_pass.outputs[base_output])
 
 
-def equal_share(found: Sequence[Pair]) -> float | None:
+def equal_share(answers: Sequence[Pair]) -> float | None:
     """Share of ids that are the same at the same place; a missing id is not the same."""
-    total = sum(max(len(x), len(y)) for x, y in found)
-    return sum(i == j for x, y in found for i, j in zip(x, y)) / total if total else None
+    total = sum(max(len(own), len(reference)) for own, reference in answers)
+    return sum(i == j for own, reference in answers for i, j in zip(own, reference)) / total if total else None
 
 
-def exact_share(found: Sequence[Pair]) -> float | None:
+def exact_share(answers: Sequence[Pair]) -> float | None:
     """Share of answers that are the same from the first id to the last."""
-    return sum(x == y for x, y in found) / len(found) if found else None
+    return sum(own == reference for own, reference in answers) / len(answers) if answers else None
 
 
 class Bleu:
@@ -62,12 +68,12 @@ class Bleu:
 
         return cls(Tokenizer.from_file(str(file)))
 
-    def score(self, found: Sequence[Pair]) -> float | None:
+    def score(self, answers: Sequence[Pair]) -> float | None:
         """BLEU of the first TEXTS answers, each against the reference lane's; None where there is none, or an id is none."""
-        shown = found[:TEXTS]
-        if not shown or any(not 0 <= i < 2**31 for pair in shown for row in pair for i in row):
+        first_answers = answers[:TEXTS]
+        if not first_answers or any(not 0 <= i < 2**31 for pair in first_answers for row in pair for i in row):
             return None
-        texts = [[self.text(row) for row in side] for side in zip(*shown)]
+        texts = [[self.text(row) for row in side] for side in zip(*first_answers)]
         return float(self.sacrebleu.corpus_bleu(texts[0], [texts[1]]).score)
 
     def text(self, row: Sequence[int]) -> str:
@@ -75,7 +81,7 @@ class Bleu:
         would drop it without a word, so it stands as a number in brackets."""
         size = self.tokenizer.get_vocab_size()
         parts = []
-        for known, group in itertools.groupby(row, lambda i: i < size):
+        for has_text, group in itertools.groupby(row, lambda i: i < size):
             ids = list(group)
-            parts.append(self.tokenizer.decode(ids) if known else " ".join(f"[{i}]" for i in ids))
+            parts.append(self.tokenizer.decode(ids) if has_text else " ".join(f"[{i}]" for i in ids))
         return " ".join(parts)

@@ -51,10 +51,10 @@ _SHORT = {"fp32": "float32", "fp16": "float16", "half": "float16", "bf16": "bflo
 
 def precision(name: str) -> Precision:
     """Look a precision up by name or shorthand (fp32, fp16, bf16, awq); raises UserError."""
-    found = PRECISIONS.get(_SHORT.get(name.lower(), name.lower()))
-    if found is None:
+    stored = PRECISIONS.get(_SHORT.get(name.lower(), name.lower()))
+    if stored is None:
         raise UserError(f"precision={name!r} is not known; one of {', '.join(PRECISIONS)} is needed.")
-    return found
+    return stored
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,17 @@ def weight_bytes(shape: ModelShape, precision: Precision) -> float:
     return shape.parameters_read * precision.weight_bits / 8
 
 
-def kv_bytes(shape: ModelShape, precision: Precision, batch: int, cached: int) -> float:
-    """Bytes of keys and values a decode step reads when each sequence has `cached` positions before it.
+def kv_bytes(shape: ModelShape, precision: Precision, batch: int, cached: int, steps: int = 1) -> float:
+    """Bytes of keys and values that `steps` decode steps read, the first with `cached` positions before it in each
+    sequence.
 
     2 (K and V) x layers x kv_heads x head_dim x bits/8 a position and sequence; the new position's own pair
     needs no read. A windowed layer attends to itself and at most `sliding_window - 1` positions before.
     """
-    return _kv_bytes(shape, precision, batch, cached, 1)
+    positions = _sum_of_minima(cached, steps, _reach(shape) - 1) * shape.windowed_layers + _sum_of_minima(
+        cached, steps, math.inf
+    ) * (shape.layers - shape.windowed_layers)
+    return batch * 2 * shape.kv_heads * shape.head_dim * precision.kv_bits / 8 * positions
 
 
 def prefill_floor(shape: ModelShape, precision: Precision, machine: Machine, batch: int, prompt: int) -> Floor:
@@ -148,7 +152,7 @@ def decode_floor(
         2 * steps * (shape.layer_matrices(shape.active_experts) + shape.head_parameters)
         + 4 * shape.heads * shape.head_dim * pairs
     )
-    traffic = steps * weight_bytes(shape, precision) + _kv_bytes(shape, precision, batch, cached, steps)
+    traffic = steps * weight_bytes(shape, precision) + kv_bytes(shape, precision, batch, cached, steps)
     return _floor(traffic, ops, steps, machine, precision)
 
 
@@ -194,13 +198,6 @@ def _floor(traffic: float, ops: float, passes: int, machine: Machine, precision:
     uncached = max(0.0, traffic - passes * machine.cache) / machine.bandwidth
     least = max(min(uncached, memory / NOMINAL_TOLERANCE), compute / NOMINAL_TOLERANCE)
     return Floor(traffic, ops, max(memory, compute), least, "bandwidth" if memory >= compute else "peak")
-
-
-def _kv_bytes(shape: ModelShape, precision: Precision, batch: int, cached: int, steps: int) -> float:
-    positions = _sum_of_minima(cached, steps, _reach(shape) - 1) * shape.windowed_layers + _sum_of_minima(
-        cached, steps, math.inf
-    ) * (shape.layers - shape.windowed_layers)
-    return batch * 2 * shape.kv_heads * shape.head_dim * precision.kv_bits / 8 * positions
 
 
 def _reach(shape: ModelShape) -> float:

@@ -44,10 +44,10 @@ class Decoder(torch.nn.Module):  # type: ignore[misc]
 
     def forward(self, input_ids: Any, attention_mask: Any, position_ids: Any, *past: Any) -> tuple[Any, ...]:
         cache = Joined(past)
-        length, seen = input_ids.shape[1], past[0].shape[2]
+        length, past_length = input_ids.shape[1], past[0].shape[2]
         # Causal and padded in one additive mask: transformers' own mask code does not trace.
-        columns = torch.arange(seen + length)[None, None, None, :]
-        rows = torch.arange(length)[None, None, :, None] + seen
+        columns = torch.arange(past_length + length)[None, None, None, :]
+        rows = torch.arange(length)[None, None, :, None] + past_length
         allowed = (columns <= rows) & (attention_mask[:, None, None, :] != 0)
         mask = torch.zeros_like(allowed, dtype=torch.float32).masked_fill(~allowed, torch.finfo(torch.float32).min)
         output = self.model(
@@ -60,8 +60,6 @@ def export(source: Path, out: Path, stored: str) -> None:
     """Convert the Hugging Face folder `source` into `out`. The tokenizer is written beside it, because the pipeline wants one."""
     import openvino as ov
     from openvino._offline_transformations import apply_make_stateful_transformation
-    from openvino.opset13 import gather, parameter
-    from openvino_tokenizers import convert_tokenizer
 
     torch.set_grad_enabled(False)
     model = transformers.AutoModelForCausalLM.from_pretrained(
@@ -76,20 +74,52 @@ def export(source: Path, out: Path, stored: str) -> None:
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     layers = config.num_hidden_layers
+    decoder = traced(model, layers, heads, width)
+    del model
+    past, present = name_ports(decoder, layers, heads, width)
+    gather_beams(decoder, layers)
+    apply_make_stateful_transformation(decoder, dict(zip(past, present)))
+    start_states(decoder, heads, width)
+    if stored != "float32":
+        compress(decoder, stored)
+    ov.save_model(decoder, str(out / "openvino_model.xml"), compress_to_fp16=False)
+    save_tokenizer(source, out)
+    for name in ("config.json", "generation_config.json"):
+        if (source / name).is_file():
+            shutil.copy(source / name, out / name)
+
+
+def traced(model: Any, layers: int, heads: int, width: int) -> Any:
+    """The model as OpenVINO's graph, from an example of two ids after three; `heads` hold keys and values, `width` wide."""
+    import openvino as ov
+
     ids = torch.tensor([[1, 2]])
     past = [torch.zeros(1, heads, 3, width) for _ in range(2 * layers)]
     example = (ids, torch.ones(1, 5, dtype=torch.int64), torch.tensor([[3, 4]]), *past)
-    decoder = ov.convert_model(Decoder(model), example_input=example)
-    del model
-    names = ["input_ids", "attention_mask", "position_ids"]
-    names += [f"past_key_values.{layer}.{kind}" for layer in range(layers) for kind in ("key", "value")]
-    outputs = ["logits"] + [f"present.{layer}.{kind}" for layer in range(layers) for kind in ("key", "value")]
-    for port, name in zip(decoder.inputs, names):
+    return ov.convert_model(Decoder(model), example_input=example)
+
+
+def name_ports(decoder: Any, layers: int, heads: int, width: int) -> tuple[list[str], list[str]]:
+    """Give inputs and outputs the names that GenAI looks for; return those of the past and of the present keys and values."""
+    import openvino as ov
+
+    inputs = ["input_ids", "attention_mask", "position_ids"]
+    past = [f"past_key_values.{layer}.{kind}" for layer in range(layers) for kind in ("key", "value")]
+    present = [f"present.{layer}.{kind}" for layer in range(layers) for kind in ("key", "value")]
+    for port, name in zip(decoder.inputs, inputs + past):
         port.get_tensor().set_names({name})
-        shape = [-1, -1] if name in names[:3] else [-1, heads, -1, width]
+        shape = [-1, -1] if name in inputs else [-1, heads, -1, width]
         port.get_node().set_partial_shape(ov.PartialShape(shape))
-    for port, name in zip(decoder.outputs, outputs):
+    for port, name in zip(decoder.outputs, ["logits", *present]):
         port.get_tensor().set_names({name})
+    return past, present
+
+
+def gather_beams(decoder: Any, layers: int) -> None:
+    """Put a gather by `beam_idx` behind each past input, as the pipeline expects."""
+    import openvino as ov
+    from openvino.opset13 import gather, parameter
+
     beams = parameter([-1], ov.Type.i32, name="beam_idx")
     beams.output(0).get_tensor().set_names({"beam_idx"})
     decoder.add_parameters([beams])
@@ -99,19 +129,17 @@ def export(source: Path, out: Path, stored: str) -> None:
         for target in targets:
             target.replace_source_output(gathered.output(0))
     decoder.validate_nodes_and_infer_types()
-    apply_make_stateful_transformation(decoder, dict(zip(names[3:], outputs[1:])))
-    start_states(decoder, heads, width)
-    if stored != "float32":
-        compress(decoder, stored)
-    ov.save_model(decoder, str(out / "openvino_model.xml"), compress_to_fp16=False)
+
+
+def save_tokenizer(source: Path, out: Path) -> None:
+    import openvino as ov
+    from openvino_tokenizers import convert_tokenizer
+
     tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(source, local_files_only=True)
     for part, name in zip(
         convert_tokenizer(tokenizer, with_detokenizer=True), ("openvino_tokenizer", "openvino_detokenizer")
     ):
         ov.save_model(part, str(out / f"{name}.xml"))
-    for name in ("config.json", "generation_config.json"):
-        if (source / name).is_file():
-            shutil.copy(source / name, out / name)
 
 
 def start_states(decoder: Any, heads: int, width: int) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,17 +28,13 @@ class OpenVino(Lane):
         return prepared.made(self.folder(), self._convert)
 
     def _convert(self, folder: Path) -> None:
-        """Trace the model into `folder`, in a process of its own: it holds the whole model and torch, which must not count
-        as this lane's memory."""
-        done = subprocess.run(
-            [sys.executable, "-m", "trtbench.lanes.openvino.export", str(self.plan.model), str(folder), self.stored()],
-            stdin=subprocess.DEVNULL,
-            check=False,
+        """Trace the model into `folder`."""
+        status = prepared.convert(
+            *(sys.executable, "-m", "trtbench.lanes.openvino.export"),
+            *(str(self.plan.model), str(folder), self.stored()),
         )
-        if done.returncode != 0:
-            raise Unsupported(
-                f"the conversion for OpenVINO failed with status {done.returncode}; its messages are in the log"
-            )
+        if status != 0:
+            raise Unsupported(f"the conversion for OpenVINO failed with status {status}; its messages are in the log")
 
     def stored(self) -> str:
         """How the converted weights are stored: the checkpoint's own values, or quantised."""
@@ -48,10 +42,11 @@ class OpenVino(Lane):
 
     def folder(self) -> Path:
         """Where the converted model lies: named by all that went into it."""
-        versions = [
-            importlib.metadata.version(name) for name in ("openvino", "openvino-tokenizers", "torch", "transformers")
-        ]
-        key = hashlib.sha256("\0".join([self.plan.model_digest, self.stored(), *versions]).encode()).hexdigest()[:16]
+        key = prepared.key(
+            self.plan.model_digest,
+            self.stored(),
+            libraries=("openvino", "openvino-tokenizers", "torch", "transformers"),
+        )
         return self.plan.cache / "openvino" / f"{self.stored()}-{key}"
 
     def load(self) -> None:
@@ -59,8 +54,7 @@ class OpenVino(Lane):
         import openvino_genai
 
         folder = self.folder()
-        if prepared.found(folder) is None:
-            raise Unsupported("the converted model is not in the cache; run the step again, it converts first")
+        prepared.require(folder)
         self.ov, self.genai = openvino, openvino_genai
         hint = _COMPUTE[self.plan.precision]
         options = {
@@ -70,7 +64,7 @@ class OpenVino(Lane):
             "INFERENCE_NUM_THREADS": self.plan.threads,
         }
         self.pipeline = openvino_genai.LLMPipeline(str(folder), "CPU", **options)
-        self.asked = self.ask_engine(folder, options)
+        self.engine_states = self.ask_engine(folder, options)
 
     def ask_engine(self, folder: Path, options: dict[str, Any]) -> dict[str, Any]:
         """What the engine says it computes in and with how many threads, from the same model compiled with the same options."""
@@ -107,17 +101,17 @@ class OpenVino(Lane):
         version = importlib.metadata.version("openvino-genai")
         notes = []
         if self.stored() != "float32":
-            group = self.asked["activations"]
+            group = self.engine_states["activations"]
             notes = [f"activations are quantised to int8 in groups of {group}" if group else "activations stay float32"]
         return Statement(
             runtime="OpenVINO GenAI",
             runtime_version=version,
             device="cpu",
-            device_name=self.asked["device"],
-            compute_precision=names.get(self.asked["precision"], self.asked["precision"]),
+            device_name=self.engine_states["device"],
+            compute_precision=names.get(self.engine_states["precision"], self.engine_states["precision"]),
             weight_precision=self.plan.precision,
-            kv_precision=names.get(self.asked["kv"], self.asked["kv"]),
-            threads=self.asked["threads"],
+            kv_precision=names.get(self.engine_states["kv"], self.engine_states["kv"]),
+            threads=self.engine_states["threads"],
             cuda_graphs=False,
             prefix_reuse=False,
             attention="SDPA backend",

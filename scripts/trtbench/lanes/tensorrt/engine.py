@@ -20,13 +20,13 @@ class TensorRTEngine(TensorRTLLM):
     """The engine built by trtllm-build, all sizes as its own config.json says them."""
 
     def prepare(self) -> Prepared:
-        folder, engine = self.found()
+        folder, engine = self.find_engine()
         damage = on_disk.damage(folder, engine, self.plan.cache)
         if damage:
             raise Unsupported(f"the TensorRT engine is damaged: {damage}; build it again: {self.command()} --rebuild")
         return Prepared(round(engine.build_seconds * 1e9), True, engine.bytes)
 
-    def found(self) -> tuple[Path, on_disk.Engine]:
+    def find_engine(self) -> tuple[Path, on_disk.Engine]:
         """The engine's folder and note. Raises Unsupported with the command that builds it."""
         import tensorrt
         import tensorrt_llm
@@ -38,28 +38,28 @@ class TensorRTEngine(TensorRTLLM):
         ]
         engines = on_disk.home(self.plan.cache.parent)
         sizes = plan.sizes_for(self.plan.cells)
-        found = on_disk.find(engines, self.plan.model_digest, self.plan.precision, sizes, versions)
-        if isinstance(found, str):
-            raise Unsupported(f"TensorRT engine not found: {found}; build it: {self.command()}")
-        return found
+        engine = on_disk.find(engines, self.plan.model_digest, self.plan.precision, sizes, versions)
+        if isinstance(engine, str):
+            raise Unsupported(f"TensorRT engine not found: {engine}; build it: {self.command()}")
+        return engine
 
     def command(self) -> str:
         """The command line that builds the engine of this plan."""
         cells = self.plan.cells
-        wanted = {
+        flags = {
             "--model-name": self.plan.model_name,
             "--precision": self.plan.precision,
             "--batch-sizes": ",".join(str(n) for n in sorted({cell.batch for cell in cells})),
             "--prompt-lengths": ",".join(str(n) for n in sorted({cell.prompt_length for cell in cells})),
             "--new-tokens": ",".join(str(n) for n in sorted({cell.new_tokens for cell in cells})),
         }
-        return "bash scripts/build_engine.sh " + shlex.join([word for pair in wanted.items() for word in pair])
+        return "bash scripts/build_engine.sh " + shlex.join([word for pair in flags.items() for word in pair])
 
     def start(self) -> Any:
         from tensorrt_llm._tensorrt_engine import LLM
         from tensorrt_llm.llmapi import ExtendedRuntimePerfKnobConfig, KvCacheConfig
 
-        folder, self.engine = self.found()
+        folder, self.engine = self.find_engine()
         self.built = on_disk.read_config(folder)
         self.pool = kv_cache.kv_tokens(self.plan.cells, self.built.tokens_per_block)
         return LLM(
@@ -96,12 +96,12 @@ class TensorRTEngine(TensorRTLLM):
 
     def built_from(self) -> dict[str, str]:
         """What the engine's note says that it was built from, to be held against what is here."""
-        found = {"model": self.engine.inputs.model, "version": self.engine.inputs.tensorrt_llm}
+        origins = {"model": self.engine.inputs.model, "version": self.engine.inputs.tensorrt_llm}
         if self.engine.inputs.gpu:
-            found["compute_capability"] = self.engine.inputs.gpu
+            origins["compute_capability"] = self.engine.inputs.gpu
         if self.engine.gpu_name and self.plan.device != "cpu":
-            found["gpu"] = self.engine.gpu_name
-        return found
+            origins["gpu"] = self.engine.gpu_name
+        return origins
 
     def memory(self) -> Memory:
         per_token = self.built.kv_bytes_per_token

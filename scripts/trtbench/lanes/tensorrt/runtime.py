@@ -81,19 +81,19 @@ class TensorRTLLM(Lane):
         return Statement(**{**fields, **more})
 
 
-def metrics_of(found: list[Any]) -> EngineMetrics | None:
+def metrics_of(reports: list[Any]) -> EngineMetrics | None:
     """The engine's own times of a batch; None when this release gives none, or lacks one of the names."""
     spans: list[list[int]] = [[], [], []]
     reused: list[int] = []
-    for one in found:
-        times = getattr(one, "timing_metrics", None)
+    for report in reports:
+        times = getattr(report, "timing_metrics", None)
         moments = [moment for name in MOMENTS if isinstance(moment := getattr(times, name, None), datetime.timedelta)]
         if len(moments) != len(MOMENTS):
             return None
-        for kept, moment in zip(spans, moments[1:]):
-            kept.append(max(0, round((moment - moments[0]).total_seconds() * 1e9)))
-        blocks = getattr(getattr(one, "kv_cache_metrics", None), "num_reused_blocks", None)
+        for span, moment in zip(spans, moments[1:]):
+            span.append(max(0, round((moment - moments[0]).total_seconds() * 1e9)))
+        blocks = getattr(getattr(report, "kv_cache_metrics", None), "num_reused_blocks", None)
         reused += [blocks] if isinstance(blocks, int) else []
     return EngineMetrics(
-        queued=spans[0], ttft=spans[1], e2e=spans[2], reused_blocks=sum(reused) if len(reused) == len(found) else None
+        queued=spans[0], ttft=spans[1], e2e=spans[2], reused_blocks=sum(reused) if len(reused) == len(reports) else None
     )

@@ -1,6 +1,6 @@
 """Hand-written Triton kernels for one decode step of a single sequence: five a layer, and two for the next id.
 
-Weights and KV cache are laid out as `tuned_model` and `tuned_steps.Wide` say. Every kernel does three things in this
+Weights and KV cache are laid out as `lanes.tuned.decoder` and `lanes.tuned.steps.Wide` say. Every kernel does three things in this
 order: it loads what no kernel of this step writes (weights, older cache rows), it waits for the kernel before it, and
 only then lets the next one start. So the memory bus has work while kernels change, and whatever a kernel reads before
 it waits was finished at least two kernels ago. `PDL` (programmatic dependent launch) needs Hopper or later.

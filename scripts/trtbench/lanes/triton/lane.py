@@ -43,12 +43,15 @@ class TritonSession(Session):
         self.index = torch.empty(c.vocab, device=self.device, dtype=torch.int32)
         cuda = self.device.type == "cuda"
         self.pdl = cuda and torch.cuda.get_device_capability()[0] >= 9
+        # A flag of the launch, which Triton's interpreter does not know.
+        self.launch_flags = {"launch_pdl": True} if self.pdl else {}
+        self.hidden_row = {"H": c.hidden, "K": triton.next_power_of_2(c.hidden)}
 
     def span(self, position: int) -> int:
         """The attention kernel reads the position itself, so one graph serves all of them."""
         return self.total
 
-    def several(self, count: int, span: int) -> None:
+    def decode_steps(self, count: int, span: int) -> None:
         for _ in range(count):
             for layer, cache in zip(self.layers, self.caches):
                 self._layer(layer, cache)
@@ -56,30 +59,28 @@ class TritonSession(Session):
 
     def _launch(self, name: str, kernel: Any, rows: int, *arguments: Any, **constants: Any) -> None:
         tile, warps = TILES[name]
-        # A flag of the launch, which Triton's interpreter does not know.
-        launch = {"launch_pdl": True} if self.pdl else {}
-        kernel[(triton.cdiv(rows, tile),)](*arguments, **constants, ROWS=tile, PDL=self.pdl, num_warps=warps, **launch)
+        grid = (triton.cdiv(rows, tile),)
+        kernel[grid](*arguments, **constants, ROWS=tile, PDL=self.pdl, num_warps=warps, **self.launch_flags)
 
     def _layer(self, w: Any, cache: Any) -> None:
         c, x = self.config, self.x
-        wide = {"H": c.hidden, "K": triton.next_power_of_2(c.hidden)}
         bias = x if w.bias is None else w.bias
         self._launch(
             "qkv", kernels.qkv, c.rows, x, w.norm, w.qkv, bias, self.cos, self.sin, *cache, self.position, c.rows, c.eps,
-            **wide, BIAS=w.bias is not None,
+            **self.hidden_row, BIAS=w.bias is not None,
         )  # fmt: skip
         span, warps = TILES["attend"]
         kernels.attend[(c.heads,)](
             *cache, self.position, self.mixed, c.rows, (2 * c.half) ** -0.5,
             HEADS=c.heads, KV_HEADS=c.kv_heads, D=c.half, HALF=triton.next_power_of_2(c.half), SPAN=span, PDL=self.pdl,
-            num_warps=warps, **({"launch_pdl": True} if self.pdl else {}),
+            num_warps=warps, **self.launch_flags,
         )  # fmt: skip
         self._launch(
             "o", kernels.add_product, c.hidden, self.mixed, w.o, x, self.middle, c.hidden, **_row(w.o[0].numel())
         )
         self._launch(
             "gate_up", kernels.gate_up, c.intermediate, self.middle, w.mlp_norm, w.up, self.inner, c.intermediate, c.eps,
-            **wide,
+            **self.hidden_row,
         )  # fmt: skip
         self._launch(
             "down", kernels.add_product, c.hidden, self.inner, w.down, self.middle, x, c.hidden, **_row(c.intermediate)
@@ -87,13 +88,14 @@ class TritonSession(Session):
 
     def _next(self) -> None:
         c, (embedding, norm, head) = self.config, self.ends
-        wide = {"H": c.hidden, "K": triton.next_power_of_2(c.hidden)}
-        self._launch("head", kernels.head, c.vocab, self.x, norm, head, self.best, self.index, c.vocab, c.eps, **wide)
+        self._launch(
+            "head", kernels.head, c.vocab, self.x, norm, head, self.best, self.index, c.vocab, c.eps, **self.hidden_row
+        )
         parts = triton.cdiv(c.vocab, TILES["head"][0])
         kernels.advance[(1,)](
             self.best, self.index, embedding, self.position, self.output, self.x, parts, self.length,
-            **wide, PARTS=triton.next_power_of_2(parts), PDL=self.pdl, num_warps=8,
-            **({"launch_pdl": True} if self.pdl else {}),
+            **self.hidden_row, PARTS=triton.next_power_of_2(parts), PDL=self.pdl, num_warps=8,
+            **self.launch_flags,
         )  # fmt: skip
 
 
@@ -122,11 +124,11 @@ class PytorchTriton(PytorchTuned):
         return super().prepare()
 
     def statement(self) -> Statement:
-        made = super().statement()
-        made.attention = "hand-written Triton kernel; SDPA in prefill"
-        made.versions["triton"] = triton.__version__
-        made.notes = [
+        statement = super().statement()
+        statement.attention = "hand-written Triton kernel; SDPA in prefill"
+        statement.versions["triton"] = triton.__version__
+        statement.notes = [
             "decode by hand-written Triton kernels, five a layer; prefill compiled by torch.compile",
             f"{STEPS} decode steps in one CUDA graph",
         ]
-        return made
+        return statement

@@ -71,8 +71,8 @@ def read_config(folder: Path, longest: int) -> Config:
     kind = raw.get("model_type")
     if kind not in _KINDS:
         raise Unsupported(f"pytorch-tuned has its own decoder for {', '.join(_KINDS)}, and this model is {kind}")
-    for name, wanted in (("hidden_act", "silu"), ("mlp_bias", False), ("attention_bias", False)):
-        if raw.get(name, wanted) != wanted:
+    for name, computed in (("hidden_act", "silu"), ("mlp_bias", False), ("attention_bias", False)):
+        if raw.get(name, computed) != computed:
             raise Unsupported(f"pytorch-tuned does not compute a model with {name}={raw[name]!r}")
     if "quantization_config" in raw:
         raise Unsupported("pytorch-tuned does not read quantised weights")

@@ -42,6 +42,7 @@ class PytorchTuned(Lane):
             return
         import torch
 
+        from trtbench.lanes import torch_facts
         from trtbench.lanes.tuned import decoder
         from trtbench.model import torch_loading
 
@@ -52,7 +53,7 @@ class PytorchTuned(Lane):
         torch.manual_seed(self.plan.sampling.seed)
         # Every cell and every span of positions is a specialisation of the same functions.
         torch._dynamo.config.recompile_limit = 64
-        self.torch = torch
+        self.torch, self._torch_facts = torch, torch_facts
         self.config = decoder.read_config(self.plan.model, self.plan.max_length)
         self.layers, self.ends = decoder.read_weights(
             self.plan.model, self.config, torch_loading.DTYPES[self.plan.precision], self.plan.device
@@ -64,20 +65,18 @@ class PytorchTuned(Lane):
 
     def _session(self, batch: int, length: int, new_tokens: int) -> Session:
         """The buffers and graphs for a shape; the last one's are given back first."""
-        found = self.session
-        if found is None or (found.batch, found.length) != (batch, length) or found.new_tokens < new_tokens:
-            alike = [c.new_tokens for c in self.plan.cells if (c.batch, c.prompt_length) == (batch, length)]
-            self.session = found = None
+        session = self.session
+        if session is None or (session.batch, session.length) != (batch, length) or session.new_tokens < new_tokens:
+            lengths = [c.new_tokens for c in self.plan.cells if (c.batch, c.prompt_length) == (batch, length)]
+            self.session = session = None
             gc.collect()
             if self.plan.device == "cuda":
                 self.torch.cuda.empty_cache()
-            self.session = found = self.make_session((batch, length, max([new_tokens, *alike])))
-        return found
+            self.session = session = self.make_session((batch, length, max([new_tokens, *lengths])))
+        return session
 
     def statement(self) -> Statement:
-        torch = self.torch
         cuda = self.plan.device == "cuda"
-        precision = str(self.ends.embedding.dtype).removeprefix("torch.")
         notes = ["own decoder with fused QKV and gate/up weights, layers compiled by torch.compile"]
         if cuda:
             from trtbench.lanes.tuned.session import STEPS, options
@@ -85,30 +84,17 @@ class PytorchTuned(Lane):
             notes.append(f"{STEPS} decode steps in one CUDA graph")
             if options("cuda", True).get("triton.enable_pdl"):
                 notes.append("programmatic dependent launch")
-        return Statement(
-            runtime="PyTorch",
-            runtime_version=str(torch.__version__),
-            device=str(self.ends.embedding.device),
-            device_name=torch.cuda.get_device_name() if cuda else "CPU",
-            compute_precision=precision,
-            weight_precision=precision,
-            kv_precision=precision,
-            threads=torch.get_num_threads(),
+        return self._torch_facts.statement_of(
+            str(self.ends.embedding.dtype).removeprefix("torch."),
+            self.ends.embedding.device,
             cuda_graphs=cuda,
-            prefix_reuse=False,
             attention="compiled sums over the used positions; SDPA in prefill",
-            versions={"torch": str(torch.__version__)},
             notes=notes,
         )
 
     def memory(self) -> Memory:
         parts: list[Any] = [part for layer in self.layers for part in layer if part is not None]
-        storages = {p.untyped_storage().data_ptr(): p.untyped_storage().nbytes() for p in [*parts, *self.ends]}
-        found = Memory(weights=sum(storages.values()), kv_pool=self.session.cache_bytes if self.session else None)
-        if self.plan.device == "cuda":
-            found.torch_allocated = self.torch.cuda.max_memory_allocated()
-            found.torch_reserved = self.torch.cuda.max_memory_reserved()
-        return found
+        return self._torch_facts.memory([*parts, *self.ends], self.session.cache_bytes if self.session else None)
 
     def close(self) -> None:
         self.session = None

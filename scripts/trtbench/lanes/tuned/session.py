@@ -83,8 +83,8 @@ class Session:
         while done < new_tokens:
             position = self.length + done - 1
             span = self.span(position)
-            several = min(STEPS, new_tokens - done) == STEPS and self.span(position + STEPS - 1) == span
-            count = STEPS if several else 1
+            whole_graph = min(STEPS, new_tokens - done) == STEPS and self.span(position + STEPS - 1) == span
+            count = STEPS if whole_graph else 1
             self._recorded(count, span)()
             done += count
         return self.output[:, :new_tokens].tolist()  # type: ignore[no-any-return]
@@ -96,7 +96,7 @@ class Session:
             span *= 2
         return min(span, self.total)
 
-    def first(self) -> None:
+    def prefill_step(self) -> None:
         """Prefill and the first new id."""
         x = self.ends.embedding[self.ids]
         for layer, cache in zip(self.layers, self.caches):
@@ -104,7 +104,7 @@ class Session:
         self.position.fill_(self.length - 1)
         self.x.copy_(self._end(x[0, -1].clone() if self.wide else x[:, -1:].clone()))
 
-    def several(self, count: int, span: int) -> None:
+    def decode_steps(self, count: int, span: int) -> None:
         """`count` decode steps."""
         x = self.x
         for _ in range(count):
@@ -122,7 +122,7 @@ class Session:
         """The steps as one call: on a GPU a CUDA graph, made at the first use; count 0 is the prefill."""
         work = self.recorded.get((count, span))
         if work is None:
-            work = partial(self.several, count, span) if count else self.first
+            work = partial(self.decode_steps, count, span) if count else self.prefill_step
             if self.device.type == "cuda":
                 work = self._graph(work, count, span)
             self.recorded[count, span] = work
@@ -135,7 +135,7 @@ class Session:
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             if count:
-                self.several(1, span)
+                self.decode_steps(1, span)
             else:
                 work()
         torch.cuda.current_stream().wait_stream(side)

@@ -11,9 +11,9 @@ from trtbench.model.workload import Workload
 from trtbench.records.judgement import Judgement
 from trtbench.records.run import Run
 from trtbench.records.trial import Trial
-from trtbench.referee.audit import ceiling, counts, fairness, findings, machine, parity, provenance, steady
+from trtbench.referee.audit import ceiling, counts, fairness, machine, parity, provenance, steady
 from trtbench.referee.audit.context import Context
-from trtbench.referee.audit.findings import PASS, Finding, found
+from trtbench.referee.audit.findings import PASS, Finding, found, ordered
 
 CHECKS: dict[str, Callable[[Context], list[Finding]]] = {
     "count": counts.count,
@@ -37,13 +37,13 @@ def audit(
     passes. Without the workload, prompts are held against each other instead of against what was to be handed over.
     """
     context = Context.of(run, trials, judgement, workload)
-    made: list[Finding] = []
+    findings: list[Finding] = []
     for theme, check in CHECKS.items():
-        these = check(context)
-        made += these
+        of_theme = check(context)
+        findings += of_theme
         for key in context.groups:
             if theme == "aa" and key != context.base:
                 continue
-            if not any(f.touches(*key) for f in these):
-                made.append(found(theme, key, level=PASS))
-    return findings.ordered(made)
+            if not any(f.touches(*key) for f in of_theme):
+                findings.append(found(theme, key, level=PASS))
+    return ordered(findings)

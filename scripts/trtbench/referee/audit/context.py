@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from trtbench.figures.base import base_of
+from trtbench.figures.base import Key, base_of, fastest_pytorch, grouped
 from trtbench.figures.summary import Figures, Where, figures, shape
 from trtbench.model.workload import Workload
 from trtbench.records.judgement import Judgement
-from trtbench.records.run import Run, counting, sort_key
+from trtbench.records.run import Run, sort_key
 from trtbench.records.trial import CellRecord, Pass, Trial
 from trtbench.settings.knobs import QUANTISED
-from trtbench.settings.lanes import LANES
-
-Key = tuple[str, str]  # lane, precision
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,31 +45,29 @@ class Context:
         cls, run: Run, trials: Sequence[Trial], judgement: Judgement | None = None, workload: Workload | None = None
     ) -> Context:
         ordered = tuple(sorted(trials, key=sort_key))
-        groups: dict[Key, list[Trial]] = {}
-        for trial in sorted(counting(ordered), key=lambda t: (list(LANES).index(t.lane), t.precision, t.index)):
-            groups.setdefault((trial.lane, trial.precision), []).append(trial)
+        groups = {key: sorted(members, key=lambda t: t.index) for key, members in grouped(ordered).items()}
         cells: dict[tuple[Key, Where], list[Measured]] = {}
         zero: dict[tuple[Key, Where], list[Trial]] = {}
         for key, members in groups.items():
             for trial in members:
                 for record in trial.cells:
                     if record.e2e is not None and record.ttft is not None:
-                        at = key, shape(record.cell)
+                        lane_in_cell = key, shape(record.cell)
                         if min(*record.e2e.times, *record.ttft.times) <= 0:
-                            zero.setdefault(at, []).append(trial)
+                            zero.setdefault(lane_in_cell, []).append(trial)
                         else:
-                            cells.setdefault(at, []).append(Measured(trial, record, record.e2e, record.ttft))
+                            cells.setdefault(lane_in_cell, []).append(Measured(trial, record, record.e2e, record.ttft))
         printed = {}
         for (key, where), measured in cells.items():
-            made = figures([m.trial for m in measured], where)
-            if isinstance(made, Figures):
-                printed[key, where] = made
+            lane_figures = figures([m.trial for m in measured], where)
+            if isinstance(lane_figures, Figures):
+                printed[key, where] = lane_figures
         return cls(run, ordered, groups, judgement, workload, cells, zero, printed, _base(printed))
 
     def base_in(self, key: Key, where: Where) -> Key | None:
         """The lane that `key` is compared with in this cell, as the comparison chooses it."""
-        best = base_of([f for (_, at), f in self.printed.items() if at == where], key[1])
-        return (best.lane, best.precision) if best else None
+        base = base_of([f for (_, cell), f in self.printed.items() if cell == where], key[1])
+        return (base.lane, base.precision) if base else None
 
     def by_cell(self) -> Iterator[tuple[Key, Where, list[Measured]]]:
         for (key, where), measured in self.cells.items():
@@ -88,17 +83,15 @@ def quantised(trial: Trial) -> bool:
 
 def numbers(trials: Sequence[Trial]) -> str:
     """The numbers of trials for a sentence: `1, 2, 5`, cut after six."""
-    found = sorted({trial.index for trial in trials})
-    return ", ".join(map(str, found[:6])) + (", …" if len(found) > 6 else "")
+    indices = sorted({trial.index for trial in trials})
+    return ", ".join(map(str, indices[:6])) + (", …" if len(indices) > 6 else "")
 
 
 def _base(printed: dict[tuple[Key, Where], Figures]) -> Key | None:
     """The PyTorch lane that is the base of most cells."""
     votes: dict[Key, int] = {}
     for where in {where for _, where in printed}:
-        rows = [f for (_, at), f in printed.items() if at == where]
-        candidates = [f for f in rows if LANES[f.lane].baseline and f.precision not in QUANTISED]
-        best = min(candidates, key=lambda f: (f.latency, f.lane, f.precision), default=None)
-        if best is not None:
-            votes[best.lane, best.precision] = votes.get((best.lane, best.precision), 0) + 1
+        base = fastest_pytorch(f for (_, cell), f in printed.items() if cell == where)
+        if base is not None:
+            votes[base.lane, base.precision] = votes.get((base.lane, base.precision), 0) + 1
     return min(votes, key=lambda key: (-votes[key], key), default=None)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
+from trtbench.figures.base import Key
 from trtbench.figures.summary import Where
 from trtbench.records.trial import Pass, Trial
-from trtbench.referee.audit.context import Context, Key, Measured, numbers, quantised
+from trtbench.referee.audit.context import Context, Measured, numbers, quantised
 from trtbench.referee.audit.findings import WARN, Finding, found
 
 RATE_TOLERANCE = 0.001
@@ -17,14 +18,14 @@ TAIL_SHARE, TAIL_HONEST = 0.30, 0.05  # … when they make this share of all ids
 
 def count(context: Context) -> list[Finding]:
     """Ids counted from what was returned (law 2)."""
-    made: list[Finding] = []
+    findings: list[Finding] = []
     for key, where, measured in context.by_cell():
-        made += _new_ids(key, where, measured)
-        made += _vocabulary(key, where, measured)
-        made += _prompt_returned(context, key, where, measured)
-        made += _padding(context, key, where, measured)
-        made += _iterations(context, key, where, measured)
-    return made
+        findings += _new_ids(key, where, measured)
+        findings += _vocabulary(key, where, measured)
+        findings += _prompt_returned(context, key, where, measured)
+        findings += _padding(context, key, where, measured)
+        findings += _iterations(context, key, where, measured)
+    return findings
 
 
 def rows(part: Pass) -> Iterator[list[int]]:
@@ -33,68 +34,68 @@ def rows(part: Pass) -> Iterator[list[int]]:
         yield from output
 
 
-def trials_where(measured: Sequence[Measured], wrong: Callable[[Measured], bool]) -> list[Trial]:
-    return [m.trial for m in measured if wrong(m)]
+def _trials_where(measured: Sequence[Measured], condition: Callable[[Measured], bool]) -> list[Trial]:
+    return [m.trial for m in measured if condition(m)]
 
 
 def _new_ids(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
     batch, prompt, new = where
-    for part, wanted in (("e2e", new), ("ttft", 1)):
-        wrong, counts, sequences = [], set(), set()
+    for part, expected in (("e2e", new), ("ttft", 1)):
+        miscounted, lengths, sequences = [], set(), set()
         for m in measured:
             for output in getattr(m, part).outputs:
-                lengths = {len(row) for row in output}
-                if len(output) != batch or lengths != {wanted}:
-                    wrong.append(m.trial)
-                    counts |= lengths
+                row_lengths = {len(row) for row in output}
+                if len(output) != batch or row_lengths != {expected}:
+                    miscounted.append(m.trial)
+                    lengths |= row_lengths
                     sequences.add(len(output))
-        if wrong:
-            least, most = min(counts, default=0), max(counts, default=0)
+        if miscounted:
+            least, most = min(lengths, default=0), max(lengths, default=0)
             yield found(
                 "count.new_ids",
                 key,
                 where,
-                asked=wanted,
+                asked=expected,
                 least=least,
                 most=most,
                 batch=batch,
                 rows=min(sequences),
                 prompt=prompt,
-                trials=numbers(wrong),
+                trials=numbers(miscounted),
             )
 
 
 def _vocabulary(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
     size = measured[0].trial.model.config.get("vocab_size")
     limit = size if isinstance(size, int) else 2**31
-    wrong = trials_where(
+    outside = _trials_where(
         measured,
         lambda m: any(row and (min(row) < 0 or max(row) >= limit) for part in (m.e2e, m.ttft) for row in rows(part)),
     )
-    if wrong:
-        yield found("count.ids", key, where, vocabulary=limit, trials=numbers(wrong))
+    if outside:
+        yield found("count.ids", key, where, vocabulary=limit, trials=numbers(outside))
 
 
 def _prompt_returned(context: Context, key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
     if context.workload is None:
         return
-    head = min(8, where[1], where[2])
-    if head < 4:
+    compared = min(8, where[1], where[2])
+    if compared < 4:
         return
     prompts = {}
-    wrong = []
+    echoing = []
     for m in measured:
-        hits = total = 0
+        echoed = total = 0
         for call, number in enumerate(m.e2e.output):
             if call not in prompts:
                 prompts[call] = context.workload.prompts(m.record.cell, call)
             for prompt, row in zip(prompts[call], m.e2e.outputs[number]):
                 total += 1
-                hits += row[:head] == prompt[:head]
-        if total and hits == total:
-            wrong.append(m.trial)
-    if wrong:
-        yield found("count.prompt_returned", key, where, trials=numbers(wrong))
+                echoed += row[:compared] == prompt[:compared]
+        if total and echoed == total:
+            echoing.append(m.trial)
+    if echoing:
+        yield found("count.prompt_returned", key, where, trials=numbers(echoing))
 
 
 def tail_share(measured: Sequence[Measured]) -> float:
@@ -115,10 +116,10 @@ def _padding(context: Context, key: Key, where: Where, measured: Sequence[Measur
     if share < TAIL_SHARE:
         return
     base = context.base_in(key, where)
-    other = tail_share(context.cells[base, where]) if base and base != key else None
-    if other is not None and other >= TAIL_HONEST:
+    base_share = tail_share(context.cells[base, where]) if base and base != key else None
+    if base_share is not None and base_share >= TAIL_HONEST:
         return  # the model itself repeats one id
-    level = WARN if other is None or quantised(measured[0].trial) else None
+    level = WARN if base_share is None or quantised(measured[0].trial) else None
     yield found("count.padding", key, where, level, share=share)
 
 
@@ -126,32 +127,32 @@ def _iterations(context: Context, key: Key, where: Where, measured: Sequence[Mea
     asked = context.run.settings.get("NUM_ITERATIONS")
     if not isinstance(asked, int):
         return
-    wrong = trials_where(measured, lambda m: any(len(part.times) != asked for part in (m.e2e, m.ttft)))
-    if wrong:
+    with_other_count = _trials_where(measured, lambda m: any(len(part.times) != asked for part in (m.e2e, m.ttft)))
+    if with_other_count:
         least = min(len(part.times) for m in measured for part in (m.e2e, m.ttft))
-        yield found("count.iterations", key, where, asked=asked, least=least, trials=numbers(wrong))
+        yield found("count.iterations", key, where, asked=asked, least=least, trials=numbers(with_other_count))
 
 
 def rate(context: Context) -> list[Finding]:
     """The printed throughput against raw sums: ids returned over seconds spent, trial by trial (law 3)."""
-    made: list[Finding] = []
+    findings: list[Finding] = []
     for (key, where), printed in context.printed.items():
-        logs = []
+        log_rates = []
         for m in context.cells[key, where]:
             tokens = sum(len(row) for number in m.e2e.output for row in m.e2e.outputs[number])
             if tokens:
-                logs.append(math.log(tokens / (sum(m.e2e.times) / 1e9)))
-        raw = math.exp(math.fsum(logs) / len(logs)) if logs else 0.0
+                log_rates.append(math.log(tokens / (sum(m.e2e.times) / 1e9)))
+        raw = math.exp(math.fsum(log_rates) / len(log_rates)) if log_rates else 0.0
         if not math.isclose(raw, printed.throughput, rel_tol=RATE_TOLERANCE):
-            made.append(found("rate.disagrees", key, where, raw=raw, printed=printed.throughput))
+            findings.append(found("rate.disagrees", key, where, raw=raw, printed=printed.throughput))
     for key, members in context.groups.items():
-        wrong = [trial for trial in members if _timed(trial) > trial.seconds]
-        if wrong:
-            worst = max(wrong, key=lambda t: (_timed(t) - t.seconds, -t.index))
-            made.append(
-                found("rate.wall", key, timed=_timed(worst), seconds=worst.seconds, trials=numbers(wrong)),
+        overlong = [trial for trial in members if _timed(trial) > trial.seconds]
+        if overlong:
+            worst = max(overlong, key=lambda t: (_timed(t) - t.seconds, -t.index))
+            findings.append(
+                found("rate.wall", key, timed=_timed(worst), seconds=worst.seconds, trials=numbers(overlong)),
             )
-    return made
+    return findings
 
 
 def _timed(trial: Trial) -> float:

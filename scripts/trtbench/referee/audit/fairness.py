@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from trtbench.errors import UserError
+from trtbench.figures.base import Key
 from trtbench.figures.summary import Where
 from trtbench.model.shape import ModelShape
 from trtbench.model.workload import digest_prompts
 from trtbench.records.trial import Statement, Trial
 from trtbench.referee import roofline
-from trtbench.referee.audit.context import Context, Key, Measured, numbers
+from trtbench.referee.audit.context import Context, Measured, numbers
 from trtbench.referee.audit.findings import Finding, found
-from trtbench.referee.ceilings import known, on_gpu
+from trtbench.referee.record_roofline import known_precision, on_gpu
 from trtbench.settings.knobs import QUANTISED
 
 # Settings that must be the run's in every trial; the rest chooses what is run, or is in the workload's digest.
@@ -23,109 +24,113 @@ HELD = 0.75  # of the bytes that the weights take as stated; the next smaller pr
 
 
 def check(context: Context) -> list[Finding]:
-    made: list[Finding] = []
+    findings: list[Finding] = []
     for key, members in context.groups.items():
-        made += _identity(context, key, members)
-        made += _precision(key, members)
-        made += _weights(context, key)
+        findings += _identity(context, key, members)
+        findings += _precision(key, members)
+        findings += _weights(context, key)
         reused = [t for t in members if t.statement and t.statement.prefix_reuse]
         if reused:
-            made.append(found("fairness.reuse", key, trials=numbers(reused)))
-        made += _unstated(key, members)
+            findings.append(found("fairness.reuse", key, trials=numbers(reused)))
+        findings += _unstated(key, members)
     for key, where, measured in context.by_cell():
-        made += _prompts(context, key, where, measured)
-    made += _conditions(context)
-    return made
+        findings += _prompts(context, key, where, measured)
+    findings += _conditions(context)
+    return findings
 
 
 def _identity(context: Context, key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
     """Digests, machine and settings are the run's."""
     run = context.run
-    wanted: list[tuple[str, str, Callable[[Trial], str]]] = [
+    identities: list[tuple[str, str, Callable[[Trial], str]]] = [
         ("fairness.workload", run.workload_digest, lambda t: t.workload_digest),
         ("fairness.model", run.model_digest, lambda t: t.model.digest),
         ("fairness.machine", run.machine, lambda t: t.environment.machine),
     ]
-    for code, expected, of in wanted:
-        wrong = [t for t in members if of(t) != expected]
-        if wrong:
-            yield found(code, key, found=of(wrong[0])[:12], wanted=expected[:12], trials=numbers(wrong))
+    for code, expected, digest_of in identities:
+        differing = [t for t in members if digest_of(t) != expected]
+        if differing:
+            yield found(code, key, found=digest_of(differing[0])[:12], wanted=expected[:12], trials=numbers(differing))
     for name in SAME_SETTINGS:
         if name not in run.settings:
             continue
-        wrong = [t for t in members if t.settings.get(name) != run.settings[name]]
-        if wrong:
+        differing = [t for t in members if t.settings.get(name) != run.settings[name]]
+        if differing:
             yield found(
                 "fairness.settings",
                 key,
                 name=name,
-                found=str(wrong[0].settings.get(name)),
+                found=str(differing[0].settings.get(name)),
                 wanted=str(run.settings[name]),
-                trials=numbers(wrong),
+                trials=numbers(differing),
             )
 
 
 def _precision(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
     """What was asked for is what is computed in, or for quantised lanes what the weights are stored in."""
-    wrong = []
+    mismatches = []
     for trial in members:
-        asked = [trial.precision, *(record.cell.precision for record in trial.cells)]
-        if len(set(asked)) > 1:
-            wrong.append((trial, asked[1]))
+        precisions_asked = [trial.precision, *(record.cell.precision for record in trial.cells)]
+        if len(set(precisions_asked)) > 1:
+            mismatches.append((trial, precisions_asked[1]))
         elif trial.statement is not None:
             stated = [trial.statement.weight_precision]
             if trial.precision not in QUANTISED:
                 stated.append(trial.statement.compute_precision)
-            wrong += [
-                (trial, name) for name in stated if known(name) and _canonical(name) != _canonical(trial.precision)
+            mismatches += [
+                (trial, name)
+                for name in stated
+                if known_precision(name) and _canonical(name) != _canonical(trial.precision)
             ]
-    if wrong:
-        yield found("fairness.precision", key, asked=key[1], found=wrong[0][1], trials=numbers([t for t, _ in wrong]))
+    if mismatches:
+        yield found(
+            "fairness.precision", key, asked=key[1], found=mismatches[0][1], trials=numbers([t for t, _ in mismatches])
+        )
 
 
 def _canonical(precision: str) -> str:
-    return roofline.precision(precision).name if known(precision) else precision
+    return roofline.precision(precision).name if known_precision(precision) else precision
 
 
 def _weights(context: Context, key: Key) -> Iterator[Finding]:
     """The bytes that a lane says its weights take, against what they take in the precision that it states."""
-    wrong = []
+    too_light = []
     for trial in context.groups[key]:
-        held = max((r.memory.weights for r in trial.cells if r.memory and r.memory.weights), default=None)
-        if held is None or trial.statement is None or not known(trial.statement.weight_precision):
+        held_bytes = max((r.memory.weights for r in trial.cells if r.memory and r.memory.weights), default=None)
+        if held_bytes is None or trial.statement is None or not known_precision(trial.statement.weight_precision):
             continue
         try:
             shape = ModelShape.from_config(trial.model.config)
         except UserError:
             return
-        least = shape.parameters * roofline.precision(trial.statement.weight_precision).weight_bits / 8
-        if held < HELD * least:
-            wrong.append((trial, held, least))
-    if wrong:
-        trial, held, least = wrong[0]
+        least_bytes = shape.parameters * roofline.precision(trial.statement.weight_precision).weight_bits / 8
+        if held_bytes < HELD * least_bytes:
+            too_light.append((trial, held_bytes, least_bytes))
+    if too_light:
+        trial, held_bytes, least_bytes = too_light[0]
         stated = trial.statement.weight_precision if trial.statement else "?"
         yield found(
             "fairness.weights",
             key,
-            held=held / 1e6,
-            least=least / 1e6,
+            held=held_bytes / 1e6,
+            least=least_bytes / 1e6,
             precision=stated,
-            trials=numbers([t for t, _, _ in wrong]),
+            trials=numbers([t for t, _, _ in too_light]),
         )
 
 
 def _unstated(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
     missing = set()
     for trial in members:
-        s = trial.statement
-        if s is None:
+        statement = trial.statement
+        if statement is None:
             missing.add("statement")
             continue
-        if not known(s.compute_precision) or not known(s.weight_precision):
+        if not known_precision(statement.compute_precision) or not known_precision(statement.weight_precision):
             missing.add("precision")
-        if s.threads is None and not on_gpu(s):
+        if statement.threads is None and not on_gpu(statement):
             missing.add("threads")
-        if s.prefix_reuse is None:
+        if statement.prefix_reuse is None:
             missing.add("prefix reuse")
     if missing:
         yield found("fairness.unstated", key, what=", ".join(sorted(missing)))
@@ -133,25 +138,28 @@ def _unstated(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
 
 def _prompts(context: Context, key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
     """The digests of what was handed over: against the workload's, else against the most common of all lanes."""
-    wrong = []
+    with_other_prompts = []
     for part in ("e2e", "ttft"):
         expected: dict[int, str] = {}
-        common = "" if context.workload else _common(context, where, part)
+        usual = "" if context.workload else _most_common_digest(context, where, part)
         for m in measured:
             calls = len(getattr(m, part).times)
             if context.workload is not None and calls not in expected:
-                first = 0 if part == "e2e" else len(m.e2e.times)
-                batches = [context.workload.prompts(m.record.cell, first + call) for call in range(calls)]
+                first_call = 0 if part == "e2e" else len(m.e2e.times)
+                batches = [context.workload.prompts(m.record.cell, first_call + call) for call in range(calls)]
                 expected[calls] = digest_prompts(batches)
-            if getattr(m, part).prompts_digest != expected.get(calls, common):
-                wrong.append(m.trial)
-    if wrong:
-        yield found("fairness.prompts", key, where, trials=numbers(wrong))
+            if getattr(m, part).prompts_digest != expected.get(calls, usual):
+                with_other_prompts.append(m.trial)
+    if with_other_prompts:
+        yield found("fairness.prompts", key, where, trials=numbers(with_other_prompts))
 
 
-def _common(context: Context, where: Where, part: str) -> str:
+def _most_common_digest(context: Context, where: Where, part: str) -> str:
     counts: Counter[str] = Counter(
-        getattr(m, part).prompts_digest for (_, at), ms in context.cells.items() if at == where for m in ms
+        getattr(m, part).prompts_digest
+        for (_, cell), members in context.cells.items()
+        if cell == where
+        for m in members
     )
     return min(counts, key=lambda digest: (-counts[digest], digest))
 
@@ -166,15 +174,15 @@ def _conditions(context: Context) -> list[Finding]:
         return []
     reference = context.base if context.base in stated else next(iter(stated))
     base = stated[reference][0][1]
-    made = []
+    findings = []
     for key, pairs in stated.items():
-        made += _differing(key, pairs, "fairness.device", _device(base), _device)
+        findings += _differing(key, pairs, "fairness.device", _device(base), _device)
         if not on_gpu(base) and base.threads is not None:
             of_cpu = [(t, s) for t, s in pairs if not on_gpu(s) and s.threads is not None]
-            made += _differing(key, of_cpu, "fairness.threads", base.threads, lambda s: s.threads)
+            findings += _differing(key, of_cpu, "fairness.threads", base.threads, lambda s: s.threads)
         if key != reference and on_gpu(base) and base.cuda_graphs is False and pairs[0][1].cuda_graphs:
-            made.append(found("fairness.graphs", key, base=reference[0]))
-    return made
+            findings.append(found("fairness.graphs", key, base=reference[0]))
+    return findings
 
 
 def _device(statement: Statement) -> str:
@@ -182,9 +190,11 @@ def _device(statement: Statement) -> str:
 
 
 def _differing(
-    key: Key, pairs: Sequence[tuple[Trial, Statement]], code: str, wanted: Any, of: Callable[[Statement], Any]
+    key: Key, pairs: Sequence[tuple[Trial, Statement]], code: str, expected: Any, stated_by: Callable[[Statement], Any]
 ) -> list[Finding]:
-    wrong = [(trial, of(s)) for trial, s in pairs if of(s) != wanted]
-    if not wrong:
+    differing = [(trial, stated_by(s)) for trial, s in pairs if stated_by(s) != expected]
+    if not differing:
         return []
-    return [found(code, key, found=str(wrong[0][1]), wanted=str(wanted), trials=numbers([t for t, _ in wrong]))]
+    return [
+        found(code, key, found=str(differing[0][1]), wanted=str(expected), trials=numbers([t for t, _ in differing]))
+    ]

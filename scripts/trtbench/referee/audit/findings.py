@@ -1,4 +1,4 @@
-"""The one table of everything the audit can say: code, levels, condition. The sentences are in report/audit_words.py."""
+"""The one table of everything the audit can say: code, levels, condition. The sentences are in report/words/audit.py."""
 
 from __future__ import annotations
 
@@ -155,11 +155,11 @@ def found(
 ) -> Finding:
     """Make a finding of the table; `lane` is (lane, precision). A code or level that is not in it is a mistake here."""
     row = TABLE[code]
-    at = level or row.levels[0]
-    if at not in row.levels:
-        raise ValueError(f"{code} has no level {at}")
-    name, precision = lane or (None, None)
-    return Finding(code=code, level=at, lane=name, precision=precision, cell=cell, figures=figures)
+    chosen_level = level or row.levels[0]
+    if chosen_level not in row.levels:
+        raise ValueError(f"{code} has no level {chosen_level}")
+    lane_name, precision = lane or (None, None)
+    return Finding(code=code, level=chosen_level, lane=lane_name, precision=precision, cell=cell, figures=figures)
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:
@@ -180,6 +180,6 @@ def ordered(findings: Iterable[Finding]) -> list[Finding]:
 
 def voiding(findings: Iterable[Finding], lanes: Iterable[tuple[str, str]], cell: Where) -> Finding | None:
     """The first failed finding that touches one of these lanes in this cell."""
-    wanted = list(lanes)
-    failed = [f for f in findings if f.level == FAIL and any(f.touches(*lane, cell) for lane in wanted)]
+    compared = list(lanes)
+    failed = [f for f in findings if f.level == FAIL and any(f.touches(*lane, cell) for lane in compared)]
     return ordered(failed)[0] if failed else None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 
+from trtbench.figures.base import Key
 from trtbench.records.trial import Gpu, Trial
-from trtbench.referee.audit.context import Context, Key, numbers
+from trtbench.referee.audit.context import Context, numbers
 from trtbench.referee.audit.findings import WARN, Finding, found
-from trtbench.referee.ceilings import on_gpu
+from trtbench.referee.record_roofline import on_gpu
 
 CLOCK = 0.90
 BUSY = 0.05  # of all cores
@@ -18,29 +19,29 @@ SERIOUS = ("thermal", "hw_slowdown", "hw_power_brake", "hardware")
 
 
 def check(context: Context) -> list[Finding]:
-    made: list[Finding] = []
-    everywhere = [clock for members in context.groups.values() for t in members if (clock := _clock(t)) is not None]
+    findings: list[Finding] = []
+    run_clocks = [clock for members in context.groups.values() for t in members if (clock := _clock(t)) is not None]
     for key, members in context.groups.items():
-        made += _throttled(key, members)
-        made += _clocks(key, members, everywhere)
-        shared = [t for t in members if any(gpu.foreign_processes for gpu in _gpus(t))]
-        if shared:
-            most = max(gpu.foreign_processes or 0 for t in shared for gpu in _gpus(t))
-            made.append(found("machine.neighbour", key, processes=most, trials=numbers(shared)))
-        made += _busy(key, members)
-        swapped = [(grown, t) for t in members if (grown := _swap(t)) > SWAP]
-        if swapped:
-            made.append(
+        findings += _throttled(key, members)
+        findings += _clocks(key, members, run_clocks)
+        neighboured = [t for t in members if any(gpu.foreign_processes for gpu in _gpus(t))]
+        if neighboured:
+            most_processes = max(gpu.foreign_processes or 0 for t in neighboured for gpu in _gpus(t))
+            findings.append(found("machine.neighbour", key, processes=most_processes, trials=numbers(neighboured)))
+        findings += _busy(key, members)
+        swapping = [(growth, t) for t in members if (growth := _swap_growth(t)) > SWAP]
+        if swapping:
+            findings.append(
                 found(
                     "machine.swap",
                     key,
-                    mib=max(grown for grown, _ in swapped) / 2**20,
-                    trials=numbers([t for _, t in swapped]),
+                    mib=max(growth for growth, _ in swapping) / 2**20,
+                    trials=numbers([t for _, t in swapping]),
                 )
             )
-        made += _unwatched(key, members)
-    made += _changed(context)
-    return made
+        findings += _unwatched(key, members)
+    findings += _changed(context)
+    return findings
 
 
 def _gpus(trial: Trial) -> list[Gpu]:
@@ -55,95 +56,95 @@ def _clock(trial: Trial) -> float | None:
 
 def _throttled(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
     """Serious reasons; with the clock down for a tenth of the samples they spoil the figure."""
-    hard: list[Trial] = []
-    soft: list[Trial] = []
+    slowed: list[Trial] = []
+    unslowed: list[Trial] = []
     reasons: set[str] = set()
     for trial in members:
         for gpu in _gpus(trial):
-            why = [r for r in gpu.throttle_reasons or [] if any(part in r.lower() for part in SERIOUS)]
-            if not why:
+            serious = [r for r in gpu.throttle_reasons or [] if any(part in r.lower() for part in SERIOUS)]
+            if not serious:
                 continue
-            reasons |= set(why)
+            reasons |= set(serious)
             samples = gpu.sm_clock or []
             slow = sum(clock < CLOCK * max(samples) for clock in samples)
-            (hard if samples and slow >= 0.1 * len(samples) else soft).append(trial)
-    if hard or soft:
+            (slowed if samples and slow >= 0.1 * len(samples) else unslowed).append(trial)
+    if slowed or unslowed:
         yield found(
             "machine.throttled",
             key,
-            level=None if hard else WARN,
+            level=None if slowed else WARN,
             reasons=", ".join(sorted(reasons)),
-            trials=numbers(hard or soft),
+            trials=numbers(slowed or unslowed),
         )
 
 
-def _clocks(key: Key, members: Sequence[Trial], everywhere: Sequence[float]) -> Iterator[Finding]:
+def _clocks(key: Key, members: Sequence[Trial], run_clocks: Sequence[float]) -> Iterator[Finding]:
     """A trial slower in clock than its own lane is no repetition of it; a lane slower than the run may just work harder."""
     clocks = [(clock, t) for t in members if (clock := _clock(t)) is not None]
     if not clocks:
         return
-    for level, middle in (
+    for level, median in (
         (None, statistics.median(clock for clock, _ in clocks)),
-        (WARN, statistics.median(everywhere)),
+        (WARN, statistics.median(run_clocks)),
     ):
-        low = [(clock, t) for clock, t in clocks if clock < CLOCK * middle]
-        if low:
+        slow = [(clock, t) for clock, t in clocks if clock < CLOCK * median]
+        if slow:
             yield found(
                 "machine.clock",
                 key,
                 level=level,
-                mhz=min(clock for clock, _ in low),
-                middle=middle,
-                trials=numbers([t for _, t in low]),
+                mhz=min(clock for clock, _ in slow),
+                middle=median,
+                trials=numbers([t for _, t in slow]),
             )
             return
 
 
 def _busy(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
     """CPU time of others during the timed calls; the kernel counts in steps of 10 ms, so little of it says nothing."""
-    wrong = []
+    busy = []
     for trial in members:
         passes = [part for r in trial.cells for part in (r.e2e, r.ttft) if part is not None and part.foreign_cpu]
         seconds = sum(sum(part.times) for part in passes) / 1e9
         foreign = sum(sum(part.foreign_cpu or []) for part in passes)
         cores = max(trial.environment.cores, 1)
         if foreign > 0.1 and seconds > 0 and foreign / (seconds * cores) > BUSY:
-            wrong.append((foreign / (seconds * cores), trial))
-    if wrong:
-        worst = max(share for share, _ in wrong)
-        yield found("machine.busy", key, share=worst, trials=numbers([t for _, t in wrong]))
+            busy.append((foreign / (seconds * cores), trial))
+    if busy:
+        largest_share = max(share for share, _ in busy)
+        yield found("machine.busy", key, share=largest_share, trials=numbers([t for _, t in busy]))
 
 
-def _swap(trial: Trial) -> int:
-    seen = trial.telemetry
-    if seen is None or seen.swap_used_before is None or seen.swap_used_after is None:
+def _swap_growth(trial: Trial) -> int:
+    telemetry = trial.telemetry
+    if telemetry is None or telemetry.swap_used_before is None or telemetry.swap_used_after is None:
         return 0
-    return seen.swap_used_after - seen.swap_used_before
+    return telemetry.swap_used_after - telemetry.swap_used_before
 
 
 def _unwatched(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
     """What was not looked at is said, never passed over."""
     missing: dict[str, list[Trial]] = {}
     for trial in members:
-        seen, statement = trial.telemetry, trial.statement
-        if seen is None:
+        telemetry, statement = trial.telemetry, trial.statement
+        if telemetry is None:
             missing.setdefault("telemetry", []).append(trial)
             continue
         if statement is not None and on_gpu(statement):
-            if not seen.gpus:
+            if not telemetry.gpus:
                 missing.setdefault("GPU", []).append(trial)
-            for name, of in GPU_PARTS.items():
-                if any(of(gpu) is None for gpu in seen.gpus or []):
+            for name, part_of in GPU_PARTS.items():
+                if any(part_of(gpu) is None for gpu in telemetry.gpus or []):
                     missing.setdefault(name, []).append(trial)
         passes = [part for r in trial.cells for part in (r.e2e, r.ttft) if part is not None]
         if any(part.foreign_cpu is None for part in passes):
             missing.setdefault("CPU", []).append(trial)
-        if seen.swap_used_before is None or seen.swap_used_after is None:
+        if telemetry.swap_used_before is None or telemetry.swap_used_after is None:
             missing.setdefault("swap", []).append(trial)
-        for problem in seen.problems:
+        for problem in telemetry.problems:
             missing.setdefault(problem, []).append(trial)
     if missing:
-        trials = [t for those in missing.values() for t in those]
+        trials = [t for unwatched in missing.values() for t in unwatched]
         yield found("machine.unwatched", key, what=", ".join(sorted(missing)), trials=numbers(trials))
 
 
@@ -158,19 +159,19 @@ GPU_PARTS: dict[str, Callable[[Gpu], object]] = {
 def _changed(context: Context) -> Iterator[Finding]:
     """Conditions that were set differently between trials touch every comparison."""
     trials = [t for members in context.groups.values() for t in members]
-    looked: dict[str, list[str]] = {
+    values_seen: dict[str, list[str]] = {
         "governor": [t.environment.governor for t in trials if t.environment.governor],
         "driver": [t.environment.driver for t in trials if t.environment.driver],
     }
-    caps: dict[str, list[float]] = {}
+    caps_by_gpu: dict[str, list[float]] = {}
     for trial in trials:
         for gpu in _gpus(trial):
             if gpu.power_cap is not None:
-                caps.setdefault(gpu.uuid, []).append(gpu.power_cap)
-    for name, values in looked.items():
+                caps_by_gpu.setdefault(gpu.uuid, []).append(gpu.power_cap)
+    for name, values in values_seen.items():
         if len(set(values)) > 1:
             yield found("machine.changed", what=name, values=", ".join(sorted(set(values))))
-    for watts in caps.values():
+    for watts in caps_by_gpu.values():
         if max(watts) > 1.01 * min(watts):
             yield found("machine.changed", what="power cap", values=f"{min(watts):g} W, {max(watts):g} W")
             return

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from trtbench.figures.base import Key
 from trtbench.figures.summary import Where
 from trtbench.records import judgement as judgements
 from trtbench.records.judgement import Judgement, Score
 from trtbench.records.trial import Trial
-from trtbench.referee.audit.context import Context, Key, Measured, numbers, quantised
+from trtbench.referee.audit.context import Context, Measured, numbers, quantised
 from trtbench.referee.audit.findings import WARN, Finding, found
+from trtbench.referee.judge.drawing import key_of
 
 NEAR = 0.99  # honest fp16 and bf16 have 100 %, a dropped layer 58 %, other faults less (measured, random weights)
 # What is asked of quantised lanes, on real weights only: chosen, not measured. Rounding to 4 bits moves logits by more
@@ -21,25 +23,25 @@ SLACK = 0.01  # nats an id beyond them: rounding
 
 
 def check(context: Context) -> list[Finding]:
-    made: list[Finding] = []
+    findings: list[Finding] = []
     for key, where, measured in context.by_cell():
-        made += _same_answer(context, key, where, measured)
-        made += _unstable(context, key, where, measured)
+        findings += _same_answer(context, key, where, measured)
+        findings += _unstable(context, key, where, measured)
     judged = context.judgement
     reason = _unusable(context, judged)
     if judged is None or reason:
-        return [*made, found("parity.absent", reason=reason)]
+        return [*findings, found("parity.absent", reason=reason)]
     if judged.checksum != judgements.checksum(judged):
-        made.append(found("provenance.changed", file=judgements.FILE))
+        findings.append(found("provenance.changed", file=judgements.FILE))
     scores = {score.key: score for score in judged.scores}
     places: dict[tuple[Where, str], list[tuple[int, int]]] = {}
     for score in judged.scores:
         place = ((score.batch, score.prompt_length, score.new_tokens), score.part)
         places.setdefault(place, []).append((score.call, score.row))
-    unique = {place: list(dict.fromkeys(found_at)) for place, found_at in places.items()}
+    unique = {place: list(dict.fromkeys(calls_and_rows)) for place, calls_and_rows in places.items()}
     for key, where, measured in context.by_cell():
-        made += _judged(context, key, where, measured, scores, unique)
-    return made
+        findings += _judged(context, key, where, measured, scores, unique)
+    return findings
 
 
 def _unusable(context: Context, judged: Judgement | None) -> str:
@@ -64,73 +66,77 @@ def _judged(
 ) -> list[Finding]:
     """Hold each trial's ids against the scores of exactly those ids."""
     unscored: list[Trial] = []
-    low: list[tuple[float, int, Trial]] = []
-    off: list[tuple[float, float, Trial]] = []
+    near_shares: list[tuple[float, int, Trial]] = []
+    surprises: list[tuple[float, float, Trial]] = []
     for m in measured:
-        mine = []
-        for part in ("e2e", "ttft"):
-            outputs, number = getattr(m, part).outputs, getattr(m, part).output
-            for call, row in places.get((where, part), []):
-                if call >= len(number) or row >= len(outputs[number[call]]):
-                    continue
-                digest = judgements.digest(outputs[number[call]][row])
-                score = scores.get((where, part, call, row, digest))
-                if score is not None:
-                    mine.append(score)
-        if not any(score.part == "e2e" for score in mine):
+        of_trial = _scores_of(m, where, scores, places)
+        if not any(score.part == "e2e" for score in of_trial):
             unscored.append(m.trial)
             continue
-        positions = sum(score.positions for score in mine)
-        share = sum(score.near for score in mine) / positions
-        low.append((share, positions, m.trial))
-        if all(score.surprisal is not None for score in mine):
-            gap = sum((score.surprisal or 0.0) - (score.expected or 0.0) for score in mine)
-            spread = math.sqrt(sum(score.variance or 0.0 for score in mine))
-            off.append((abs(gap) - ERRORS * spread - SLACK * positions, gap / positions, m.trial))
-    made = []
+        positions = sum(score.positions for score in of_trial)
+        share = sum(score.near for score in of_trial) / positions
+        near_shares.append((share, positions, m.trial))
+        if all(score.surprisal is not None for score in of_trial):
+            gap = sum((score.surprisal or 0.0) - (score.expected or 0.0) for score in of_trial)
+            spread = math.sqrt(sum(score.variance or 0.0 for score in of_trial))
+            surprises.append((abs(gap) - ERRORS * spread - SLACK * positions, gap / positions, m.trial))
+    findings = []
     if unscored:
-        made.append(found("parity.unscored", key, where, trials=numbers(unscored)))
-    if not low:
-        return made
-    if off and len(off) == len(low):
-        wrong = [entry for entry in off if entry[0] > 0]
-        if wrong:
-            made.append(
-                found(
-                    "parity.sampled",
-                    key,
-                    where,
-                    gap=max(wrong, key=lambda entry: entry[0])[1],
-                    trials=numbers([t for _, _, t in wrong]),
-                )
-            )
-        return made
-    return made + _near(context, key, where, low)
+        findings.append(found("parity.unscored", key, where, trials=numbers(unscored)))
+    if not near_shares:
+        return findings
+    if surprises and len(surprises) == len(near_shares):
+        return findings + _sampled(key, where, surprises)
+    return findings + _near(context, key, where, near_shares)
 
 
-def _near(context: Context, key: Key, where: Where, low: list[tuple[float, int, Trial]]) -> list[Finding]:
+def _scores_of(
+    measured: Measured,
+    where: Where,
+    scores: dict[judgements.Key, Score],
+    places: dict[tuple[Where, str], list[tuple[int, int]]],
+) -> list[Score]:
+    """The scores of the very ids that a trial returned at the judged places."""
+    keys = [
+        key_of(where, part, timed_pass, call, row)
+        for part, timed_pass in (("e2e", measured.e2e), ("ttft", measured.ttft))
+        for call, row in places.get((where, part), [])
+    ]
+    return [scores[key] for key in keys if key is not None and key in scores]
+
+
+def _sampled(key: Key, where: Where, surprises: list[tuple[float, float, Trial]]) -> list[Finding]:
+    """Each trial's excess over what chance allows (nats), its gap an id, and the trial."""
+    off_trials = [entry for entry in surprises if entry[0] > 0]
+    if not off_trials:
+        return []
+    gap, trials = max(off_trials, key=lambda entry: entry[0])[1], numbers([t for _, _, t in off_trials])
+    return [found("parity.sampled", key, where, gap=gap, trials=trials)]
+
+
+def _near(context: Context, key: Key, where: Where, near_shares: list[tuple[float, int, Trial]]) -> list[Finding]:
     trials = context.groups[key]
     is_quantised = quantised(trials[0])
     statement = trials[0].statement
     stored = statement.weight_precision if statement else key[1]
     limit = QUANTISED_NEAR.get(stored, QUANTISED_NEAR.get(key[1], 0.95)) if is_quantised else NEAR
-    worst = min(entry[0] for entry in low)
+    least_near = min(entry[0] for entry in near_shares)
     if is_quantised and trials[0].model.synthetic:
-        return [found("parity.quantised", key, where, WARN, share=worst, limit=limit)]
-    wrong = [entry for entry in low if entry[0] < limit]
-    if not wrong:
+        return [found("parity.quantised", key, where, WARN, share=least_near, limit=limit)]
+    below = [entry for entry in near_shares if entry[0] < limit]
+    if not below:
         return []
     code = "parity.quantised" if is_quantised else "parity.near"
-    positions = min(wrong, key=lambda entry: entry[0])[1]
+    positions = min(below, key=lambda entry: entry[0])[1]
     return [
         found(
             code,
             key,
             where,
-            share=worst,
+            share=least_near,
             limit=limit,
             positions=positions,
-            trials=numbers([t for _, _, t in wrong]),
+            trials=numbers([t for _, _, t in below]),
         )
     ]
 
@@ -144,25 +150,29 @@ def _same_answer(context: Context, key: Key, where: Where, measured: Sequence[Me
     """One answer to all prompts of a trial: kept from an earlier call, made up, or a model that always says the same."""
     if where[2] < 4:
         return []
-    wrong = [m for m in measured if len(m.e2e.output) * where[0] > 1 and _answers(m) == 1]
-    if not wrong:
+    unvarying = [m for m in measured if len(m.e2e.output) * where[0] > 1 and _answers(m) == 1]
+    if not unvarying:
         return []
-    others = [m for (other, at), members in context.cells.items() if at == where and other != key for m in members]
+    others = [m for (other, cell), members in context.cells.items() if cell == where and other != key for m in members]
     level = None if any(_answers(m) > 1 for m in others) else WARN
-    calls, trials = len(wrong[0].e2e.output), numbers([m.trial for m in wrong])
+    calls, trials = len(unvarying[0].e2e.output), numbers([m.trial for m in unvarying])
     return [found("parity.same_answer", key, where, level, calls=calls, trials=trials)]
 
 
 def _unstable(context: Context, key: Key, where: Where, measured: Sequence[Measured]) -> list[Finding]:
     if float(context.run.settings.get("TEMPERATURE", 0.0)) > 0 or len(measured) < 2:
         return []
-    first = measured[0].e2e
+    reference = measured[0].e2e
     equal = total = 0
-    for m in measured[1:]:
-        for one, other in zip(first.output, m.e2e.output):
-            a, b = first.outputs[one], m.e2e.outputs[other]
-            total += sum(map(len, a))
-            equal += sum(map(len, a)) if a == b else sum(x == y for s, t in zip(a, b) for x, y in zip(s, t))
+    for measurement in measured[1:]:
+        for number, other_number in zip(reference.output, measurement.e2e.output):
+            batch, other_batch = reference.outputs[number], measurement.e2e.outputs[other_number]
+            total += sum(map(len, batch))
+            equal += (
+                sum(map(len, batch))
+                if batch == other_batch
+                else sum(x == y for s, t in zip(batch, other_batch) for x, y in zip(s, t))
+            )
     if equal == total:
         return []
     return [found("parity.unstable", key, where, share=equal / total)]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from trtbench.figures.base import Key
 from trtbench.records.files import SCHEMA
 from trtbench.records.trial import Trial, checksum, simulated
-from trtbench.referee.audit.context import Context, Key, numbers
+from trtbench.referee.audit.context import Context, numbers
 from trtbench.referee.audit.findings import WARN, Finding, found
 
 COPIED_CALLS = 5  # with fewer calls chance could make two trials proportional
@@ -14,43 +15,43 @@ DIGITS = 6  # of the ratio of two times that have to agree
 
 
 def check(context: Context) -> list[Finding]:
-    made: list[Finding] = []
+    findings: list[Finding] = []
     for key, members in context.groups.items():
-        made += _lane(key, members)
+        findings += _lane(key, members)
     workload = context.workload
     if workload is not None and workload.digest() != context.run.workload_digest:
-        made.append(found("provenance.changed", file="workload.json"))
-    made += _mixed(context)
-    made += _copied(context)
-    made += _missing(context)
-    return made
+        findings.append(found("provenance.changed", file="workload.json"))
+    findings += _mixed(context)
+    findings += _copied(context)
+    findings += _missing(context)
+    return findings
 
 
 def _lane(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
-    pretended = [t for t in members if simulated(t)]
-    if pretended:
-        yield found("provenance.simulated", key, trials=numbers(pretended))
-    other = [t for t in members if t.schema != SCHEMA]
-    if other:
-        yield found("provenance.schema", key, found=other[0].schema, wanted=SCHEMA, trials=numbers(other))
+    stand_ins = [t for t in members if simulated(t)]
+    if stand_ins:
+        yield found("provenance.simulated", key, trials=numbers(stand_ins))
+    other_schema = [t for t in members if t.schema != SCHEMA]
+    if other_schema:
+        yield found("provenance.schema", key, found=other_schema[0].schema, wanted=SCHEMA, trials=numbers(other_schema))
     changed = [t for t in members if t.checksum != checksum(t)]
     if changed:
         yield found("provenance.changed", key, file=", ".join(_name(t) for t in changed[:3]))
-    apart = [t for t in members if not t.interleaved]
-    if apart:
+    not_interleaved = [t for t in members if not t.interleaved]
+    if not_interleaved:
         yield found("provenance.not_interleaved", key)
     yield from _engine(key, members)
     versions = [(t, _versions(t)) for t in members if t.statement is not None]
-    strange = [(t, v) for t, v in versions if v != versions[0][1]]
-    if strange:
-        name = min(name for name, _ in set(strange[0][1].items()) ^ set(versions[0][1].items()))
+    differing = [(t, v) for t, v in versions if v != versions[0][1]]
+    if differing:
+        name = min(name for name, _ in set(differing[0][1].items()) ^ set(versions[0][1].items()))
         yield found(
             "provenance.versions",
             key,
             name=name,
             one=versions[0][1].get(name, "-"),
-            other=strange[0][1].get(name, "-"),
-            trials=numbers([t for t, _ in strange]),
+            other=differing[0][1].get(name, "-"),
+            trials=numbers([t for t, _ in differing]),
         )
 
 
@@ -59,23 +60,28 @@ def _name(trial: Trial) -> str:
 
 
 def _versions(trial: Trial) -> dict[str, str]:
-    s = trial.statement
-    if s is None:
+    statement = trial.statement
+    if statement is None:
         return {}
-    return {**trial.environment.libraries, **s.versions, s.runtime: s.runtime_version, "runtime": s.runtime}
+    return {
+        **trial.environment.libraries,
+        **statement.versions,
+        statement.runtime: statement.runtime_version,
+        "runtime": statement.runtime,
+    }
 
 
 def _engine(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
     for trial in members:
-        s = trial.statement
-        if s is None or not s.built_from:
+        statement = trial.statement
+        if statement is None or not statement.built_from:
             continue
-        here = {"model": [trial.model.digest], "version": [s.runtime_version]}
-        here["gpu"] = trial.environment.gpus or [s.device_name]
-        for name, values in here.items():
-            told = s.built_from.get(name)
-            if told is not None and told not in values:
-                yield found("provenance.engine", key, what=name, found=told[:24], wanted=values[0][:24])
+        present = {"model": [trial.model.digest], "version": [statement.runtime_version]}
+        present["gpu"] = trial.environment.gpus or [statement.device_name]
+        for name, values in present.items():
+            built_from = statement.built_from.get(name)
+            if built_from is not None and built_from not in values:
+                yield found("provenance.engine", key, what=name, found=built_from[:24], wanted=values[0][:24])
                 return
 
 
@@ -86,7 +92,7 @@ def _mixed(context: Context) -> Iterator[Finding]:
         foreign = [t for t in members if t.run != run.id]
         if not foreign:
             continue
-        same = all(
+        same_conditions = all(
             t.workload_digest == run.workload_digest
             and t.model.digest == run.model_digest
             and t.environment.machine == run.machine
@@ -95,7 +101,11 @@ def _mixed(context: Context) -> Iterator[Finding]:
         )
         runs = sorted({t.run for t in foreign})
         yield found(
-            "provenance.mixed", key, level=WARN if same else None, runs=", ".join(runs), trials=numbers(foreign)
+            "provenance.mixed",
+            key,
+            level=WARN if same_conditions else None,
+            runs=", ".join(runs),
+            trials=numbers(foreign),
         )
 
 
@@ -103,7 +113,7 @@ def _copied(context: Context) -> Iterator[Finding]:
     """Times that are another trial's, as they are or times a factor: their ratios to the first agree in DIGITS digits.
 
     Two grids, half a step apart: values on the edge of a step of one lie inside a step of the other."""
-    seen: dict[tuple[int, tuple[int, ...]], tuple[Trial, int]] = {}
+    first_with: dict[tuple[int, tuple[int, ...]], tuple[Trial, int]] = {}
     for trial in (t for members in context.groups.values() for t in members):
         for record in trial.cells:
             if record.e2e is None or len(record.e2e.times) < COPIED_CALLS or record.e2e.times[0] <= 0:
@@ -112,17 +122,17 @@ def _copied(context: Context) -> Iterator[Finding]:
                 continue  # ceiling.same_times says more
             ratios = [time / record.e2e.times[0] * 10**DIGITS for time in record.e2e.times[1:]]
             for grid in (0, 1):
-                mark = (grid, tuple(int(ratio + grid / 2) for ratio in ratios))
-                other, first = seen.setdefault(mark, (trial, record.e2e.times[0]))
-                if other is trial:
+                fingerprint = (grid, tuple(int(ratio + grid / 2) for ratio in ratios))
+                original, other_first_time = first_with.setdefault(fingerprint, (trial, record.e2e.times[0]))
+                if original is trial:
                     continue
                 yield found(
                     "provenance.copied",
                     (trial.lane, trial.precision),
                     trial=trial.index,
-                    other=other.index,
-                    other_lane=other.lane,
-                    factor=record.e2e.times[0] / first,
+                    other=original.index,
+                    other_lane=original.lane,
+                    factor=record.e2e.times[0] / other_first_time,
                 )
                 break
 
@@ -131,21 +141,21 @@ def _missing(context: Context) -> Iterator[Finding]:
     """Trials that were left out or run again until they pleased."""
     attempts: dict[Key, dict[tuple[str, int], list[Trial]]] = {}
     for trial in context.trials:
-        there = attempts.setdefault((trial.lane, trial.precision), {})
-        there.setdefault((trial.run, trial.index), []).append(trial)
-    for key, there in attempts.items():
+        of_lane = attempts.setdefault((trial.lane, trial.precision), {})
+        of_lane.setdefault((trial.run, trial.index), []).append(trial)
+    for key, of_lane in attempts.items():
         if key not in context.groups:
             continue
-        own = {index for run, index in there if run == context.run.id}
-        gaps = sorted(set(range(1, max(own, default=0))) - own)
+        indices = {index for run, index in of_lane if run == context.run.id}
+        gaps = sorted(set(range(1, max(indices, default=0))) - indices)
         if gaps:
             yield found("provenance.gap", key, missing=", ".join(map(str, gaps[:6])))
-        again = [
+        retried = [
             members[-1]
-            for members in there.values()
+            for members in of_lane.values()
             if len(members) > 1
             and any(t.failure is None for t in members)
             and min(t.attempt for t in members if t.failure is None) < max(t.attempt for t in members)
         ]
-        if again:
-            yield found("provenance.retried", key, trials=numbers(again))
+        if retried:
+            yield found("provenance.retried", key, trials=numbers(retried))

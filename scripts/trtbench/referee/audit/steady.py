@@ -7,10 +7,11 @@ import math
 import statistics
 from collections.abc import Iterator, Sequence
 
+from trtbench.figures.base import Key
 from trtbench.figures.speedup import MIN_TRIALS, interval
 from trtbench.figures.student_t import two_sided_tail
 from trtbench.figures.summary import Where, outliers
-from trtbench.referee.audit.context import Context, Key, Measured, numbers
+from trtbench.referee.audit.context import Context, Measured, numbers
 from trtbench.referee.audit.findings import Finding, found
 
 DRIFT = 0.02
@@ -20,34 +21,35 @@ COMPILE = 3.0
 
 
 def check(context: Context) -> list[Finding]:
-    made: list[Finding] = []
+    findings: list[Finding] = []
     for key, where, measured in context.by_cell():
-        made += _drift(key, where, measured)
-        made += _spikes(key, where, measured)
+        findings += _drift(key, where, measured)
+        findings += _spikes(key, where, measured)
         unsettled = [m.trial for m in measured if not m.record.settled]
         if unsettled:
-            made.append(found("steady.unsettled", key, where, trials=numbers(unsettled), of=len(measured)))
-        made += _uneven_outliers(context, key, where, measured)
-    return made
+            findings.append(found("steady.unsettled", key, where, trials=numbers(unsettled), of=len(measured)))
+        findings += _uneven_outliers(context, key, where, measured)
+    return findings
 
 
 def _drift(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
     """Trend through a trial: Theil's slope (1950), tested by Kendall's rank statistic; through a lane: Student's t on
     the trials' trends. Both have to be over DRIFT and significant, or noise alone would make them."""
-    changes, wrong = [], []
+    changes, drifting = [], []
     for m in measured:
         change, p = trend(m.e2e.times)
         changes.append(change)
         if abs(change) > DRIFT and p < TRIAL_ALPHA:
-            wrong.append((abs(change), change, m.trial))
-    if wrong:
-        worst = max(wrong, key=lambda entry: (entry[0], -entry[2].index))[1]
-        yield found("steady.drift", key, where, change=worst, trials=numbers([t for _, _, t in wrong]))
+            drifting.append((abs(change), change, m.trial))
+    if drifting:
+        worst = max(drifting, key=lambda entry: (entry[0], -entry[2].index))[1]
+        yield found("steady.drift", key, where, change=worst, trials=numbers([t for _, _, t in drifting]))
         return
     if len(changes) >= MIN_TRIALS and max(len(m.e2e.times) for m in measured) >= 3:
-        mean, spread = statistics.fmean(changes), statistics.stdev(changes)
+        mean, deviation = statistics.fmean(changes), statistics.stdev(changes)
         if abs(mean) > DRIFT and (
-            spread == 0 or two_sided_tail(abs(mean) / (spread / math.sqrt(len(changes))), len(changes) - 1) < LANE_ALPHA
+            deviation == 0
+            or two_sided_tail(abs(mean) / (deviation / math.sqrt(len(changes))), len(changes) - 1) < LANE_ALPHA
         ):
             yield found("steady.drift", key, where, change=mean, trials=numbers([m.trial for m in measured]))
 
@@ -55,40 +57,40 @@ def _drift(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Fin
 def trend(times: Sequence[int]) -> tuple[float, float]:
     """Relative change from the first to the last call by the median slope, and the two-sided p of Kendall's test
     (normal approximation with continuity correction; 1 below five calls, where it can hardly be small)."""
-    n = len(times)
-    if n < 3:
+    calls = len(times)
+    if calls < 3:
         return 0.0, 1.0
-    shown = times if n <= 60 else [times[i * (n - 1) // 59] for i in range(60)]
-    step = (n - 1) / (len(shown) - 1)
+    sampled = times if calls <= 60 else [times[i * (calls - 1) // 59] for i in range(60)]
+    step = (calls - 1) / (len(sampled) - 1)
     slopes, sign = [], 0
-    for (i, a), (j, b) in itertools.combinations(enumerate(shown), 2):
+    for (i, a), (j, b) in itertools.combinations(enumerate(sampled), 2):
         slopes.append((b - a) / ((j - i) * step))
         sign += (b > a) - (b < a)
-    change = statistics.median(slopes) * (n - 1) / statistics.median(times)
-    if n < 5:
+    change = statistics.median(slopes) * (calls - 1) / statistics.median(times)
+    if calls < 5:
         return change, 1.0
-    k = len(shown)
-    z = max(0, abs(sign) - 1) / math.sqrt(k * (k - 1) * (2 * k + 5) / 18)
+    points = len(sampled)
+    z = max(0, abs(sign) - 1) / math.sqrt(points * (points - 1) * (2 * points + 5) / 18)
     return change, math.erfc(z / math.sqrt(2))
 
 
 def _spikes(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
     """Compilation, or a first call that is unlike the others, inside a timed pass."""
     slow: dict[tuple[str, int], list[float]] = {}
-    first = []
+    odd_first_calls = []
     for m in measured:
         for name, part in (("e2e", m.e2e), ("ttft", m.ttft)):
-            middle = statistics.median(part.times)
+            median = statistics.median(part.times)
             for call, time in enumerate(part.times):
-                if len(part.times) > 1 and time >= COMPILE * middle:
-                    slow.setdefault((name, call), []).append(time / middle)
-        rest = m.e2e.times[1:]
-        if len(rest) >= 3:
-            middle = statistics.median(rest)
-            mad = statistics.median(abs(t - middle) for t in rest)
-            off = m.e2e.times[0] / middle - 1
-            if abs(off) >= FIRST_SHARE and 0.6745 * abs(m.e2e.times[0] - middle) > FIRST_Z * mad:
-                first.append((abs(off), off, m.trial))
+                if len(part.times) > 1 and time >= COMPILE * median:
+                    slow.setdefault((name, call), []).append(time / median)
+        later = m.e2e.times[1:]
+        if len(later) >= 3:
+            median = statistics.median(later)
+            mad = statistics.median(abs(t - median) for t in later)
+            excess = m.e2e.times[0] / median - 1
+            if abs(excess) >= FIRST_SHARE and 0.6745 * abs(m.e2e.times[0] - median) > FIRST_Z * mad:
+                odd_first_calls.append((abs(excess), excess, m.trial))
     for (name, call), ratios in slow.items():
         if len(measured) >= MIN_TRIALS and 2 * len(ratios) >= len(measured):
             yield found(
@@ -102,9 +104,9 @@ def _spikes(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Fi
                 of=len(measured),
             )
             return
-    if first:
-        worst = max(first, key=lambda entry: (entry[0], -entry[2].index))[1]
-        yield found("steady.first", key, where, off=worst, trials=numbers([t for _, _, t in first]))
+    if odd_first_calls:
+        worst = max(odd_first_calls, key=lambda entry: (entry[0], -entry[2].index))[1]
+        yield found("steady.first", key, where, off=worst, trials=numbers([t for _, _, t in odd_first_calls]))
 
 
 def _uneven_outliers(context: Context, key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
@@ -112,10 +114,23 @@ def _uneven_outliers(context: Context, key: Key, where: Where, measured: Sequenc
     base = context.base_in(key, where)
     if base is None or base == key:
         return
-    mine, n = _outliers(measured)
-    theirs, m = _outliers(context.cells[base, where])
-    if min(n, m) >= 15 and abs(mine / n - theirs / m) >= 0.04 and min(mine / n, theirs / m) < 0.01:
-        yield found("steady.outliers", key, where, mine=mine, n=n, theirs=theirs, m=m, base=base[0])
+    own_outliers, own_calls = _outliers(measured)
+    base_outliers, base_calls = _outliers(context.cells[base, where])
+    if (
+        min(own_calls, base_calls) >= 15
+        and abs(own_outliers / own_calls - base_outliers / base_calls) >= 0.04
+        and min(own_outliers / own_calls, base_outliers / base_calls) < 0.01
+    ):
+        yield found(
+            "steady.outliers",
+            key,
+            where,
+            mine=own_outliers,
+            n=own_calls,
+            theirs=base_outliers,
+            m=base_calls,
+            base=base[0],
+        )
 
 
 def _outliers(measured: Sequence[Measured]) -> tuple[int, int]:
@@ -124,18 +139,18 @@ def _outliers(measured: Sequence[Measured]) -> tuple[int, int]:
 
 def aa(context: Context) -> list[Finding]:
     """The best PyTorch lane against itself: odd trials against even ones."""
-    made = []
+    findings = []
     for key, where, measured in context.by_cell():
         if key != context.base_in(key, where) or (key, where) not in context.printed:
             continue
         means = [(m.trial.index, statistics.fmean(m.e2e.times)) for m in measured]
-        a = [mean for index, mean in means if index % 2 == 1]
-        b = [mean for index, mean in means if index % 2 == 0]
-        if min(len(a), len(b)) < MIN_TRIALS:
-            made.append(found("aa.few", key, where, trials=len(means), wanted=2 * MIN_TRIALS))
+        odd = [mean for index, mean in means if index % 2 == 1]
+        even = [mean for index, mean in means if index % 2 == 0]
+        if min(len(odd), len(even)) < MIN_TRIALS:
+            findings.append(found("aa.few", key, where, trials=len(means), wanted=2 * MIN_TRIALS))
             continue
-        ratio = interval(a, b)
-        assert ratio.low is not None and ratio.high is not None
-        if ratio.low > 1 or ratio.high < 1:
-            made.append(found("aa.differs", key, where, ratio=ratio.ratio, low=ratio.low, high=ratio.high))
-    return made
+        speedup = interval(odd, even)
+        assert speedup.low is not None and speedup.high is not None
+        if speedup.low > 1 or speedup.high < 1:
+            findings.append(found("aa.differs", key, where, ratio=speedup.ratio, low=speedup.low, high=speedup.high))
+    return findings

@@ -23,9 +23,9 @@ def start(results: Path, spec: Spec, phase: Callable[[str], None]) -> Judgement:
         status = run_child("trtbench.referee.judge.judging", request, log, spec.threads, phase)
     finally:
         request.unlink(missing_ok=True)
-    found = judgement.read(answer) if status == 0 else None
-    if found is not None:
-        return found
+    written = judgement.read(answer) if status == 0 else None
+    if written is not None:
+        return written
     reason = f"the judge ended with status {status}; its log is {log.name}"
     failed = judged(spec, failure=reason)
     judgement.write(answer, failed)

@@ -12,19 +12,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from trtbench.errors import UserError, run_main
+from trtbench.errors import UserError, in_one_line, run_main
 from trtbench.machine.phases import tethered
 from trtbench.model.workload import Workload
 from trtbench.records import judgement, run_folder
 from trtbench.records.files import read_as
-from trtbench.records.judgement import Judgement, Score
+from trtbench.records.judgement import Judgement, Key, Score
 from trtbench.records.run import counting
-from trtbench.referee.judge.drawing import drawn, prompt_of
+from trtbench.referee.judge.drawing import Returned, drawn, prompt_of
 from trtbench.referee.judge.scoring import Referee
 from trtbench.referee.judge.spec import Spec
 from trtbench.referee.judge.writing import judged, summaries
@@ -41,31 +41,18 @@ def judge(spec: Spec, say: Callable[[str], None]) -> Judgement:
     workload = read_as(Workload, home / "workload.json")
     if workload.digest() != spec.workload_digest:
         return judged(spec, failure="workload.json is not the workload of this run")
-    wanted = drawn(trials, spec.seed)
-    known = {score.key: score for score in _earlier(spec)}
+    sequences = drawn(trials, spec.seed)
+    earlier = {score.key: score for score in _earlier(spec)}
     say("loading the reference model")
     try:
         referee = Referee(Path(spec.model_path), spec.model, spec.device, spec.threads)
     except Exception as error:
-        return judged(spec, failure=f"the reference model cannot be loaded: {_line(error)}")
-    scores: list[Score] = []
-    failure = None
-    first = time.monotonic()
-    for number, sequence in enumerate(wanted):
-        if sequence.key in known:
-            scores.append(known[sequence.key])
-            continue
-        late = time.monotonic() - first > spec.seconds * (PATIENCE if sequence.turn == 0 else 1)
-        if late:
-            continue
-        say(f"judging {number + 1} of {len(wanted)}")
-        try:
-            scores.append(referee.score(sequence, prompt_of(workload, trials, sequence), spec.sampling))
-        except UserError:
-            continue  # count.ids says it; the sequence stays unscored
-        except Exception as error:
-            failure = f"the reference model failed: {_line(error)}"
-            break
+        return judged(spec, failure=f"the reference model cannot be loaded: {in_one_line(error)}")
+
+    def score(sequence: Returned) -> Score:
+        return referee.score(sequence, prompt_of(workload, trials, sequence), spec.sampling)
+
+    scores, failure = _scored(sequences, earlier, spec.seconds, score, say)
     bleu = Bleu.of(Path(spec.model_path))
     reference = referee.reference
     if bleu is not None:
@@ -80,27 +67,49 @@ def judge(spec: Spec, say: Callable[[str], None]) -> Judgement:
     )
 
 
+def _scored(
+    sequences: Sequence[Returned],
+    earlier: dict[Key, Score],
+    seconds: float,
+    score: Callable[[Returned], Score],
+    say: Callable[[str], None],
+) -> tuple[list[Score], str | None]:
+    """Scores of the sequences as far as `seconds` last, and why the reference model failed, if it did."""
+    scores: list[Score] = []
+    began = time.monotonic()
+    for number, sequence in enumerate(sequences):
+        if sequence.key in earlier:
+            scores.append(earlier[sequence.key])
+            continue
+        late = time.monotonic() - began > seconds * (PATIENCE if sequence.turn == 0 else 1)
+        if late:
+            continue
+        say(f"judging {number + 1} of {len(sequences)}")
+        try:
+            scores.append(score(sequence))
+        except UserError:
+            continue  # count.ids says it; the sequence stays unscored
+        except Exception as error:
+            return scores, f"the reference model failed: {in_one_line(error)}"
+    return scores, None
+
+
 def _earlier(spec: Spec) -> list[Score]:
     """Scores that an earlier judgement of this run made; they stay true when further trials join."""
     try:
-        before = judgement.read(Path(spec.output))
+        earlier = judgement.read(Path(spec.output))
     except UserError:
         return []
-    if before is None or before.checksum != judgement.checksum(before):
+    if earlier is None or earlier.checksum != judgement.checksum(earlier):
         return []
-    same = (before.run, before.model_digest, before.workload_digest, before.sampling, before.seed) == (
+    same_question = (earlier.run, earlier.model_digest, earlier.workload_digest, earlier.sampling, earlier.seed) == (
         spec.run,
         spec.model.digest,
         spec.workload_digest,
         spec.sampling,
         spec.seed,
     )
-    return before.scores if same else []
-
-
-def _line(error: BaseException) -> str:
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"
+    return earlier.scores if same_question else []
 
 
 def main() -> int:

@@ -35,10 +35,10 @@ class Referee:
         ids = self.torch.tensor([[*prompt, *output[:-1]]], device=self.model.device)
         with self.torch.inference_mode():
             try:
-                found = self.model(ids, use_cache=False, logits_to_keep=len(output)).logits
+                logits = self.model(ids, use_cache=False, logits_to_keep=len(output)).logits
             except TypeError:  # a model whose forward does not know the argument
-                found = self.model(ids, use_cache=False).logits
-        return found[0, -len(output) :].float()
+                logits = self.model(ids, use_cache=False).logits
+        return logits[0, -len(output) :].float()
 
     def score(self, sequence: Returned, prompt: Sequence[int], sampling: Sampling) -> Score:
         """Score the first MAX_POSITIONS ids of a sequence."""
@@ -49,14 +49,14 @@ class Referee:
             raise UserError(f"a lane returned an id outside of the vocabulary of {vocabulary}")
         logits = self.logits(prompt, output)
         ids = torch.tensor(output, device=logits.device)[:, None]
-        mine = logits.gather(1, ids)[:, 0]
-        near = mine >= logits.amax(1) - NEAR_DEVIATIONS * logits.std(1)
-        nll = logits.logsumexp(1) - mine
-        batch, length, new = shape(sequence.cell)
+        returned_logits = logits.gather(1, ids)[:, 0]
+        near = returned_logits >= logits.amax(1) - NEAR_DEVIATIONS * logits.std(1)
+        nll = logits.logsumexp(1) - returned_logits
+        batch, length, new_tokens = shape(sequence.cell)
         return Score(
             batch=batch,
             prompt_length=length,
-            new_tokens=new,
+            new_tokens=new_tokens,
             part=sequence.part,
             call=sequence.call,
             row=sequence.row,

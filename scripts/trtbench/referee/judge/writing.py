@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from trtbench.figures.base import base_of
-from trtbench.figures.summary import Figures, figures, shape
+from trtbench.figures.base import base_of, cells_of, grouped
+from trtbench.figures.summary import Figures, Where, figures, shape
 from trtbench.records import judgement
 from trtbench.records.files import SCHEMA
 from trtbench.records.judgement import MAX_POSITIONS, NEAR_DEVIATIONS, Judgement, LaneScore, Score
 from trtbench.records.trial import Trial
 from trtbench.referee import quality
+from trtbench.referee.judge.drawing import key_of
 from trtbench.referee.judge.spec import Spec
 from trtbench.referee.quality import Bleu
 
@@ -36,48 +37,42 @@ def judged(spec: Spec, **more: Any) -> Judgement:
 def summaries(trials: Sequence[Trial], scores: Sequence[Score], bleu: Bleu | None = None) -> Iterator[LaneScore]:
     """One line for each lane, precision and cell; with `bleu` also how close the texts are."""
     by_key = {score.key: score for score in scores}
-    groups: dict[tuple[str, str], list[Trial]] = {}
-    for trial in trials:
-        groups.setdefault((trial.lane, trial.precision), []).append(trial)
-    for where in sorted({shape(record.cell) for trial in trials for record in trial.cells}):
-        made = {key: figures(members, where) for key, members in groups.items()}
-        rows = [f for f in made.values() if isinstance(f, Figures)]
+    groups = grouped(trials)
+    for where in cells_of(groups):
+        rows = [f for members in groups.values() if isinstance(f := figures(members, where), Figures)]
         for f in sorted(rows, key=lambda f: (f.lane, f.precision)):
             base = base_of(rows, f.precision)
-            mine = _scored(groups[f.lane, f.precision], where, by_key)
-            positions = sum(score.positions for score in mine)
             own = groups[f.lane, f.precision]
-            beside = quality.pairs(own, groups[base.lane, base.precision], where) if base and base is not f else []
+            scored = _scored(own, where, by_key)
+            positions = sum(score.positions for score in scored)
+            pairs = quality.pairs(own, groups[base.lane, base.precision], where) if base and base is not f else []
             yield LaneScore(
                 lane=f.lane,
                 precision=f.precision,
                 batch=where[0],
                 prompt_length=where[1],
                 new_tokens=where[2],
-                sequences=len(mine),
+                sequences=len(scored),
                 positions=positions,
-                near=sum(score.near for score in mine) / positions if positions else None,
-                perplexity=math.exp(min(700.0, sum(score.nll for score in mine) / positions)) if positions else None,
+                near=sum(score.near for score in scored) / positions if positions else None,
+                perplexity=math.exp(min(700.0, sum(score.nll for score in scored) / positions)) if positions else None,
                 base=base.lane if base and base is not f else None,
-                equal=quality.equal_share(beside),
-                exact=quality.exact_share(beside),
-                bleu=bleu.score(beside) if bleu else None,
+                equal=quality.equal_share(pairs),
+                exact=quality.exact_share(pairs),
+                bleu=bleu.score(pairs) if bleu else None,
             )
 
 
-def _scored(trials: Sequence[Trial], where: tuple[int, int, int], by_key: dict[judgement.Key, Score]) -> list[Score]:
+def _scored(trials: Sequence[Trial], where: Where, by_key: dict[judgement.Key, Score]) -> list[Score]:
     """The scores of the sequences that these trials returned in the cell, each once."""
-    places = {(part, call, row) for at, part, call, row, _ in by_key if at == where}
-    found: dict[judgement.Key, Score] = {}
+    places = {(part, call, row) for cell, part, call, row, _ in by_key if cell == where}
+    scores: dict[judgement.Key, Score] = {}
     for trial in trials:
         for record in trial.cells:
             if shape(record.cell) != where:
                 continue
             for part, call, row in places:
-                made = record.e2e if part == "e2e" else record.ttft
-                if made is None or call >= len(made.output) or row >= len(made.outputs[made.output[call]]):
-                    continue
-                key = (where, part, call, row, judgement.digest(made.outputs[made.output[call]][row]))
-                if key in by_key:
-                    found[key] = by_key[key]
-    return [found[key] for key in sorted(found)]
+                key = key_of(where, part, record.e2e if part == "e2e" else record.ttft, call, row)
+                if key is not None and key in by_key:
+                    scores[key] = by_key[key]
+    return [scores[key] for key in sorted(scores)]

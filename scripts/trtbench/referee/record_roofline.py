@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from trtbench.errors import UserError
-from trtbench.figures.summary import Figures
+from trtbench.figures.summary import Figures, Where
 from trtbench.machine import cards
 from trtbench.model.shape import ModelShape
 from trtbench.records.run import Run
@@ -49,7 +49,7 @@ def roof(trial: Trial, run: Run) -> Roof | str:
         return "the lane made no statement"
     try:
         shape = ModelShape.from_config(trial.model.config)
-        precision = stored(statement)
+        precision = stored_precision(statement)
     except UserError as error:
         return str(error)
     if on_gpu(statement):
@@ -65,20 +65,20 @@ def on_gpu(statement: Statement) -> bool:
     return not statement.device.lower().startswith("cpu")
 
 
-def stored(statement: Statement) -> roofline.Precision:
+def stored_precision(statement: Statement) -> roofline.Precision:
     """How the lane stores weights and KV cache, as it says; peak of the faster of storing and computing precision.
 
     Raises UserError for a weight precision that is not in the table."""
     weights = roofline.precision(statement.weight_precision)
     factor, kv_bits = weights.peak_factor, weights.kv_bits
-    if known(statement.compute_precision):
+    if known_precision(statement.compute_precision):
         factor = max(factor, roofline.precision(statement.compute_precision).peak_factor)
-    if statement.kv_precision is not None and known(statement.kv_precision):
+    if statement.kv_precision is not None and known_precision(statement.kv_precision):
         kv_bits = min(roofline.precision(statement.kv_precision).kv_bits, 32)
     return dataclasses.replace(weights, peak_factor=factor, kv_bits=kv_bits)
 
 
-def known(precision: str) -> bool:
+def known_precision(precision: str) -> bool:
     try:
         roofline.precision(precision)
     except UserError:
@@ -89,23 +89,23 @@ def known(precision: str) -> bool:
 def _gpu_roof(trial: Trial, statement: Statement, shape: ModelShape, precision: roofline.Precision) -> Roof | str:
     gpus = (trial.telemetry.gpus if trial.telemetry else None) or []
     names = [gpu.name for gpu in gpus] or trial.environment.gpus or [statement.device_name]
-    rows = [_card(name) for name in names]
-    told = [driver_bandwidth(gpu) for gpu in gpus] or [None] * len(rows)
-    shown = gate = cache = 0.0
-    for row, driver in zip(rows, told):
-        table = row.bandwidth if row else None
-        if driver and table and abs(driver / table - 1) > DISAGREE:
-            driver = None
-        if not driver and not table:
+    table_rows = [_card(name) for name in names]
+    driver_bandwidths = [driver_bandwidth(gpu) for gpu in gpus] or [None] * len(table_rows)
+    bandwidth = gate_bandwidth = cache = 0.0
+    for row, from_driver in zip(table_rows, driver_bandwidths):
+        from_table = row.bandwidth if row else None
+        if from_driver and from_table and abs(from_driver / from_table - 1) > DISAGREE:
+            from_driver = None
+        if not from_driver and not from_table:
             return f"the memory bandwidth of {', '.join(names)} is not known"
-        shown += driver or table or 0.0
-        gate += max(driver or 0.0, table or 0.0)
+        bandwidth += from_driver or from_table or 0.0
+        gate_bandwidth += max(from_driver or 0.0, from_table or 0.0)
         cache += row.cache if row else UNKNOWN_CACHE
-    peaks = [row.peak for row in rows if row and row.peak]
-    gates = [row.gate_peak for row in rows if row and row.gate_peak]
-    all_known = len(peaks) == len(gates) == len(rows)
-    machine = roofline.Machine(gate, sum(gates) if all_known else None, cache)
-    return Roof(shape, precision, machine, shown, sum(peaks) if all_known else None, NOMINAL)
+    peaks = [row.peak for row in table_rows if row and row.peak]
+    gate_peaks = [row.gate_peak for row in table_rows if row and row.gate_peak]
+    all_known = len(peaks) == len(gate_peaks) == len(table_rows)
+    machine = roofline.Machine(gate_bandwidth, sum(gate_peaks) if all_known else None, cache)
+    return Roof(shape, precision, machine, bandwidth, sum(peaks) if all_known else None, NOMINAL)
 
 
 def _card(name: str) -> cards.Card | None:
@@ -122,22 +122,23 @@ def driver_bandwidth(gpu: Gpu) -> float | None:
     return cards.bandwidth_from_clock(gpu.memory_bus_width, gpu.memory_clock_max)
 
 
-def fill(figures: Figures, cell: tuple[int, int, int], trials: Sequence[Trial], run: Run) -> Figures:
+def fill(figures: Figures, cell: Where, trials: Sequence[Trial], run: Run) -> Figures:
     """Set ceiling, MBU and MFU of the figures; they stay None where the roofline is not known.
 
     MBU is over the decode steps (Databricks' definition divides by TPOT), MFU over the whole generation.
     """
-    at = roof(trials[0], run)
-    if isinstance(at, str):
+    lane_roof = roof(trials[0], run)
+    if isinstance(lane_roof, str):
         return figures
     batch, prompt, new = cell
-    at = dataclasses.replace(at, machine=roofline.Machine(at.bandwidth, at.peak))  # to show: without a gate's room
-    whole = at.generation(batch, prompt, new)
+    # To show, so without a gate's room.
+    lane_roof = dataclasses.replace(lane_roof, machine=roofline.Machine(lane_roof.bandwidth, lane_roof.peak))
+    whole = lane_roof.generation(batch, prompt, new)
     figures.ceiling_tok_s = roofline.ceiling(whole, batch * new)
-    figures.ceiling_basis = at.basis
+    figures.ceiling_basis = lane_roof.basis
     decode_ms = figures.latency - figures.ttft
     if new > 1 and decode_ms > 0:
-        figures.mbu = roofline.mbu(at.decode(batch, prompt, new), decode_ms / 1e3, at.bandwidth)
-    if at.peak is not None:
-        figures.mfu = roofline.mfu(whole, figures.latency / 1e3, at.peak)
+        figures.mbu = roofline.mbu(lane_roof.decode(batch, prompt, new), decode_ms / 1e3, lane_roof.bandwidth)
+    if lane_roof.peak is not None:
+        figures.mfu = roofline.mfu(whole, figures.latency / 1e3, lane_roof.peak)
     return figures

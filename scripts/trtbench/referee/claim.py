@@ -1,4 +1,4 @@
-"""A published speed against the roofline of a card and against itself, in sentences."""
+"""One published speed against the roofline of a card and against itself, in sentences."""
 
 from __future__ import annotations
 
@@ -36,21 +36,7 @@ def examine(shape: ModelShape, precision: roofline.Precision, machine: roofline.
     # A rate may leave the prefill out, so only decode steps bound it, from the shortest context on.
     steps = max(claim.tokens - 1, 1)
     decode = roofline.decode_floor(shape, precision, machine, claim.batch, claim.prompt, steps)
-    top_rate = roofline.ceiling(decode, claim.batch * steps)
-    per_step = decode.traffic / steps
-    cache = " and the KV cache" if per_step > roofline.weight_bytes(shape, precision) else ""
-    lines = [
-        f"A decode step reads {_amount(per_step)}: {shape.parameters_read / 1e6:,.1f} M weights in "
-        f"{precision.name}{cache}.",
-        f"At {machine.bandwidth / 1e9:,.0f} GB/s that allows at most {top_rate:,.1f} tokens/s"
-        + (" (the peak of the tensor cores is the bound)" if decode.bound == "peak" else "")
-        + f" at batch {claim.batch}.",
-    ]
-    if per_step <= machine.cache:
-        lines.append(
-            f"But all of it fits into the last-level cache ({machine.cache / 2**20:.0f} MiB), "
-            "so memory bandwidth rules nothing out."
-        )
+    lines = _allowed(shape, precision, machine, decode, steps, claim.batch)
     faults = []
     if claim.latency_s is not None:
         whole = roofline.generation_floor(shape, precision, machine, claim.batch, claim.prompt, claim.tokens)
@@ -78,6 +64,33 @@ def examine(shape: ModelShape, precision: roofline.Precision, machine: roofline.
     return Answer(not faults, tuple(lines))
 
 
+def _allowed(
+    shape: ModelShape,
+    precision: roofline.Precision,
+    machine: roofline.Machine,
+    decode: roofline.Floor,
+    steps: int,
+    batch: int,
+) -> list[str]:
+    """What a decode step reads, and how many tokens a second the machine allows at most."""
+    top_rate = roofline.ceiling(decode, batch * steps)
+    per_step = decode.traffic / steps
+    cache = " and the KV cache" if per_step > roofline.weight_bytes(shape, precision) else ""
+    lines = [
+        f"A decode step reads {_amount(per_step)}: {shape.parameters_read / 1e6:,.1f} M weights in "
+        f"{precision.name}{cache}.",
+        f"At {machine.bandwidth / 1e9:,.0f} GB/s that allows at most {top_rate:,.1f} tokens/s"
+        + (" (the peak of the tensor cores is the bound)" if decode.bound == "peak" else "")
+        + f" at batch {batch}.",
+    ]
+    if per_step <= machine.cache:
+        lines.append(
+            f"But all of it fits into the last-level cache ({machine.cache / 2**20:.0f} MiB), "
+            "so memory bandwidth rules nothing out."
+        )
+    return lines
+
+
 def _amount(count: float) -> str:
     return f"{count / 1e9:.3f} GB" if count >= 1e8 else f"{count / 1e6:.3f} MB"
 
@@ -94,19 +107,17 @@ def _compared(floor: roofline.Floor, seconds: float, machine: roofline.Machine) 
 
 
 def _disagreement(claim: Claim, product: float) -> str | None:
-    made = claim.batch * claim.tokens
-    if math.isclose(product, made, rel_tol=AGREEMENT):
+    tokens_made = claim.batch * claim.tokens
+    if math.isclose(product, tokens_made, rel_tol=AGREEMENT):
         return None
     with_prompt = claim.batch * (claim.prompt + claim.tokens)
     if claim.prompt and math.isclose(product, with_prompt, rel_tol=AGREEMENT):
         cause = "that is prompt and output together: prompt tokens were counted as output"
-    elif product > made:
+    elif product > tokens_made:
         cause = (
             "prompt tokens were counted, ratios were averaged, padding was counted, "
             "or the rate leaves out part of the time"
         )
     else:
         cause = "fewer tokens came than were asked for, or the time holds more than the generation"
-    return (
-        f"Rate x time is {product:,.0f} tokens where {made:,} were made ({product / made:.2f} times as many): {cause}."
-    )
+    return f"Rate x time is {product:,.0f} tokens where {tokens_made:,} were made ({product / tokens_made:.2f} times as many): {cause}."

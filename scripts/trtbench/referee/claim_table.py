@@ -1,4 +1,4 @@
-"""Figures from outside, read under the names that tools use and held against themselves and against the roofline."""
+"""A table of published figures, read under the names that tools use and held against themselves and against the roofline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trtbench.model.shape import ModelShape
 from trtbench.referee import roofline
 from trtbench.referee.audit import findings
 from trtbench.referee.audit.findings import PASS, Finding, found
-from trtbench.referee.possible import AGREEMENT
+from trtbench.referee.claim import AGREEMENT
 
 # What a column may be called, and what turns its unit into ours (ms, output tokens/s of the whole batch).
 ALIASES: dict[str, dict[str, float]] = {
@@ -57,10 +57,10 @@ def read(file: Path) -> list[Row]:
     if file.suffix.lower() == ".csv":
         return parse(list(csv.DictReader(io.StringIO(text))))
     try:
-        found_there = json.loads(text)
+        document = json.loads(text)
     except ValueError as error:
         raise UserError(f"{file} is not JSON ({error}); give JSON, or a CSV file named .csv.") from None
-    return parse(_rows(found_there))
+    return parse(_rows(document))
 
 
 def _rows(value: Any) -> Sequence[Mapping[str, Any]]:
@@ -75,18 +75,18 @@ def _rows(value: Any) -> Sequence[Mapping[str, Any]]:
 
 def parse(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Rows from mappings with any of the ALIASES as keys."""
-    made = []
+    parsed = []
     for number, row in enumerate(rows, 1):
         values = {name: _value(row, name, number) for name in ALIASES if name != "name"}
-        named = next((str(row[key]) for key in ALIASES["name"] if row.get(key)), f"row {number}")
+        label = next((str(row[key]) for key in ALIASES["name"] if row.get(key)), f"row {number}")
         if values["new_tokens"] is None:
-            raise UserError(f"Row {number} ({named}) lacks new_tokens; without it a time says nothing.")
+            raise UserError(f"Row {number} ({label}) lacks new_tokens; without it a time says nothing.")
         batch, new = values["batch"], values["new_tokens"]
         if new < 1 or (batch is not None and batch < 1):
-            raise UserError(f"Row {number} ({named}) has batch={batch} and new_tokens={new}; both are at least 1.")
-        made.append(
+            raise UserError(f"Row {number} ({label}) has batch={batch} and new_tokens={new}; both are at least 1.")
+        parsed.append(
             Row(
-                name=named,
+                name=label,
                 batch=int(batch or 1),
                 new_tokens=int(new),
                 prompt=None if values["prompt"] is None else int(values["prompt"]),
@@ -94,7 +94,7 @@ def parse(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
                 throughput=values["throughput"],
             )
         )
-    return made
+    return parsed
 
 
 def _value(row: Mapping[str, Any], name: str, number: int) -> float | None:
@@ -117,47 +117,47 @@ def check(
     machine: roofline.Machine | None = None,
 ) -> list[Finding]:
     """Findings about published rows: each against itself and, with shape, precision and machine, against the roofline."""
-    made: list[Finding] = []
+    claim_findings: list[Finding] = []
     for row in rows:
-        these = _against_itself(row)
-        nonsense = any(f.code == "claims.nonsense" for f in these)
+        row_findings = _against_itself(row)
+        nonsense = any(f.code == "claims.nonsense" for f in row_findings)
         if shape is not None and precision is not None and machine is not None and not nonsense:
-            these += _against_roofline(row, shape, precision, machine)
-        made += these
-    if not made:
-        made.append(found("claims", level=PASS))
-    return findings.ordered(made)
+            row_findings += _against_roofline(row, shape, precision, machine)
+        claim_findings += row_findings
+    if not claim_findings:
+        claim_findings.append(found("claims", level=PASS))
+    return findings.ordered(claim_findings)
 
 
 def _against_itself(row: Row) -> list[Finding]:
-    said = [value for value in (row.latency, row.throughput) if value is not None]
-    if any(not 0 < value < math.inf for value in said):
+    stated = [value for value in (row.latency, row.throughput) if value is not None]
+    if any(not 0 < value < math.inf for value in stated):
         return [found("claims.nonsense", name=row.name, latency=f"{row.latency}", rate=f"{row.throughput}")]
     if row.latency is None or row.throughput is None:
         what = " and ".join(
             name for name, value in (("latency", row.latency), ("throughput", row.throughput)) if value is None
         )
         return [found("claims.incomplete", name=row.name, what=what)]
-    product, new = row.throughput * row.latency / 1e3, row.batch * row.new_tokens
-    if math.isclose(product, new, rel_tol=AGREEMENT):
+    product, new_tokens = row.throughput * row.latency / 1e3, row.batch * row.new_tokens
+    if math.isclose(product, new_tokens, rel_tol=AGREEMENT):
         return []
-    both = row.batch * (row.new_tokens + (row.prompt or 0))
-    code = "claims.prompt" if row.prompt and math.isclose(product, both, rel_tol=AGREEMENT) else "claims.rate"
-    return [found(code, name=row.name, rate=row.throughput, latency=row.latency, product=product, made=new)]
+    with_prompt = row.batch * (row.new_tokens + (row.prompt or 0))
+    code = "claims.prompt" if row.prompt and math.isclose(product, with_prompt, rel_tol=AGREEMENT) else "claims.rate"
+    return [found(code, name=row.name, rate=row.throughput, latency=row.latency, product=product, made=new_tokens)]
 
 
 def _against_roofline(
     row: Row, shape: ModelShape, precision: roofline.Precision, machine: roofline.Machine
 ) -> list[Finding]:
     prompt, steps = row.prompt or 0, max(row.new_tokens - 1, 1)
-    held = []
+    floors = []
     if row.latency is not None:
         whole = roofline.generation_floor(shape, precision, machine, row.batch, prompt, row.new_tokens)
-        held.append(("generation", whole, row.latency / 1e3))
+        floors.append(("generation", whole, row.latency / 1e3))
     if row.throughput is not None:
         # A rate may leave the prefill out, so only the decode steps bound it.
         decode = roofline.decode_floor(shape, precision, machine, row.batch, prompt, steps)
-        held.append(("decode", decode, row.batch * steps / row.throughput))
+        floors.append(("decode", decode, row.batch * steps / row.throughput))
     return [
         found(
             "claims.ceiling",
@@ -167,6 +167,6 @@ def _against_roofline(
             gbs=machine.bandwidth / 1e9,
             weights=precision.name,
         )
-        for what, floor, seconds in held
+        for what, floor, seconds in floors
         if floor.refutes(seconds)
     ]
