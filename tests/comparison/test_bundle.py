@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import factory
-from trtbench.comparison import bundle, untrusted
+from trtbench.comparison import bundle, sieve, untrusted
 from trtbench.errors import UserError
 from trtbench.records.run import Absent
 from trtbench.records.trial import Failure, Gpu, Telemetry, Trial, checksum
@@ -69,9 +69,9 @@ def test_nothing_that_tells_who_or_where_is_in_a_bundle() -> None:
 
 def test_this_machine_and_this_person_are_not_in_a_bundle() -> None:
     trials = factory.trials(TRIALS)
-    here = [name for name in bundle.names_here() if len(name) > 2 and name not in ("root", "localhost")]
+    here = [name for name in sieve.names_here() if len(name) > 2 and name not in ("root", "localhost")]
     trials[0].environment.os = f"Linux on {' and '.join(here)}"
-    content = gzip.decompress(bundle.make(factory.run(), trials, None, None, bundle.names_here())).decode()
+    content = gzip.decompress(bundle.make(factory.run(), trials, None, None, sieve.names_here())).decode()
     assert [name for name in here if name in content] == []
 
 

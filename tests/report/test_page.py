@@ -12,7 +12,7 @@ import pytest
 import reports
 from trtbench.comparison.clean_text import plain, safe
 from trtbench.comparison.result import Comparison
-from trtbench.report import spread, story
+from trtbench.report import rerun, scale, spread
 from trtbench.report.page import document
 from trtbench.report.page.markup import Html, tag
 from trtbench.report.words.report import WORDS
@@ -202,7 +202,7 @@ def test_the_command_runs_the_same_settings_again() -> None:
     comparison = reports.honest(command="bash scripts/bench_local.sh --new-tokens 64")
     comparison.settings |= {"NEW_TOKENS": [64], "MODEL_NAME": "demo", "BATCH_SIZES": [1, 4], "PROMPTS_FILE": "my p.txt"}
     comparison.settings |= {"DATA_DIR": "/home/me/data"}
-    assert story.again(comparison) == (
+    assert rerun.again(comparison) == (
         "BATCH_SIZES=1,4 PROMPTS_FILE='my p.txt' bash scripts/bench_local.sh --new-tokens 64"
     )
 
@@ -230,7 +230,7 @@ def test_the_interval_of_a_lane_is_that_of_its_geometric_mean() -> None:
 
 @pytest.mark.parametrize(("top", "last"), [(1.0, 1.0), (103.0, 100.0), (0.037, 0.03), (9_999.0, 8_000.0)])
 def test_ticks_are_round_and_reach_the_end(top: float, last: float) -> None:
-    found = spread.ticks(top)
+    found = scale.ticks(top)
     assert found[0] == 0
     assert found[-1] == pytest.approx(last)
     assert 3 <= len(found) <= 6

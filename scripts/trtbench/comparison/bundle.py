@@ -1,29 +1,24 @@
 """A run as one small file to hand on: `compare.py --bundle FILE`. It names no person, host, folder, card or address.
 
-Two sieves. What is known to be private by its field (settings that are paths, the command, a card's UUID) is taken out;
-then every text is searched for what gives somebody away, wherever it stands. Taking something out changes a record, so
-it is sealed anew, and its old checksum stands in `originals`. A record whose seal was already broken keeps the broken
-one: bundling must not make an edited record look whole.
+Taking something out (trtbench.comparison.sieve) changes a record, so it is sealed anew, and its old checksum stands in
+`originals`. A record whose seal was already broken keeps the broken one: bundling must not make an edited record look
+whole.
 
 The same run gives the same bytes: sorted fields, no time, no name in the gzip header.
 """
 
 from __future__ import annotations
 
-import contextlib
-import getpass
 import gzip
 import io
-import re
-import socket
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from trtbench.comparison.clean_text import safe
-from trtbench.comparison.untrusted import PACKED, UNPACKED, Bundle
+from trtbench.comparison.safe_reading import PACKED, UNPACKED
+from trtbench.comparison.sieve import Sieve, names_in
 from trtbench.errors import UserError
 from trtbench.model.workload import Workload
 from trtbench.records import judgement
@@ -31,129 +26,40 @@ from trtbench.records.files import SCHEMA, encode, write_whole
 from trtbench.records.judgement import Judgement
 from trtbench.records.run import Run
 from trtbench.records.trial import Trial, checksum
-from trtbench.settings.knobs import ROWS
-from trtbench.settings.lanes import LANES
 
 NOTE = "anonymised by trtbench: texts in brackets were taken out, and each record was sealed anew"
 
-# Digests and identifiers of public things; what looks like a container's id elsewhere is taken out.
-_DIGESTS = {
-    *("checksum", "digest", "prompts_digest", "workload_digest", "model_digest", "machine", "git_commit", "revision"),
-    *("MODEL_REVISION", "originals", "model"),
-}
-_FIXED = {"kind", "lane", "precision", "part", "created", "started", "id", "run", "lanes", "level", "schema"}
-_COMMON = {
-    *LANES,
-    "root",
-    "user",
-    "users",
-    "docker",
-    "localhost",
-    "linux",
-    "runner",
-    "ubuntu",
-    "debian",
-    "demo",
-    "tinyllama",
-}
 
-_PATH = re.compile(
-    r"(?<![\w.:/\\])(?:~(?=/)|/(?!/)[^\s'\",;:()\[\]<>|/]+(?=/))(?:/[^\s'\",;:()\[\]<>|]*)?"  # /home/x/y, ~/x
-    r"|(?<!\w)[A-Za-z]:\\[^\s'\",;()\[\]<>|]*"  # C:\Users\x
-    r"|\\\\[^\s'\",;()\[\]<>|]+"  # \\server\share
-)
-_PATTERNS = (
-    (re.compile(r"\b(?:hf|nvapi|ghp|gho|ghs|github_pat|glpat|sk|xox[abps])[_-][A-Za-z0-9_-]{8,}"), "[token]"),
-    (re.compile(r"(?i)\b(?:bearer|token|password|passwd|secret|api[_-]?key)\b\s*[=: ]\s*[^\s,;'\"]{4,}"), "[token]"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), "[token]"),
-    (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.I), "[address]"),
-    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*"), "[address]"),
-    (re.compile(r"(?i)(?<![\w-])(?:(?:GPU|MIG)-)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])"), "[id]"),
-    (re.compile(r"(?i)\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b"), "[address]"),
-    (re.compile(r"(?i)(?<![\w:])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:])"), "[address]"),
-    (re.compile(r"(?i)(?<![\w:])(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6})?::(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4})*)?(?![\w:])"), "[address]"),
-    (re.compile(r"(?<![\w.])(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}(?![\w.])"), "[address]"),
-)  # fmt: skip
-_CONTAINER = re.compile(r"(?<![\w])(?=[0-9a-f]*\d)(?:[0-9a-f]{64}|[0-9a-f]{12})(?![\w])")
-_HOME = re.compile(r"(?:/home/|/Users/|[A-Za-z]:\\+Users\\+|/run/user/|/var/home/)([^/\\\s'\",;:]+)")
-_MARKUP = re.compile(r"<(?=[A-Za-z/!?])")
-_VERSIONS = {"libraries", "versions", "runtime_version", "python", "driver", "cuda", "kernel"}  # 1.2.3.4 is no address
+class Bundle(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag="bundle", tag_field="kind"):
+    """A run in one file: gzip around this JSON. `note` says what was done to the records; `originals` are the checksums
+    that the records had before, in the order of `trials`."""
 
-
-class Sieve:
-    """Takes out of any text what would tell who, where or with which card. `names` are people and hosts."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        known = {name for name in names if len(name) > 2 and name.lower() not in _COMMON and not name.isdigit()}
-        longest_first = sorted(known, key=lambda name: (-len(name), name))
-        self.names = re.compile(
-            "|".join(
-                rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])(?:\.[A-Za-z][\w-]*)*" for name in longest_first
-            )
-            or r"(?!)",
-            re.I,
-        )
-        self.cards: dict[str, str] = {}
-
-    def value(self, value: Any, field: str = "") -> Any:
-        """`value` (JSON) with all of its texts sieved, keys too."""
-        if isinstance(value, str):
-            return self.text(value, field)
-        if isinstance(value, list):
-            return value if value and isinstance(value[0], int) else [self.value(part, field) for part in value]
-        if isinstance(value, dict):
-            inside = {key: field if field in _VERSIONS or field == "config" else key for key in value}
-            return {self.text(key, "a key"): self.value(part, inside[key]) for key, part in value.items()}
-        return value
-
-    def text(self, text: str, field: str) -> str:
-        if field in _FIXED:
-            return text
-        if field == "uuid":
-            return self.cards.setdefault(text, f"GPU-{len(self.cards)}")
-        if field in ROWS and ROWS[field].kind == "path":
-            return "[path]" if text else ""
-        if field in ("MODEL_NAME", "name") and text[:1] in ("/", "~", "."):
-            return "[path]"
-        if field in _DIGESTS and re.fullmatch(r"[0-9a-f]{7,64}(\+changes)?", text):
-            return text
-        found = self.names.sub("[name]", _PATH.sub("[path]", safe(text)))
-        for pattern, instead in _PATTERNS:
-            if field not in _VERSIONS or "address" not in instead:
-                found = pattern.sub(instead, found)
-        return _MARKUP.sub("‹", _CONTAINER.sub("[id]", found))
-
-
-def names_here() -> list[str]:
-    """The names of this machine and of who is working on it, as far as the system tells."""
-    found = [socket.gethostname(), socket.gethostname().partition(".")[0], Path.home().name]
-    with contextlib.suppress(OSError, KeyError, ImportError):  # no name for this user id, as with docker run --user
-        found.append(getpass.getuser())
-    return found
-
-
-def names_in(data: bytes) -> list[str]:
-    """People who are named by a home folder anywhere in these records."""
-    return sorted(set(_HOME.findall(data.decode("utf-8", "replace"))))
+    schema: int
+    note: str
+    run: Run
+    workload: Workload | None
+    judgement: Judgement | None
+    trials: list[Trial]
+    originals: list[str]
 
 
 def make(
     run: Run, trials: list[Trial], judged: Judgement | None, workload: Workload | None, names: Iterable[str]
 ) -> bytes:
     """The bundle's bytes. With prompts of the user's own the workload is left out: its ids are their text."""
-    own = bool(run.settings.get("PROMPTS_FILE"))
+    own_prompts = bool(run.settings.get("PROMPTS_FILE"))
     raw = msgspec.json.encode([run, trials, judged])
     sieve = Sieve([*names, *names_in(raw)])
-    made = Bundle(
+    bundle = Bundle(
         schema=SCHEMA,
         note=NOTE,
         run=_sieved(Run, run, sieve),
-        workload=None if own or workload is None else msgspec.structs.replace(workload, prompts_name="prompts"),
+        workload=None if own_prompts or workload is None else msgspec.structs.replace(workload, prompts_name="prompts"),
         judgement=_judgement(judged, sieve),
         trials=[_trial(trial, sieve) for trial in trials],
         originals=[trial.checksum for trial in trials],
     )
-    content = encode(made)
+    content = encode(bundle)
     packed = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=packed, mtime=0) as file:
         file.write(content)
@@ -180,16 +86,16 @@ def _sieved(kind: Any, value: Any, sieve: Sieve) -> Any:
 
 
 def _trial(trial: Trial, sieve: Sieve) -> Trial:
-    made: Trial = _sieved(Trial, trial, sieve)
+    sieved: Trial = _sieved(Trial, trial, sieve)
     if trial.checksum == checksum(trial):
-        made.checksum = checksum(made)
-    return made
+        sieved.checksum = checksum(sieved)
+    return sieved
 
 
 def _judgement(judged: Judgement | None, sieve: Sieve) -> Judgement | None:
     if judged is None:
         return None
-    made: Judgement = _sieved(Judgement, judged, sieve)
+    sieved: Judgement = _sieved(Judgement, judged, sieve)
     if judged.checksum == judgement.checksum(judged):
-        made.checksum = judgement.checksum(made)
-    return made
+        sieved.checksum = judgement.checksum(sieved)
+    return sieved

@@ -14,11 +14,11 @@ def plain(text: str, limit: int = REASON) -> str:
     become U+FFFD, so that one sees that something stood there. What was cut is counted: `… (+9600)`.
     """
     kept = text[: limit * 4]  # enough for the cut, however many spaces are folded; the rest need not be looked at
-    shown = " ".join(safe(kept).split())
-    if len(shown) > limit or len(text) > len(kept):
-        shown = shown[:limit].rstrip()
-        return f"{shown}… (+{max(1, len(text) - len(shown))})"
-    return shown
+    line = " ".join(safe(kept).split())
+    if len(line) > limit or len(text) > len(kept):
+        line = line[:limit].rstrip()
+        return f"{line}… (+{max(1, len(text) - len(line))})"
+    return line
 
 
 def safe(text: str) -> str:

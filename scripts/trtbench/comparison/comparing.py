@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from trtbench.comparison.result import Against, Comparison, Row, Stated
 from trtbench.figures.base import base_of, cells_of, grouped, headline_level
@@ -30,13 +30,14 @@ def compare(
     level = headline_level(len(shapes))
     cells = []
     for where in shapes:
-        found = [figures(members, where) for members in groups.values()]
-        for f in found:
+        outcomes = [figures(members, where) for members in groups.values()]
+        for f in outcomes:
             if isinstance(f, Figures):
                 record_roofline.fill(f, where, groups[f.lane, f.precision], run)
                 _score(f, where, judgement)
-        cells.append(_row(where, found, run.headline, margin, level, findings))
-    every = [f for row in cells for f in row.figures]
+        cells.append(_row(where, outcomes, run.headline, margin, level, findings))
+    measured = [f for row in cells for f in row.figures]
+    asked_for = {t.lane for t in trials} | {a.lane for a in run.absent}
     return Comparison(
         schema=SCHEMA,
         run=run.id,
@@ -47,26 +48,28 @@ def compare(
         environment=trials[0].environment,
         settings=settings,
         demonstration=run.demonstration,
-        simulated=any(f.simulated for f in every),
-        interleaved=all(f.interleaved for f in every),
+        simulated=any(f.simulated for f in measured),
+        interleaved=all(f.interleaved for f in measured),
         workload_digest=run.workload_digest,
         read_bandwidth=run.read_bandwidth,
         headline_lane=run.headline,
         cells=cells,
         failed=failures(run, trials, set(groups)),
-        not_run=[
-            name for name in LANES if name not in {t.lane for t in trials} and name not in {a.lane for a in run.absent}
-        ],
+        not_run=[lane for lane in LANES if lane not in asked_for],
         findings=list(findings),
-        statements=[
-            Stated(lane=lane, precision=precision, statement=said)
-            for lane, precision in groups
-            if (said := next((t.statement for t in groups[lane, precision] if t.statement is not None), None))
-        ],
+        statements=list(_statements(groups)),
     )
 
 
+def _statements(groups: Mapping[tuple[str, str], Sequence[Trial]]) -> Iterator[Stated]:
+    for (lane, precision), trials in groups.items():
+        statement = next((t.statement for t in trials if t.statement is not None), None)
+        if statement is not None:
+            yield Stated(lane=lane, precision=precision, statement=statement)
+
+
 def _score(f: Figures, where: Where, judgement: Judgement | None) -> None:
+    """Put what the judge says of the lane's answers into its figures."""
     for score in judgement.lanes if judgement else ():
         if (score.lane, score.precision, score.batch, score.prompt_length, score.new_tokens) == (
             f.lane,
@@ -79,31 +82,30 @@ def _score(f: Figures, where: Where, judgement: Judgement | None) -> None:
 
 def failures(run: Run, trials: Sequence[Trial], measured: set[tuple[str, str]]) -> list[Absent]:
     """Lanes that were asked for and have no figures, each with its last reason."""
-    found = {(a.lane, a.precision): a for a in run.absent if (a.lane, a.precision) not in measured}
+    failed = {(a.lane, a.precision): a for a in run.absent if (a.lane, a.precision) not in measured}
     for trial in trials:
         if trial.failure is not None and (trial.lane, trial.precision) not in measured:
-            found.setdefault(
-                (trial.lane, trial.precision), Absent(lane=trial.lane, precision=trial.precision, failure=trial.failure)
-            )
-    return [found[key] for key in sorted(found)]
+            absent = Absent(lane=trial.lane, precision=trial.precision, failure=trial.failure)
+            failed.setdefault((trial.lane, trial.precision), absent)
+    return [failed[lane] for lane in sorted(failed)]
 
 
 def _row(
     where: Where,
-    found: Sequence[Figures | Hole],
+    outcomes: Sequence[Figures | Hole],
     headline: str | None,
     margin: float,
     level: float,
     findings: Sequence[Finding],
 ) -> Row:
-    rows = [f for f in found if isinstance(f, Figures)]
+    measured = [f for f in outcomes if isinstance(f, Figures)]
     against = []
-    for f in rows:
-        base = base_of(rows, f.precision)
+    for f in measured:
+        base = base_of(measured, f.precision)
         if base is None or base is f:
             continue
-        first = f.lane == headline
-        at = level if first else 0.95
+        in_headline = f.lane == headline
+        own_level = level if in_headline else 0.95
         against.append(
             Against(
                 lane=f.lane,
@@ -111,9 +113,9 @@ def _row(
                 base=base.lane,
                 base_precision=base.precision,
                 same_precision=f.precision == base.precision,
-                headline=first,
-                speedup=interval(f.latency_trials, base.latency_trials, at),
-                verdict=_verdict(f, base, where, margin, at, findings),
+                headline=in_headline,
+                speedup=interval(f.latency_trials, base.latency_trials, own_level),
+                verdict=_verdict(f, base, where, margin, own_level, findings),
                 reduction=1 - f.latency / base.latency,
                 gain=f.throughput / base.throughput - 1,
                 memory_variation=_variation(f, base),
@@ -123,8 +125,8 @@ def _row(
         batch=where[0],
         prompt_length=where[1],
         new_tokens=where[2],
-        figures=rows,
-        holes=[h for h in found if isinstance(h, Hole)],
+        figures=measured,
+        holes=[h for h in outcomes if isinstance(h, Hole)],
         against=against,
     )
 
@@ -147,7 +149,8 @@ def _verdict(
 
 
 def _variation(f: Figures, base: Figures) -> float | None:
-    mine, other = memory_of(f), memory_of(base)
-    if mine is None or other is None or (f.gpu_memory is None) != (base.gpu_memory is None):
+    """How much more memory than the base; None where the two were not measured in the same memory."""
+    memory, base_memory = memory_of(f), memory_of(base)
+    if memory is None or base_memory is None or (f.gpu_memory is None) != (base.gpu_memory is None):
         return None
-    return mine / other - 1
+    return memory / base_memory - 1

@@ -8,18 +8,16 @@ interval and the word are trtbench.figures.speedup's. All pairs share one error 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from trtbench.comparison.result import Change, Difference, History, Lost
+from trtbench.comparison.result import Change, Comparison, Difference, History, Lost, Row
 from trtbench.errors import UserError
 from trtbench.figures.speedup import Verdict, interval, verdict
 from trtbench.figures.summary import Figures, Where
+from trtbench.records.trial import Statement
 from trtbench.referee.audit.findings import FAIL, voiding
 from trtbench.settings.knobs import DEFAULTS, ROWS, show
-
-if TYPE_CHECKING:
-    from trtbench.comparison.result import Comparison, Difference, Row
 
 Place = tuple[str, str, Where]  # lane, precision, cell
 
@@ -33,15 +31,15 @@ _STATED = (
 
 def against(now: Comparison, earlier: Comparison, source: str) -> History:
     """Compare two runs; neither is changed."""
-    mine, theirs = _figures(now), _figures(earlier)
-    both = [place for place in mine if place in theirs]
+    figures, earlier_figures = _figures(now), _figures(earlier)
+    both = [place for place in figures if place in earlier_figures]
     same_model = now.model.digest == earlier.model.digest
     level = 1 - 0.05 / max(1, len(both))
     margin = float(now.settings["EQUIVALENCE_MARGIN"])
     changes = []
     for place in both:
         lane, precision, where = place
-        f, g = mine[place], theirs[place]
+        f, before = figures[place], earlier_figures[place]
         changes.append(
             Change(
                 lane=lane,
@@ -50,13 +48,13 @@ def against(now: Comparison, earlier: Comparison, source: str) -> History:
                 prompt_length=where[1],
                 new_tokens=where[2],
                 latency=f.latency,
-                earlier=g.latency,
-                speedup=interval(f.latency_trials, g.latency_trials, level),
-                verdict=_verdict(f, g, where, now, earlier)
-                or verdict(f.latency_trials, g.latency_trials, margin, level),
+                earlier=before.latency,
+                speedup=interval(f.latency_trials, before.latency_trials, level),
+                verdict=_no_verdict(f, before, where, now, earlier)
+                or verdict(f.latency_trials, before.latency_trials, margin, level),
             )
         )
-    lost = list(_lost(now, [place for place in theirs if place not in mine]))
+    lost = list(_lost(now, [place for place in earlier_figures if place not in figures]))
     return History(
         run=earlier.run,
         created=earlier.created,
@@ -67,7 +65,7 @@ def against(now: Comparison, earlier: Comparison, source: str) -> History:
         fails=sum(f.level == FAIL for f in earlier.findings),
         changes=changes,
         lost=lost,
-        unpaired=len(set(mine) ^ set(theirs)) - len(lost),
+        unpaired=len(set(figures) ^ set(earlier_figures)) - len(lost),
         differences=list(_differences(now, earlier)),
     )
 
@@ -80,9 +78,9 @@ def _where(row: Row) -> Where:
     return row.batch, row.prompt_length, row.new_tokens
 
 
-def _verdict(f: Figures, g: Figures, where: Where, now: Comparison, earlier: Comparison) -> Verdict | None:
+def _no_verdict(f: Figures, before: Figures, where: Where, now: Comparison, earlier: Comparison) -> Verdict | None:
     """Why there is no verdict of the figures, if there is none."""
-    if f.simulated or g.simulated:
+    if f.simulated or before.simulated:
         return Verdict(word="none", reason="simulated")
     if now.model.digest != earlier.model.digest:
         return Verdict(word="none", reason="other_model")
@@ -111,55 +109,52 @@ def _lost(now: Comparison, places: list[Place]) -> Iterator[Lost]:
 
 
 def _differences(now: Comparison, earlier: Comparison) -> Iterator[Difference]:
-    a, b = now.environment, earlier.environment
-    machine: dict[str, tuple[Any, Any]] = {
-        "gpu": (", ".join(a.gpus or []) or None, ", ".join(b.gpus or []) or None),
-        "cpu": (a.cpu_model, b.cpu_model),
-        "cores": (a.cores, b.cores),
-        "ram": (f"{a.memory / 2**30:.1f} GiB", f"{b.memory / 2**30:.1f} GiB"),
-        "governor": (a.governor, b.governor),
-        "container": (a.container, b.container),
-    }
-    versions: dict[str, tuple[Any, Any]] = {
-        "driver": (a.driver, b.driver),
-        "CUDA": (a.cuda, b.cuda),
-        "system": (a.os, b.os),
-        "kernel": (a.kernel, b.kernel),
-        "Python": (a.python, b.python),
-        "commit": (a.git_commit, b.git_commit),
-    }
-    versions |= {n: (a.libraries.get(n), b.libraries.get(n)) for n in sorted({*a.libraries, *b.libraries})}
-    model: dict[str, tuple[Any, Any]] = {
-        "model": (now.model.name, earlier.model.name),
-        "revision": (now.model.revision, earlier.model.revision),
-        "digest": (now.model.digest[:12], earlier.model.digest[:12]),
-    }
-    workload: dict[str, tuple[Any, Any]] = {
-        "workload_digest": (now.workload_digest[:12], earlier.workload_digest[:12]),
-    }
-    settings = {
-        name: (_typed(name, now.settings), _typed(name, earlier.settings)) for name in ROWS if name not in _NO_MATTER
-    }
-    for kind, pairs in (
-        ("machine", machine),
-        ("version", versions),
-        ("model", model),
-        ("workload", workload),
-        ("setting", settings),
-    ):
-        yield from _of(kind, None, pairs)
-    stated = {(s.lane, s.precision): s.statement for s in earlier.statements}
-    for s in now.statements:
-        other = stated.get((s.lane, s.precision))
-        if other is not None:
-            said = {n: (getattr(s.statement, n), getattr(other, n)) for n in _STATED}
-            yield from _of("lane", s.lane, said)
+    libraries = sorted({*now.environment.libraries, *earlier.environment.libraries})
+    conditions, before = _conditions(now, libraries), _conditions(earlier, libraries)
+    for kind in conditions:
+        yield from _unequal(kind, None, conditions[kind], before[kind])
+    statements = {(s.lane, s.precision): s.statement for s in earlier.statements}
+    for stated in now.statements:
+        statement = statements.get((stated.lane, stated.precision))
+        if statement is not None:
+            yield from _unequal("lane", stated.lane, _facts(stated.statement), _facts(statement))
 
 
-def _of(kind: str, lane: str | None, pairs: dict[str, tuple[Any, Any]]) -> Iterator[Difference]:
-    for name, (now, earlier) in pairs.items():
-        if now != earlier:
-            texts = [None if value is None else str(value) for value in (now, earlier)]
+def _conditions(side: Comparison, libraries: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What a run ran under: kind of difference → name → value."""
+    machine, model = side.environment, side.model
+    return {
+        "machine": {
+            "gpu": ", ".join(machine.gpus or []) or None,
+            "cpu": machine.cpu_model,
+            "cores": machine.cores,
+            "ram": f"{machine.memory / 2**30:.1f} GiB",
+            "governor": machine.governor,
+            "container": machine.container,
+        },
+        "version": {
+            "driver": machine.driver,
+            "CUDA": machine.cuda,
+            "system": machine.os,
+            "kernel": machine.kernel,
+            "Python": machine.python,
+            "commit": machine.git_commit,
+            **{name: machine.libraries.get(name) for name in libraries},
+        },
+        "model": {"model": model.name, "revision": model.revision, "digest": model.digest[:12]},
+        "workload": {"workload_digest": side.workload_digest[:12]},
+        "setting": {name: _typed(name, side.settings) for name in ROWS if name not in _NO_MATTER},
+    }
+
+
+def _facts(statement: Statement) -> dict[str, Any]:
+    return {name: getattr(statement, name) for name in _STATED}
+
+
+def _unequal(kind: str, lane: str | None, now: dict[str, Any], earlier: dict[str, Any]) -> Iterator[Difference]:
+    for name in now:
+        if now[name] != earlier[name]:
+            texts = [None if value is None else str(value) for value in (now[name], earlier[name])]
             yield Difference(kind=kind, name=name, lane=lane, now=texts[0], earlier=texts[1])
 
 
@@ -183,9 +178,9 @@ def share_of(text: str) -> float:
 def regressions(history: History, share: float) -> list[Change]:
     """The changes whose whole interval lies beyond `share`: proven slower by more than that. Raises UserError where
     nothing could be proven either way: a gate that can't close is none."""
-    able = [c for c in history.changes if c.verdict.word not in ("void", "none") and c.speedup.high is not None]
-    if not able and not history.lost:
+    provable = [c for c in history.changes if c.verdict.word not in ("void", "none") and c.speedup.high is not None]
+    if not provable and not history.lost:
         reasons = sorted({c.verdict.reason for c in history.changes}) or ["no lane and cell in common"]
         reasons = [reason.replace("_", " ") for reason in reasons]
         raise UserError(f"--fail-on-regression cannot be checked against run {history.run}: {', '.join(reasons)}.")
-    return [c for c in able if c.speedup.high is not None and c.speedup.high < 1 / (1 + share)]
+    return [c for c in provable if c.speedup.high is not None and c.speedup.high < 1 / (1 + share)]

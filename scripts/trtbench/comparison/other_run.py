@@ -12,16 +12,17 @@ from trtbench.records import run_folder
 
 
 def other_run(results: Path, run: str, wanted: str) -> tuple[Comparison, str]:
-    """What `wanted` names, compared, and what it is: a run of these results, else something at that path."""
+    """What `wanted` names, compared, and what it is: a run of these results, else something at that path. Raises
+    UserError where that is `run` itself, nothing at all, or nothing to compare with."""
     if wanted == run:
         raise UserError(f"--against={wanted!r} is the run itself; give another one.")
     if wanted in run_folder.listed(results):
-        known = audited.load(results, wanted)
-        if not known.finished:
+        other = audited.load(results, wanted)
+        if not other.finished:
             raise UserError(f"run {wanted} has no finished trial; there is nothing to compare with.")
-        return compare(known.run, known.trials, known.findings, known.judged), "run"
+        return compare(other.run, other.trials, other.findings, other.judged), "run"
     path = Path(wanted)
     if not path.exists() and not path.is_symlink():
-        there = ", ".join(name for name in run_folder.listed(results) if name != run) or "none"
-        raise UserError(f"--against={wanted!r} is neither a file or folder nor a run; other runs: {there}.")
+        others = ", ".join(name for name in run_folder.listed(results) if name != run) or "none"
+        raise UserError(f"--against={wanted!r} is neither a file or folder nor a run; other runs: {others}.")
     return untrusted.read(path)

@@ -94,6 +94,11 @@ class Row(msgspec.Struct, kw_only=True):
     holes: list[Hole]
     against: list[Against]
 
+    @property
+    def by_lane(self) -> dict[tuple[str, str], Against]:
+        """The comparisons by lane and precision; a base has none."""
+        return {(a.lane, a.precision): a for a in self.against}
+
 
 class Stated(msgspec.Struct, kw_only=True):
     """What a lane said about itself in its first trial that counts."""

@@ -9,14 +9,13 @@ from typing import Any
 from trtbench.comparison.clean_text import plain
 from trtbench.figures.summary import Figures
 from trtbench.referee.audit.findings import FAIL, PASS, THEMES, WARN, Finding
-from trtbench.report.names import known
+from trtbench.report.names import bare_label
 from trtbench.report.numbers import number, percent
+from trtbench.report.text_layout import WIDTH, named, ruled, wrapped
 from trtbench.report.words.audit import AUDIT, HEADINGS, TERMS
 
-WIDTH = 80
 
-
-class _Shown:
+class _Formatted:
     """A figure in a sentence: `{x:n}` a number, `{x:p}` a share, `{x}` as it is (terms in the language)."""
 
     def __init__(self, value: Any, lang: str) -> None:
@@ -34,12 +33,12 @@ class _Shown:
 
 def sentence(finding: Finding, lang: str) -> str:
     """What was found, with its figures."""
-    return AUDIT[lang][finding.code][0].format(**{k: _Shown(v, lang) for k, v in finding.figures.items()})
+    return AUDIT[lang][finding.code][0].format(**{k: _Formatted(v, lang) for k, v in finding.figures.items()})
 
 
 def advice(finding: Finding, lang: str) -> str:
     """What to do about it."""
-    return AUDIT[lang][finding.code][1].format(**{k: _Shown(v, lang) for k, v in finding.figures.items()})
+    return AUDIT[lang][finding.code][1].format(**{k: _Formatted(v, lang) for k, v in finding.figures.items()})
 
 
 def reason(findings: Sequence[Finding], code: str, lane: tuple[str, str], base: tuple[str, str], lang: str) -> str:
@@ -53,15 +52,15 @@ def reason(findings: Sequence[Finding], code: str, lane: tuple[str, str], base: 
 def block(findings: Sequence[Finding], lang: str, several: bool) -> list[str]:
     """The lines of the audit, at most 80 columns; `several`: the run has several precisions, so lanes name theirs."""
     say = HEADINGS[lang]
-    lines = ["", f"--- {say['title']} " + "-" * (WIDTH - 5 - len(say["title"]))]
+    lines = ["", ruled(say["title"])]
     if not findings:
         return [*lines, say["not_audited"]]
     for level in (FAIL, WARN):
         for group in merged([f for f in findings if f.level == level]):
             lines += _entry(group, lang, several)
-    good = passes(findings, several)
-    if good:
-        lines += textwrap.wrap(f"{say['passed']}: {', '.join(good)}", WIDTH, subsequent_indent="  ")
+    passed = passes(findings, several)
+    if passed:
+        lines += wrapped(f"{say['passed']}: {', '.join(passed)}")
     return lines
 
 
@@ -74,13 +73,12 @@ def evidence(figures: Sequence[Figures], names: Sequence[str], lang: str) -> lis
     head = f"{say['evidence']} ({say['evidence_note'].format(basis=say[basis])})"
     columns = (say["ceiling"], "MBU", "MFU")
     widths = (11, 9, 8)
-    lines = ["", *textwrap.wrap(head, WIDTH, subsequent_indent="  ")]
-    lines.append(" " * 22 + "".join(f"{name:>{width}}" for name, width in zip(columns, widths)))
+    lines = ["", *wrapped(head)]
+    lines.append(" " * 22 + "".join(f"{column:>{width}}" for column, width in zip(columns, widths)))
     for f, name in zip(figures, names):
         ceiling = number(f.ceiling_tok_s, lang) if f.ceiling_tok_s is not None else "-"
-        shown = (ceiling, *(percent(share, lang) if share is not None else "-" for share in (f.mbu, f.mfu)))
-        rest = "".join(f"{text:>{width}}" for text, width in zip(shown, widths))
-        lines += [f"  {name:<20}{rest}"] if len(name) <= 20 else [f"  {name}", " " * 22 + rest]
+        texts = (ceiling, *(percent(share, lang) if share is not None else "-" for share in (f.mbu, f.mfu)))
+        lines += named(name, 20, "".join(f"{text:>{width}}" for text, width in zip(texts, widths)))
     return lines
 
 
@@ -88,9 +86,9 @@ def merged(findings: Sequence[Finding]) -> list[list[Finding]]:
     """Findings of one code and lane together, and with them those of other lanes that say the very same."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
-        own = f"{finding.lane} {finding.precision}"
-        same = sentence(finding, "en") if finding.cell is None else own
-        groups.setdefault((finding.code, same), []).append(finding)
+        lane = f"{finding.lane} {finding.precision}"
+        alike = sentence(finding, "en") if finding.cell is None else lane
+        groups.setdefault((finding.code, alike), []).append(finding)
     return list(groups.values())
 
 
@@ -98,36 +96,43 @@ def _entry(group: Sequence[Finding], lang: str, several: bool) -> list[str]:
     say = HEADINGS[lang]
     first = group[0]
     who = ", ".join(dict.fromkeys(lane_name(f, lang, several) for f in group))
-    cells = list(dict.fromkeys(f.cell for f in group if f.cell is not None))
-    where = ""
-    if cells:
-        batch, prompt, new = cells[0]
-        where = f" ({say['cell'].format(batch=batch, prompt=prompt, new=new)}"
-        if len(cells) > 1:
-            where += ", " + say["more_one" if len(cells) == 2 else "more"].format(n=len(cells) - 1)
-        where += ")"
+    cells = cells_of(group, lang)
+    where = f" ({cells})" if cells else ""
     text = f"{say[first.level]} {first.code} - {who}{where}: {sentence(first, lang)}"
     return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False) + textwrap.wrap(
         f"> {advice(first, lang)}", WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
     )
 
 
+def cells_of(group: Sequence[Finding], lang: str) -> str:
+    """The first cell of the findings and how many more there are; nothing where they concern no cell."""
+    say = HEADINGS[lang]
+    cells = list(dict.fromkeys(f.cell for f in group if f.cell is not None))
+    if not cells:
+        return ""
+    batch, prompt, new = cells[0]
+    first = say["cell"].format(batch=batch, prompt=prompt, new=new)
+    if len(cells) == 1:
+        return first
+    return f"{first}, {say['more_one' if len(cells) == 2 else 'more'].format(n=len(cells) - 1)}"
+
+
 def lane_name(finding: Finding, lang: str, several: bool) -> str:
     """The lane for people, or that all are meant."""
     if finding.lane is None:
         return HEADINGS[lang]["everywhere"]
-    name = known(finding.lane)
+    name = bare_label(finding.lane)
     return f"{name} {finding.precision}" if several else name
 
 
 def passes(findings: Sequence[Finding], several: bool) -> list[str]:
     """Themes that passed: bare where every lane did, else with the lanes that did."""
     lanes = {(f.lane, f.precision) for f in findings if f.lane is not None}
-    found = []
+    themes = []
     for theme in THEMES:
-        mine = [f for f in findings if f.code == theme and f.level == PASS]
-        if not mine:
+        passed = [f for f in findings if f.code == theme and f.level == PASS]
+        if not passed:
             continue
-        whole = theme == "aa" or {(f.lane, f.precision) for f in mine} == lanes
-        found.append(theme if whole else f"{theme} ({', '.join(lane_name(f, 'en', several) for f in mine)})")
-    return found
+        every_lane = theme == "aa" or {(f.lane, f.precision) for f in passed} == lanes
+        themes.append(theme if every_lane else f"{theme} ({', '.join(lane_name(f, 'en', several) for f in passed)})")
+    return themes

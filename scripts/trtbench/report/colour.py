@@ -18,8 +18,8 @@ _TITLE = re.compile(r"[A-ZÀ-Þ]{3}[A-ZÀ-Þ ,'-]*(\(|$)")
 
 def wanted(stream: TextIO, environment: Mapping[str, str] | None = None) -> bool:
     """Whether `stream` gets colours: a terminal that can, and NO_COLOR (https://no-color.org) is unset or empty."""
-    found = os.environ if environment is None else environment
-    return stream.isatty() and not found.get("NO_COLOR") and found.get("TERM") != "dumb"
+    variables = os.environ if environment is None else environment
+    return stream.isatty() and not variables.get("NO_COLOR") and variables.get("TERM") != "dumb"
 
 
 def paint(text: str, lang: str) -> str:
@@ -28,13 +28,13 @@ def paint(text: str, lang: str) -> str:
     whole = {"! ": YELLOW, f"{say['headline']}: ": BOLD}
     heads = {f"{audit['fail']} ": RED, f"{audit['warn']} ": YELLOW, f"{audit['passed']}:": GREEN}
     void = say["void"].upper()
-    lines, goes_on = [], ""
+    lines, colour = [], ""
     for line in text.split("\n"):
         # A wrapped line goes on in the colour of the one it belongs to.
-        goes_on = _of(whole, line) or (goes_on if line.startswith("  ") else "")
+        colour = _begun(whole, line) or (colour if line.startswith("  ") else "")
         head = next((start for start in heads if line.startswith(start)), "")
-        if goes_on:
-            lines.append(f"{goes_on}{line}{OFF}")
+        if colour:
+            lines.append(f"{colour}{line}{OFF}")
         elif head:
             lines.append(f"{heads[head]}{head}{OFF}{line[len(head) :]}")
         elif line.startswith("--- "):
@@ -46,5 +46,6 @@ def paint(text: str, lang: str) -> str:
     return "\n".join(lines)
 
 
-def _of(colours: Mapping[str, str], line: str) -> str:
+def _begun(colours: Mapping[str, str], line: str) -> str:
+    """The colour of what the line begins with."""
     return next((colour for start, colour in colours.items() if line.startswith(start)), "")

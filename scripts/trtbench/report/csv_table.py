@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Against, Comparison
 from trtbench.figures.summary import Figures
-from trtbench.report.story import place
+from trtbench.report.names import place
 
 FIGURES = (
     ("trials", "trials"),
@@ -77,10 +77,9 @@ def render(comparison: Comparison) -> str:
     }
     for row in comparison.cells:
         where = {"batch": row.batch, "prompt_tokens": row.prompt_length, "new_tokens": row.new_tokens}
-        against = {(a.lane, a.precision): a for a in row.against}
+        against = row.by_lane
         for f in row.figures:
-            compared = against.get((f.lane, f.precision))
-            _line(writer, {**common, **where, **_figures(f), **_against(compared)})
+            _line(writer, {**common, **where, **_figures(f), **_against(against.get((f.lane, f.precision)))})
         for h in row.holes:
             state = {"lane": h.lane, "precision": h.precision, "state": "hole", "reason": h.reason}
             _line(writer, {**common, **where, **state})
@@ -91,9 +90,9 @@ def render(comparison: Comparison) -> str:
 
 
 def _figures(f: Figures) -> dict[str, object]:
-    found: dict[str, object] = {name: getattr(f, field) for name, field in FIGURES}
+    columns: dict[str, object] = {name: getattr(f, field) for name, field in FIGURES}
     trials = " ".join(f"{ms:.6g}" for ms in f.latency_trials)
-    return {"lane": f.lane, "precision": f.precision, "state": "measured", **found, "latency_trials_ms": trials}
+    return {"lane": f.lane, "precision": f.precision, "state": "measured", **columns, "latency_trials_ms": trials}
 
 
 def _against(a: Against | None) -> dict[str, object]:
@@ -125,5 +124,5 @@ def cell(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return f"{value:.10g}" if isinstance(value, float) else str(value)
-    shown = plain(str(value))
-    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠") else shown
+    text = plain(str(value))
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠") else text

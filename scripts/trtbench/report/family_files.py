@@ -30,15 +30,15 @@ class Benchmark(msgspec.Struct, kw_only=True, tag="benchmark", tag_field="kind")
     failed: list[dict[str, Any]]
 
 
-def write_benchmarks(results: Path, run_id: str, known: Audited | None = None) -> list[Path]:
+def write_benchmarks(results: Path, run_id: str, audited: Audited | None = None) -> list[Path]:
     """Write one file for each family with trials in the run, and take away those of earlier runs. Return the paths."""
-    run, trials, judged, findings = known or load(results, run_id)
+    run, trials, judged, findings = audited or load(results, run_id)
     families = sorted({LANES[trial.lane].family for trial in trials})
     written = []
     for family in families:
-        mine = [trial for trial in trials if LANES[trial.lane].family == family]
-        comparison = compare(run, mine, findings, judged)
-        view = Benchmark(
+        of_family = [trial for trial in trials if LANES[trial.lane].family == family]
+        comparison = compare(run, of_family, findings, judged)
+        benchmark = Benchmark(
             schema=SCHEMA,
             run=run_id,
             family=family,
@@ -46,13 +46,13 @@ def write_benchmarks(results: Path, run_id: str, known: Audited | None = None) -
             demonstration=run.demonstration,
             simulated=comparison.simulated,
             cells=comparison.cells,
-            trials=[f"runs/{run_id}/trials/{trial_name(trial)}" for trial in mine],
+            trials=[f"runs/{run_id}/trials/{trial_name(trial)}" for trial in of_family],
             failed=[
                 msgspec.to_builtins(a) for a in comparison.failed if a.lane in LANES and LANES[a.lane].family == family
             ],
         )
         path = results / benchmark_name(family)
-        write_whole(path, encode(view))
+        write_whole(path, encode(benchmark))
         written.append(path)
     remove_stale(results, run_id)
     return written

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Change, Comparison, Difference, History, Lost
-from trtbench.report.audit_text import WIDTH
 from trtbench.report.names import label
-from trtbench.report.numbers import number, percent, times
+from trtbench.report.notices import mark
+from trtbench.report.numbers import limits, number, percent, times
+from trtbench.report.text_layout import WIDTH, wrapped
 from trtbench.report.words.history import HISTORY
 from trtbench.report.words.report import words
 
@@ -22,19 +23,20 @@ def notices(history: History, lang: str) -> list[str]:
     """What must be read before any ratio."""
     say = HISTORY[lang]
     source = say[history.source] if history.source in say else plain(history.source, NAME)
-    found = [say["from"].format(source=source, created=plain(history.created[:19].replace("T", " "), NAME))]
+    sentences = [say["from"].format(source=source, created=plain(history.created[:19].replace("T", " "), NAME))]
     if not history.same_machine:
-        found.append(say["other_machine_notice"])
+        sentences.append(say["other_machine_notice"])
     if not history.same_model:
-        found.append(say["other_model_notice"])
+        sentences.append(say["other_model_notice"])
     if history.simulated:
-        found.append(say["simulated_notice"])
+        sentences.append(say["simulated_notice"])
     if history.fails:
-        found.append(say["fails_notice"].format(n=history.fails))
-    return [*found, say["apart_notice"]] if history.changes else [*found, say["nothing"]]
+        sentences.append(say["fails_notice"].format(n=history.fails))
+    return [*sentences, say["apart_notice" if history.changes else "nothing"]]
 
 
 def title(history: History, lang: str) -> str:
+    """Which run this one is held against."""
     return HISTORY[lang]["title"].format(run=plain(history.run, NAME))
 
 
@@ -45,11 +47,12 @@ def note(history: History, lang: str) -> str:
 
 
 def head(lang: str) -> list[str]:
+    """The names of the columns."""
     return [HISTORY[lang][name] for name in ("lane", "then", "now", "ratio", "interval", "word")]
 
 
 def rows(history: History, comparison: Comparison, lang: str) -> list[list[str]]:
-    """One line a lane and cell, as `head` names the columns; the lane's with its cell."""
+    """One line a lane and cell, as `head` names the columns; the first holds the cell too."""
     return [
         [
             _who(c, comparison, lang),
@@ -65,20 +68,18 @@ def rows(history: History, comparison: Comparison, lang: str) -> list[list[str]]
 
 def span(c: Change, lang: str) -> str:
     """The interval of the ratio, or a dash where there is none."""
-    if c.speedup.low is None or c.speedup.high is None:
-        return "-"
-    return f"{number(c.speedup.low, lang, 2)}-{number(c.speedup.high, lang, 2)}"
+    return limits(c.speedup, lang) or "-"
 
 
 def _word(c: Change, lang: str) -> str:
-    say, word = words(lang), c.verdict.word
-    shown = say[word] if word in say else plain(word, NAME)
-    if word == "void":
-        return f"{shown.upper()} ({plain(c.verdict.reason, NAME)})"
-    if word == "none":
-        reasons = {"other_model": HISTORY[lang]["other_model"], "simulated": say["simulated"].split(":")[0].strip()}
-        return f"{shown} ({reasons.get(c.verdict.reason, say.get(c.verdict.reason, ''))})"
-    return shown
+    say, verdict = words(lang), c.verdict
+    word = say[verdict.word] if verdict.word in say else plain(verdict.word, NAME)
+    if verdict.word == "void":
+        return f"{word.upper()} ({plain(verdict.reason, NAME)})"
+    if verdict.word == "none":
+        reasons = {"other_model": HISTORY[lang]["other_model"], "simulated": mark(say["simulated"])}
+        return f"{word} ({reasons.get(verdict.reason, say.get(verdict.reason, ''))})"
+    return word
 
 
 def _who(c: Change | Lost, comparison: Comparison, lang: str) -> str:
@@ -92,27 +93,27 @@ def _cell(c: Change | Lost, lang: str) -> str:
 def remarks(history: History, comparison: Comparison, lang: str) -> list[str]:
     """What is in one run only."""
     say = HISTORY[lang]
-    found = [say["lost"].format(lane=_who(one, comparison, lang), reason=plain(one.reason)) for one in history.lost]
-    return [*found, say["unpaired"].format(n=history.unpaired)] if history.unpaired else found
+    sentences = [say["lost"].format(lane=_who(c, comparison, lang), reason=plain(c.reason)) for c in history.lost]
+    return [*sentences, say["unpaired"].format(n=history.unpaired)] if history.unpaired else sentences
 
 
 def differences(history: History, comparison: Comparison, lang: str) -> list[str]:
     """One sentence for each condition that differs."""
     say = HISTORY[lang]
-    found = [
-        say["was"].format(what=_what(d, comparison, lang), then=_told(d.earlier, lang), now=_told(d.now, lang))
+    sentences = [
+        say["was"].format(what=_condition(d, comparison, lang), then=_value(d.earlier, lang), now=_value(d.now, lang))
         for d in history.differences[:SHOWN]
     ]
     cut = len(history.differences) - SHOWN
-    return [*found, f"… (+{cut})"] if cut > 0 else found or [say["same"]]
+    return [*sentences, f"… (+{cut})"] if cut > 0 else sentences or [say["same"]]
 
 
-def _what(d: Difference, comparison: Comparison, lang: str) -> str:
+def _condition(d: Difference, comparison: Comparison, lang: str) -> str:
     name = words(lang)[d.name] if d.name in _OF_PAGE else plain(d.name, NAME)
     return f"{label(d.lane, '', comparison).strip()}, {name}" if d.lane else name
 
 
-def _told(value: str | None, lang: str) -> str:
+def _value(value: str | None, lang: str) -> str:
     return HISTORY[lang]["absent"] if value is None else plain(value, NAME)
 
 
@@ -123,18 +124,18 @@ def text(comparison: Comparison, lang: str) -> list[str]:
         return []
     lines = ["", f"--- {title(history, lang)} ".ljust(WIDTH, "-")[:WIDTH]]
     for notice in notices(history, lang):
-        lines += textwrap.wrap("! " + notice, WIDTH, subsequent_indent="  ")
+        lines += wrapped("! " + notice)
     if history.changes:
-        lines += ["", *textwrap.wrap(note(history, lang), WIDTH, subsequent_indent="  ")]
+        lines += ["", *wrapped(note(history, lang))]
         names = head(lang)
         lines.append(f"  {'':<10}" + "".join(f"{name:>{w}}" for name, w in zip(names[1:5], (14, 14, 10, 14))))
         for who, then, now, ratio, edges, word in rows(history, comparison, lang):
             lines += textwrap.wrap(f"{who}: {word}", WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
             lines.append(f"  {'':<10}{then:>14}{now:>14}{ratio:>10}{edges:>14}")
-    found = [*remarks(history, comparison, lang), f"{HISTORY[lang]['differs']}:"]
-    lines += ["", *(line for one in found for line in textwrap.wrap(one, WIDTH, subsequent_indent="  "))]
-    for one in differences(history, comparison, lang):
-        lines += textwrap.wrap(one, WIDTH, initial_indent="  ", subsequent_indent="    ")
+    sentences = [*remarks(history, comparison, lang), f"{HISTORY[lang]['differs']}:"]
+    lines += ["", *(line for sentence in sentences for line in wrapped(sentence))]
+    for difference in differences(history, comparison, lang):
+        lines += textwrap.wrap(difference, WIDTH, initial_indent="  ", subsequent_indent="    ")
     return lines
 
 
@@ -142,24 +143,24 @@ def gate(history: History, slower: Sequence[Change], share: float, comparison: C
     """What --fail-on-regression says: a sentence for each lane that fails it, or the one that it passed."""
     say = HISTORY[lang]
     where = "" if history.same_machine else say["on_other_machine"]
-    shown = {"run": plain(history.run, NAME), "share": percent(share, lang)}
-    found = [
+    limit = {"run": plain(history.run, NAME), "share": percent(share, lang)}
+    sentences = [
         say["regression"].format(
             lane=label(c.lane, c.precision, comparison),
             cell=_cell(c, lang),
             ratio=times(c.speedup.ratio, lang),
             span=span(c, lang),
-            **shown,
+            **limit,
         )
         for c in slower
     ]
-    found += [
+    sentences += [
         say["regression_lost"].format(
             lane=label(c.lane, c.precision, comparison), cell=_cell(c, lang), reason=plain(c.reason)
         )
         for c in history.lost
     ]
-    if not found:
-        open_ = sum(c.verdict.word in ("void", "none") or c.speedup.high is None for c in history.changes)
-        found = [say["passed"].format(unproven=say["unproven"].format(n=open_) if open_ else "", **shown)]
-    return [sentence + where for sentence in found]
+    if not sentences:
+        unproven = sum(c.verdict.word in ("void", "none") or c.speedup.high is None for c in history.changes)
+        sentences = [say["passed"].format(unproven=say["unproven"].format(n=unproven) if unproven else "", **limit)]
+    return [sentence + where for sentence in sentences]

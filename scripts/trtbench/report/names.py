@@ -1,18 +1,33 @@
-"""What lanes are called for people, also those that this program does not have."""
+"""What lanes, cells and machines are called for people, also those that this program does not have."""
 
 from __future__ import annotations
 
 from trtbench.comparison.clean_text import NAME, plain
-from trtbench.comparison.result import Comparison
+from trtbench.comparison.result import Comparison, Row
+from trtbench.report.words.report import words
 from trtbench.settings.lanes import LANES
 
 
-def known(lane: str) -> str:
-    """A lane's name for people; what it calls itself where this program does not know it."""
+def bare_label(lane: str) -> str:
+    """A lane's name without its precision; what it calls itself where this program does not know it."""
     return LANES[lane].label if lane in LANES else plain(lane, NAME)
 
 
 def label(lane: str, precision: str, comparison: Comparison) -> str:
     """A lane's name; with its precision where the run has several."""
-    several = len({f.precision for row in comparison.cells for f in row.figures}) > 1
-    return known(lane) + (f" {plain(precision, NAME)}" if several else "")
+    return bare_label(lane) + (f" {plain(precision, NAME)}" if several_precisions(comparison) else "")
+
+
+def several_precisions(comparison: Comparison) -> bool:
+    """Whether lanes of more than one precision have figures, so that lanes name theirs."""
+    return len({f.precision for row in comparison.cells for f in row.figures}) > 1
+
+
+def cell_name(row: Row, lang: str) -> str:
+    """Batch, prompt and new tokens."""
+    return words(lang)["cell"].format(batch=row.batch, prompt=row.prompt_length, new=row.new_tokens)
+
+
+def place(comparison: Comparison) -> str:
+    """The card, or the CPU where there is none."""
+    return ", ".join(plain(name, NAME) for name in comparison.environment.gpus or [comparison.environment.cpu_model])

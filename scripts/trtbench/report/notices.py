@@ -25,15 +25,15 @@ _STOPPED_FR = (
 def warnings(comparison: Comparison, lang: str) -> list[str]:
     """What must be read before any figure; each begins with its mark in capitals."""
     say = words(lang)
-    found = [say["simulated"]] if comparison.simulated else []
+    sentences = [say["simulated"]] if comparison.simulated else []
     if comparison.model.synthetic:
         kind = "demonstration" if comparison.model.name == "demo" else "synthetic"
-        found.append(say[kind].format(model=plain(comparison.model.name, NAME)))
+        sentences.append(say[kind].format(model=plain(comparison.model.name, NAME)))
     if comparison.void:
-        found.append(say["void_notice"])
+        sentences.append(say["void_notice"])
     if not comparison.interleaved:
-        found.append(say["not_interleaved"])
-    return found
+        sentences.append(say["not_interleaved"])
+    return sentences
 
 
 def mark(warning: str) -> str:
@@ -42,10 +42,15 @@ def mark(warning: str) -> str:
     return head if head.isupper() else ""
 
 
+def marks(comparison: Comparison, lang: str) -> list[str]:
+    """The capitals of all that must be read first, so that a picture alone carries them too."""
+    return [capitals for capitals in (mark(warning) for warning in warnings(comparison, lang)) if capitals]
+
+
 def stopped(sentence: str, lang: str) -> str:
     """Why the run ended, in the language; a sentence that is not known stays as it is."""
     for pattern, french in _STOPPED_FR if lang == "fr" else ():
-        found = re.fullmatch(pattern, sentence)
-        if found:
-            return re.sub(r"(\d)\.(\d+ %)", r"\1,\2", found.expand(french))
+        match = re.fullmatch(pattern, sentence)
+        if match:
+            return re.sub(r"(\d)\.(\d+ %)", r"\1,\2", match.expand(french))
     return plain(sentence)

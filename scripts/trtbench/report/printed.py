@@ -16,5 +16,5 @@ def render(kind: str, comparison: Comparison, lang: str, stream: TextIO) -> str:
         return csv_table.render(comparison)
     if kind == "pytorch-json":
         return pytorch_json.render(comparison)
-    made = text.render(comparison, lang)
-    return colour.paint(made, lang) if colour.wanted(stream) else made
+    report = text.render(comparison, lang)
+    return colour.paint(report, lang) if colour.wanted(stream) else report

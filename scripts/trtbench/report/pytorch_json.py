@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from trtbench.comparison.clean_text import NAME, plain
-from trtbench.comparison.result import Against, Comparison, Row
+from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import Figures
 from trtbench.report.spread import rates
 from trtbench.settings.knobs import PRECISIONS
@@ -27,32 +27,33 @@ def render(comparison: Comparison) -> str:
 def records(comparison: Comparison) -> list[dict[str, Any]]:
     """One record for each lane, cell and metric with figures."""
     runners, libraries = [_runner(comparison)], _dependencies(comparison)
-    found = []
-    for row in comparison.cells:
-        against = {(a.lane, a.precision): a for a in row.against}
-        for f in row.figures:
-            compared = against.get((f.lane, f.precision))
-            about = _benchmark(f, row, comparison, compared)
-            for name, unit, values in _metrics(f, row):
-                found.append(
-                    {
-                        "benchmark": about,
-                        "model": {
-                            "name": plain(comparison.model.name, NAME),
-                            "type": "synthetic model" if comparison.model.synthetic else "OSS model",
-                            "backend": f.lane,
-                            "origins": [plain(comparison.model.source, NAME)],
-                            "extra_info": {"digest": plain(comparison.model.digest, NAME)},
-                        },
-                        "metric": {"name": name, "benchmark_values": values, "extra_info": {"unit": unit}},
-                        "runners": runners,
-                        "dependencies": libraries,
-                    }
-                )
-    return found
+    return [
+        {
+            "benchmark": benchmark,
+            "model": model,
+            "metric": {"name": name, "benchmark_values": values, "extra_info": {"unit": unit}},
+            "runners": runners,
+            "dependencies": libraries,
+        }
+        for row in comparison.cells
+        for f in row.figures
+        for benchmark, model in [(_benchmark(f, row, comparison), _model(f, comparison))]
+        for name, unit, values in _metrics(f, row)
+    ]
 
 
-def _benchmark(f: Figures, row: Row, comparison: Comparison, a: Against | None) -> dict[str, Any]:
+def _model(f: Figures, comparison: Comparison) -> dict[str, Any]:
+    model = comparison.model
+    return {
+        "name": plain(model.name, NAME),
+        "type": "synthetic model" if model.synthetic else "OSS model",
+        "backend": f.lane,
+        "origins": [plain(model.source, NAME)],
+        "extra_info": {"digest": plain(model.digest, NAME)},
+    }
+
+
+def _benchmark(f: Figures, row: Row, comparison: Comparison) -> dict[str, Any]:
     extra = {
         "run": plain(comparison.run, NAME),
         "lane": f.lane,
@@ -68,6 +69,7 @@ def _benchmark(f: Figures, row: Row, comparison: Comparison, a: Against | None) 
         "demonstration": _flag(comparison.demonstration),
         "workload_digest": plain(comparison.workload_digest, NAME),
     }
+    a = row.by_lane.get((f.lane, f.precision))
     if a is not None:
         extra |= {"base": a.base, "speedup": f"{a.speedup.ratio:.6g}", "verdict": a.verdict.word}
         extra |= {"verdict_reason": a.verdict.reason}
@@ -81,42 +83,42 @@ def _benchmark(f: Figures, row: Row, comparison: Comparison, a: Against | None) 
 
 def _marks(f: Figures, row: Row, comparison: Comparison) -> list[str]:
     """Whoever collects these files looks at the name at least: what must not be quoted bears it in capitals."""
-    voided = {lane for a in row.against if a.verdict.word == "void" for lane in ((a.lane, a.precision),)}
+    voided = {(a.lane, a.precision) for a in row.against if a.verdict.word == "void"}
     marks = [("SIMULATED", f.simulated), ("VOID", (f.lane, f.precision) in voided)]
     marks.append(("DEMONSTRATION", comparison.demonstration))
     return [mark for mark, holds in marks if holds]
 
 
 def _metrics(f: Figures, row: Row) -> list[tuple[str, str, list[float]]]:
-    found = [
+    per_trial = [
         ("latency", "s", [ms / 1e3 for ms in f.latency_trials]),
         ("output_throughput", "tok/s", rates(f, row)),
         ("ttft_ms", "ms", list(f.ttft_trials)),
     ]
-    one = (
+    per_lane = (
         ("tpot_ms", "ms", f.tpot, 1),
         ("load_time_ms", "ms", f.load_ms, 1),
         ("peak_rss_mib", "MiB", f.peak_rss, 2**20),
         ("peak_gpu_memory_mib", "MiB", f.gpu_memory, 2**20),
         ("energy_per_token", "J", f.energy, 1),
     )
-    return found + [(name, unit, [value / scale]) for name, unit, value, scale in one if value is not None]
+    return per_trial + [(name, unit, [value / scale]) for name, unit, value, scale in per_lane if value is not None]
 
 
 def _runner(comparison: Comparison) -> dict[str, Any]:
-    it = comparison.environment
-    gpus = [plain(name, NAME) for name in it.gpus or []]
+    machine = comparison.environment
+    gpus = [plain(name, NAME) for name in machine.gpus or []]
     extra = {
-        "kernel": plain(it.kernel, NAME),
-        "driver": plain(it.driver or "", NAME),
-        "cuda": plain(it.cuda or "", NAME),
+        "kernel": plain(machine.kernel, NAME),
+        "driver": plain(machine.driver or "", NAME),
+        "cuda": plain(machine.cuda or "", NAME),
     }
     return {
-        "name": ", ".join(gpus) or plain(it.cpu_model, NAME),
-        "type": plain(it.os, NAME),
-        "cpu_info": plain(it.cpu_model, NAME),
-        "cpu_count": it.cores,
-        "avail_mem_in_gb": it.memory // 10**9,
+        "name": ", ".join(gpus) or plain(machine.cpu_model, NAME),
+        "type": plain(machine.os, NAME),
+        "cpu_info": plain(machine.cpu_model, NAME),
+        "cpu_count": machine.cores,
+        "avail_mem_in_gb": machine.memory // 10**9,
         "gpu_info": ", ".join(gpus),
         "gpu_count": len(gpus),
         "extra_info": {name: value for name, value in extra.items() if value},
@@ -124,9 +126,10 @@ def _runner(comparison: Comparison) -> dict[str, Any]:
 
 
 def _dependencies(comparison: Comparison) -> dict[str, dict[str, str]]:
-    found = {plain(name, NAME): {"version": plain(v, NAME)} for name, v in comparison.environment.libraries.items()}
-    commit = comparison.environment.git_commit
-    return found | ({"trtbench": {"sha": plain(commit, NAME)}} if commit else {})
+    machine = comparison.environment
+    libraries = {plain(name, NAME): {"version": plain(v, NAME)} for name, v in machine.libraries.items()}
+    commit = machine.git_commit
+    return libraries | ({"trtbench": {"sha": plain(commit, NAME)}} if commit else {})
 
 
 def _flag(value: bool) -> str:

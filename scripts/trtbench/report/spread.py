@@ -1,10 +1,11 @@
-"""What the trials of one lane say together: one value a trial, and the interval of their mean."""
+"""What the trials of one lane say together: one value a trial, the interval of their mean, or their range."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from trtbench.comparison.result import Row
 from trtbench.figures.speedup import FLOOR_SD, MIN_TRIALS
@@ -28,9 +29,15 @@ def span(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | 
     return math.exp(middle - half), math.exp(middle + half)
 
 
-def ticks(top: float, most: int = 5) -> list[float]:
-    """Round numbers from 0 to at most `top` (> 0), `most` steps at the most."""
-    raw = top / most
-    power = 10 ** math.floor(math.log10(raw))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * (1 - 1e-12))
-    return [step * i for i in range(math.floor(top / step + 1e-9) + 1)]
+class Edges(NamedTuple):
+    """How far the whisker of a lane reaches. `firm`: it is the interval; else the lowest and the highest trial."""
+
+    low: float
+    high: float
+    firm: bool
+
+
+def edges(values: Sequence[float]) -> Edges:
+    """The interval of the trials, or their range where there are too few for one."""
+    interval = span(values)
+    return Edges(*interval, firm=True) if interval else Edges(min(values), max(values), firm=False)

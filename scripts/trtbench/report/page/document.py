@@ -10,11 +10,12 @@ from pathlib import Path
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.records.files import write_whole
+from trtbench.report.headline import lead
+from trtbench.report.names import place
 from trtbench.report.notices import warnings
-from trtbench.report.page import facts, sections, sweep
+from trtbench.report.page import cell, conditions, sections, sweep
 from trtbench.report.page.markup import Html, join, tag
-from trtbench.report.story import lead, place
-from trtbench.report.text import remarks
+from trtbench.report.remarks import remarks
 from trtbench.report.words.report import WORDS, words
 
 LIMIT = 1_000_000  # bytes; a page is mailed and opened on phones
@@ -31,10 +32,10 @@ def write(path: Path, comparison: Comparison, lang: str) -> None:
 def render(comparison: Comparison, lang: str) -> str:
     """The whole document."""
     for cells in CELLS:
-        made = _document(comparison, lang, cells)
-        if len(made.encode()) < LIMIT:
+        page = _document(comparison, lang, cells)
+        if len(page.encode()) < LIMIT:
             break
-    return made
+    return page
 
 
 def _document(comparison: Comparison, lang: str, cells: int) -> str:
@@ -74,21 +75,21 @@ def _document(comparison: Comparison, lang: str, cells: int) -> str:
     return "<!doctype html>\n" + tag("html", head, "\n", body, lang=lang) + "\n"
 
 
-def _article(comparison: Comparison, lang: str, shown: bool, cells: int) -> Html:
+def _article(comparison: Comparison, lang: str, first: bool, cells: int) -> Html:
     say = words(lang)
     parts: list[str] = [
         tag("h1", _title(comparison, lang)),
         sections.opening(lead(comparison, lang), warnings(comparison, lang), lang),
         *_cells(comparison, lang, cells),
         sections.failed(comparison, lang),
-        facts.against(comparison, lang, f"{lang}-history"),
-        facts.audit(comparison, lang, f"{lang}-audit"),
+        sections.against(comparison, lang, f"{lang}-history"),
+        sections.audit(comparison, lang, f"{lang}-audit"),
         sections.not_run(comparison, lang),
-        facts.conditions(comparison, lang, lang),
-        facts.reproduce(comparison, lang),
+        conditions.conditions(comparison, lang, lang),
+        conditions.reproduce(comparison, lang),
         tag("footer", tag("p", say["page_foot"].format(run=plain(comparison.run, NAME)), class_="soft")),
     ]
-    return tag("article", *(join([part, "\n"]) for part in parts), lang=lang, hidden=not shown,
+    return tag("article", *(join([part, "\n"]) for part in parts), lang=lang, hidden=not first,
                data_language=say["page_language"])  # fmt: skip
 
 
@@ -100,12 +101,12 @@ def _cells(comparison: Comparison, lang: str, most: int) -> list[str]:
         parts += _cut(rows[OVERVIEW:], say["cut_rows"])
         parts.append(sweep.figure(rows[:OVERVIEW], comparison, lang, f"{lang}-sweep"))
     for i, row in enumerate(rows[:most]):
-        parts.append(sections.cell(row, comparison, remarks(row, comparison, lang), lang, f"{lang}-{i}"))
+        parts.append(cell.cell(row, comparison, remarks(row, comparison, lang), lang, f"{lang}-{i}"))
     return parts + _cut(rows[most:], say["cut_cells"])
 
 
-def _cut(left: Sequence[Row], sentence: str) -> list[str]:
-    return [tag("p", sentence.format(n=len(left)))] if left else []
+def _cut(left_out: Sequence[Row], sentence: str) -> list[str]:
+    return [tag("p", sentence.format(n=len(left_out)))] if left_out else []
 
 
 def _title(comparison: Comparison, lang: str) -> str:

@@ -20,16 +20,17 @@ def text(value: str) -> Html:
 
 
 def join(parts: Iterable[str]) -> Html:
+    """All parts as one, those that are text escaped."""
     return Html("".join(text(part) for part in parts))
 
 
 def tag(name: str, /, *parts: str, **attributes: str | int | float | bool | None) -> Html:
     """`<name …>parts</name>`. Attributes: `_` stands for `-`, a trailing `_` is dropped (`class_`), True is a bare
     attribute, None and False leave it out."""
-    found = "".join(_attribute(key, value) for key, value in attributes.items())
+    written = "".join(_attribute(key, value) for key, value in attributes.items())
     if name in VOID:
-        return Html(f"<{name}{found}>")
-    return Html(f"<{name}{found}>{join(parts)}</{name}>")
+        return Html(f"<{name}{written}>")
+    return Html(f"<{name}{written}>{join(parts)}</{name}>")
 
 
 def _attribute(key: str, value: str | int | float | bool | None) -> str:
@@ -38,5 +39,5 @@ def _attribute(key: str, value: str | int | float | bool | None) -> str:
     name = key.rstrip("_").replace("_", "-")
     if value is True:
         return f" {name}"
-    shown = f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-    return f' {name}="{html.escape(safe(shown))}"'
+    text = f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return f' {name}="{html.escape(safe(text))}"'

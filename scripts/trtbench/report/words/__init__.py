@@ -1,0 +1,1 @@
+"""The tables of words, in English and French."""

@@ -15,21 +15,21 @@ from trtbench.report.family_files import write_benchmarks
 from trtbench.report.page import document
 
 
-def write(results: Path, known: Audited, comparison: Comparison, lang: str, chart: bool) -> list[Path]:
+def write(results: Path, audited: Audited, comparison: Comparison, lang: str, chart: bool) -> list[Path]:
     """Write them and return their paths. Raises UserError where the folder cannot be written."""
     written: list[Path] = []
     try:
-        home = run_folder.folder(results, known.run.id)
-        if known.run.id == run_folder.listed(results)[-1]:
-            written += write_benchmarks(results, known.run.id, known)
-            home = results
-        write_whole(home / REPORT, encode(comparison))
-        written.append(home / REPORT)
-        document.write(home / PAGE, comparison, lang)
-        written.append(home / PAGE)
+        folder = run_folder.folder(results, audited.run.id)
+        if audited.run.id == run_folder.listed(results)[-1]:
+            written += write_benchmarks(results, audited.run.id, audited)
+            folder = results
+        write_whole(folder / REPORT, encode(comparison))
+        written.append(folder / REPORT)
+        document.write(folder / PAGE, comparison, lang)
+        written.append(folder / PAGE)
         if chart:
-            png.write(home / CHART, comparison, lang)
-            written.append(home / CHART)
+            png.write(folder / CHART, comparison, lang)
+            written.append(folder / CHART)
     except OSError as error:
         raise UserError(f"the report cannot be written to {results}: {error.strerror or error}.") from None
     return written
