@@ -14,16 +14,13 @@ def test_every_row_is_plausible(card: Card) -> None:
     assert card.source
     assert 100 < card.bandwidth_gbs < 10_000
     assert 1 <= card.l2_mib <= 128
-    if card.bus_bits is not None and card.data_rate is not None:
-        # H200: 4.8 TB/s is published, bus and clock give 4.92.
-        assert card.bus_bits * card.data_rate / 8 == pytest.approx(card.bandwidth_gbs, rel=0.025)
     if card.gate_peak is not None and card.peak is not None:
         assert card.gate_peak > card.peak
 
 
 def test_names_are_unique_and_each_finds_its_own_row() -> None:
     assert len({card.name for card in CARDS}) == len(CARDS)
-    assert [cards.find(card.name) for card in CARDS] == list(CARDS)
+    assert [cards.fastest(card.name) for card in CARDS] == list(CARDS)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +55,6 @@ def test_names_are_unique_and_each_finds_its_own_row() -> None:
     ],
 )
 def test_names_as_people_and_nvml_write_them(written: str, name: str) -> None:
-    assert cards.find(written).name == name
     assert cards.fastest(written).name == name
 
 
@@ -71,13 +67,10 @@ def test_names_as_people_and_nvml_write_them(written: str, name: str) -> None:
         ("RTX 3080", ["GeForce RTX 3080 10GB", "GeForce RTX 3080 12GB"]),
     ],
 )
-def test_an_ambiguous_name_is_refused_or_gives_the_upper_envelope(written: str, names: list[str]) -> None:
-    with pytest.raises(UserError) as refusal:
-        cards.find(written)
+def test_an_ambiguous_name_gives_the_upper_envelope(written: str, names: list[str]) -> None:
     envelope = cards.fastest(written)
-    rows = [cards.find(name) for name in names]
+    rows = [cards.fastest(name) for name in names]
     for row in rows:
-        assert row.name in str(refusal.value)
         assert row.name in envelope.name
         assert envelope.bandwidth >= row.bandwidth
         assert envelope.cache >= row.cache
@@ -100,14 +93,13 @@ def test_an_ambiguous_name_is_refused_or_gives_the_upper_envelope(written: str, 
     ],
 )
 def test_other_cards_are_not_taken_for_known_ones(written: str) -> None:
-    for look_up in (cards.find, cards.fastest):
-        with pytest.raises(UserError, match="--bandwidth-gbs"):
-            look_up(written)
+    with pytest.raises(UserError, match="--bandwidth-gbs"):
+        cards.fastest(written)
 
 
 def test_a_near_miss_names_its_neighbours() -> None:
     with pytest.raises(UserError, match="GeForce RTX 4070"):
-        cards.find("RTX 4071")
+        cards.fastest("RTX 4071")
 
 
 @pytest.mark.parametrize(
@@ -131,9 +123,9 @@ def test_bandwidth_from_nvml_clocks_is_the_published_one(
     name: str, bus_bits: int, clock_mhz: int, published_gbs: float
 ) -> None:
     assert cards.bandwidth_from_clock(bus_bits, clock_mhz) == pytest.approx(published_gbs * 1e9, rel=0.003)
-    assert cards.find(name).bandwidth_gbs == published_gbs
+    assert cards.fastest(name).bandwidth_gbs == published_gbs
 
 
 def test_h200_reports_more_than_its_datasheet() -> None:
     assert cards.bandwidth_from_clock(6144, 3201) == pytest.approx(4.917e12, rel=1e-3)
-    assert cards.find("H200").bandwidth == 4.8e12
+    assert cards.fastest("H200").bandwidth == 4.8e12

@@ -1,0 +1,1 @@
+"""What this machine lacks for the benchmark, found with the standard library alone."""

@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         "engine (the engine build, inside the container); failures that do not matter for it are warnings",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     # Whether the names in it are right is the benchmark's business, not the doctor's.
     file = {line.name: line.value for line in env_file.lines(ROOT / ".env") if line.value is not None}
 
@@ -55,10 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     # Both are read before either counts, so that a wrong value of the second is told too.
     switches = [_switch(name, setting(name, "")) for name in ("OFFLINE", "HF_HUB_OFFLINE")]
-    model = setting("MODEL_NAME", "demo" if given.purpose == "local" else MODEL)
+    model = setting("MODEL_NAME", "demo" if options.purpose == "local" else MODEL)
     checks = examine(setting("BASE_IMAGE", IMAGE), model, any(switches), Path(setting("DATA_DIR", str(ROOT / "data"))))
-    weighed = weigh(checks, given.purpose)
-    sys.stdout.write((json_report if given.json else text_report)(weighed, given.purpose))
+    weighed = weigh(checks, options.purpose)
+    sys.stdout.write((json_report if options.json else text_report)(weighed, options.purpose))
     return 1 if any(check.level == "fail" for check in weighed) else 0
 
 

@@ -30,8 +30,8 @@ def login_check(image: str = IMAGE, script: Path | None = None) -> Check:
         return Check(name, "ok", f"{image} is already here; no login is needed.")
     if not script.is_file():
         return Check(name, "warn", f"{script.name} is not here, so the login can't be checked.")
-    words = ("bash", str(script), "--check", "--image", image, "--timeout", str(SECONDS))
-    status, out, err = run_program(*words, seconds=8 * SECONDS)
+    arguments = ("bash", str(script), "--check", "--image", image, "--timeout", str(SECONDS))
+    status, out, err = run_program(*arguments, seconds=8 * SECONDS)
     lines = [line.strip() for line in (out if status == 0 else err).splitlines() if line.strip()] or ["no answer"]
     figures = {"status": status}
     if status == 0:
@@ -50,16 +50,18 @@ def _cached(model: str, data: Path) -> bool:
     """Is a snapshot of this Hub model in one of the caches?"""
     folder = "models--" + model.replace("/", "--")
     home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
-    places = [Path(os.environ.get("HF_HUB_CACHE") or home / "hub"), data]
+    caches = [Path(os.environ.get("HF_HUB_CACHE") or home / "hub"), data]
     patterns = [f"{depth}{folder}/snapshots/*/config.json" for depth in ("", "*/", "*/*/")]
-    return any(next(place.glob(pattern), None) is not None for place in places for pattern in patterns)
+    return any(next(cache.glob(pattern), None) is not None for cache in caches for pattern in patterns)
 
 
 def _folder_check(folder: Path) -> Check:
     name, figures = "model", {"folder": str(folder)}
     if not folder.is_dir():
         return Check(name, "fail", f"The model folder {folder} does not exist.", "correct MODEL_NAME", figures)
-    lacking = [what for what in ("config.json", "*.safetensors", "tokenizer.json") if not any(folder.glob(what))]
+    lacking = [
+        pattern for pattern in ("config.json", "*.safetensors", "tokenizer.json") if not any(folder.glob(pattern))
+    ]
     if lacking:
         todo = "download it again, with safetensors weights and the fast tokenizer"
         return Check(name, "fail", f"The model folder {folder} lacks {', '.join(lacking)}.", todo, figures)
@@ -97,7 +99,7 @@ def _hub_check(model: str) -> Check:
         return Check(name, "fail", f"HF_ENDPOINT={endpoint!r} is not an address.", "write it with https://", figures)
     try:
         with urllib.request.urlopen(urllib.request.Request(url), timeout=SECONDS) as answer:
-            described = json.loads(answer.read(10_000_000))
+            model_info = json.loads(answer.read(10_000_000))
     except urllib.error.HTTPError as error:
         figures["status"] = error.code
         if error.code in (401, 403, 404):
@@ -107,7 +109,7 @@ def _hub_check(model: str) -> Check:
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         return Check(name, "fail", f"The Hub can't be reached at {endpoint}: {reason}.", way_out, figures)
-    if isinstance(described, dict) and described.get("gated"):
+    if isinstance(model_info, dict) and model_info.get("gated"):
         if os.environ.get("HF_TOKEN"):
             return Check(name, "ok", f"{model} is gated; HF_TOKEN is set (not tried here).", "", figures)
         todo = "accept its terms on the Hub, then set HF_TOKEN"

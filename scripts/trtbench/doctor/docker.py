@@ -1,6 +1,6 @@
 """Docker on this machine: client, daemon, Compose, GPUs in containers, room for the image.
 
-Standard library only and Python 3.8 syntax, like `machine.py`.
+Standard library only and Python 3.8 syntax, like `machine/requirements.py`.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ def docker_check() -> Check:
             f"Docker can't be used: {err}." if shutil.which("docker") else "Docker is not installed, or not on PATH.",
             "install it: https://docs.docker.com/engine/install/ (WSL2: inside the distribution, or Docker Desktop)",
         )
-    shown, figures = out.strip().replace("Docker version ", ""), {"version": out.strip()}
+    version, figures = out.strip().replace("Docker version ", ""), {"version": out.strip()}
     if "podman" in (out + err).lower():
         return Check(
-            "docker", "warn", f"docker is Podman's stand-in ({shown}); nobody has tried that here.", "", figures
+            "docker", "warn", f"docker is Podman's stand-in ({version}); nobody has tried that here.", "", figures
         )
     if status != 0 or not version_in(out):
         return Check("docker", "fail", f"docker --version fails: {last_line(out, err)}", "reinstall Docker", figures)
     if version_in(out) < (20, 10):
-        return Check("docker", "warn", f"Docker {shown} is old.", "update to 20.10 or newer", figures)
-    return Check("docker", "ok", f"Docker {shown}.", "", figures)
+        return Check("docker", "warn", f"Docker {version} is old.", "update to 20.10 or newer", figures)
+    return Check("docker", "ok", f"Docker {version}.", "", figures)
 
 
 def _docker_info() -> tuple[dict[str, Any], str]:
@@ -80,23 +80,25 @@ def daemon_check() -> Check:
 
 def compose_check() -> Check:
     """Is there a Compose that knows profiles, GPU reservations and waiting for a finished service?"""
-    old = ""
-    for command, words in (
+    too_old = ""
+    for command, arguments in (
         ("docker compose", ("docker", "compose", "version", "--short")),
         ("docker-compose", ("docker-compose", "version", "--short")),
     ):
-        status, out, _ = run_program(*words)
+        status, out, _ = run_program(*arguments)
         version = version_in(out)
         if status != 0 or not version:
             continue
         if version >= (1, 29):
             figures = {"command": command, "version": out.strip()}
             return Check("compose", "ok", f"{command} {out.strip()}.", "", figures)
-        old = f"{command} {out.strip()}"
+        too_old = f"{command} {out.strip()}"
     return Check(
         "compose",
         "fail",
-        f"{old} is too old; Compose 2, or 1.29 and newer, is needed." if old else "Docker Compose is not installed.",
+        f"{too_old} is too old; Compose 2, or 1.29 and newer, is needed."
+        if too_old
+        else "Docker Compose is not installed.",
         "install the plugin: https://docs.docker.com/compose/install/linux/",
     )
 

@@ -24,7 +24,7 @@ from trtbench.engine.tools import Step
 from trtbench.errors import UserError
 from trtbench.model import files, finding
 from trtbench.model.finding import check_lengths
-from trtbench.records.files import encode, read_as, write_whole
+from trtbench.records.files import encode, read_as, whole_folder, write_whole
 from trtbench.records.trial import Model
 from trtbench.settings.cells import shapes
 from trtbench.settings.knobs import Settings
@@ -64,11 +64,11 @@ class Build:
         with on_disk.locked(self.engines, self.say):
             self._clear_unfinished()
             try:
-                return self._all()
+                return self._build_all()
             finally:
                 self._clear_unfinished()
 
-    def _all(self) -> list[Path]:
+    def _build_all(self) -> list[Path]:
         self.probe = probe.probe(self.examples, self.data, self.say)
         self._refuse_differences({"trtllm-build", *probe.ENGINE_CLASSES})
         self.folder = finding.resolve(self.settings).absolute()
@@ -115,39 +115,31 @@ class Build:
         preflight.check_disk(self.data, self.weights, [precision])
         env = tools.environment(self.cache)
         checkpoint, converted, cached = self._checkpoint(precision, inputs, env)
-        aside = self.engines / f".{name}.making"
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
-        self.say(f"building engine {name}")
-        built = tools.run(
-            "trtllm-build",
-            [
-                *contract.command("trtllm-build", self.examples),
-                *("--checkpoint_dir", str(checkpoint), "--output_dir", str(aside)),
-                *inputs.build,
-                *("--output_timing_cache", str(self._timing_cache(inputs))),
-            ],
-            self._log(name, "build"),
-            env,
-            self.cache,
-        )
-        self.say(f"built in {built.seconds:.1f} s")
-        for file in (CONFIG, WEIGHTS):
-            if not (aside / file).is_file() or (aside / file).stat().st_size == 0:
-                raise UserError(
-                    f"trtllm-build ended without an error and wrote no {file}; its messages are in {built.log}."
-                )
-        made = self._described(name, inputs, aside, checkpoint, [converted, built], cached)
-        write_whole(aside / NOTE, encode(made))
-        shutil.rmtree(final, ignore_errors=True)
-        aside.rename(final)
+        with whole_folder(final) as making:
+            self.say(f"building engine {name}")
+            built = tools.run(
+                "trtllm-build",
+                [
+                    *contract.command("trtllm-build", self.examples),
+                    *("--checkpoint_dir", str(checkpoint), "--output_dir", str(making)),
+                    *inputs.build,
+                    *("--output_timing_cache", str(self._timing_cache(inputs))),
+                ],
+                self._log(name, "build"),
+                env,
+                self.cache,
+            )
+            self.say(f"built in {built.seconds:.1f} s")
+            _check_written(making, (CONFIG, WEIGHTS), built)
+            engine = self._described(name, inputs, making, checkpoint, [converted, built], cached)
+            write_whole(making / NOTE, encode(engine))
         return final
 
     def _described(
         self, name: str, inputs: Inputs, folder: Path, checkpoint: Path, steps: list[Step], cached: bool
     ) -> Engine:
         gpu = preflight.gpu_in_use()
-        files = {file.name: on_disk.file_of(file) for file in sorted(folder.iterdir()) if file.is_file()}
+        engine_files = {file.name: on_disk.file_of(file) for file in sorted(folder.iterdir()) if file.is_file()}
         return Engine(
             schema=1,
             name=name,
@@ -157,8 +149,8 @@ class Build:
             inputs=inputs,
             built=on_disk.read_config(folder),
             simulated=self.probe.simulated or "simulated" in json.loads((folder / CONFIG).read_text(encoding="utf-8")),
-            files=files,
-            bytes=sum(file.bytes for file in files.values()),
+            files=engine_files,
+            bytes=sum(file.bytes for file in engine_files.values()),
             weights_bytes=(checkpoint / CHECKPOINT).stat().st_size,
             build_seconds=round(sum(step.seconds for step in steps), 3),
             steps=[msgspec.structs.replace(steps[0], cached=cached), *steps[1:]],
@@ -171,13 +163,20 @@ class Build:
         final = self.data / "checkpoints" / name
         note = final / "checkpoint.json"
         if note.is_file() and not self.rebuild:
-            known = read_as(Checkpoint, note)
-            if all((final / f).is_file() and (final / f).stat().st_size == size for f, size in known.files.items()):
+            noted = read_as(Checkpoint, note)
+            if all(
+                (final / file).is_file() and (final / file).stat().st_size == size for file, size in noted.files.items()
+            ):
                 self.say(f"checkpoint {name} is there")
-                return final, known.step, True
-        aside = final.with_name(f".{name}.making")
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+                return final, noted.step, True
+        with whole_folder(final) as making:
+            step = self._convert(precision, inputs, making, self._log(name, "convert"), env)
+            sizes = {file.name: file.stat().st_size for file in making.iterdir() if file.is_file()}
+            write_whole(making / "checkpoint.json", encode(Checkpoint(step=step, files=sizes)))
+        return final, step, False
+
+    def _convert(self, precision: str, inputs: Inputs, checkpoint: Path, log: Path, env: dict[str, str]) -> Step:
+        """Have NVIDIA's tool write the checkpoint into the empty folder `checkpoint`."""
         tool = inputs.tool
         source = model_folder.for_tools(self.folder, self.cache, quantising=tool == "quantize")
         extra = ["--calib_dataset", str(self._calibration(inputs))] if tool == "quantize" else []
@@ -187,22 +186,14 @@ class Build:
         script = contract.command(tool, self.examples)
         step = tools.run(
             Path(script[-1]).name,
-            [*script, "--model_dir", str(source), "--output_dir", str(aside), *inputs.convert, *extra],
-            self._log(name, "convert"),
+            [*script, "--model_dir", str(source), "--output_dir", str(checkpoint), *inputs.convert, *extra],
+            log,
             env,
             self.cache,
         )
         self.say(f"converted in {step.seconds:.1f} s")
-        for file in (CONFIG, CHECKPOINT):
-            if not (aside / file).is_file() or (aside / file).stat().st_size == 0:
-                raise UserError(
-                    f"{Path(script[-1]).name} ended without an error and wrote no {file}; its messages are in {step.log}."
-                )
-        files = {file.name: file.stat().st_size for file in aside.iterdir() if file.is_file()}
-        write_whole(aside / "checkpoint.json", encode(Checkpoint(step=step, files=files)))
-        shutil.rmtree(final, ignore_errors=True)
-        aside.rename(final)
-        return final, step, False
+        _check_written(checkpoint, (CONFIG, CHECKPOINT), step)
+        return step
 
     def _calibration(self, inputs: Inputs) -> Path:
         """A local data set of the committed prompts: split train, column text, no word in its path that quantize.py
@@ -225,15 +216,22 @@ class Build:
         return folder / f"timing-{inputs.gpu or 'unknown'}-{inputs.tensorrt}.cache"
 
 
+def _check_written(folder: Path, names: Sequence[str], step: Step) -> None:
+    """Raise UserError when a tool that ended well left a file out, or empty."""
+    for name in names:
+        if not (folder / name).is_file() or (folder / name).stat().st_size == 0:
+            raise UserError(f"{step.name} ended without an error and wrote no {name}; its messages are in {step.log}.")
+
+
 def wanted_precisions(settings: Settings) -> list[str]:
     """Precisions of PRECISION that engines are built in; auto is float16. Raises UserError when there is none."""
     if settings.precision == ("auto",):
         return ["float16"]
-    known = contract.load()["precisions"]
-    found = [precision for precision in settings.precision if precision in known]
-    if not found:
+    buildable = contract.load()["precisions"]
+    precisions = [precision for precision in settings.precision if precision in buildable]
+    if not precisions:
         plan.precision_row(settings.precision[0])
-    return found
+    return precisions
 
 
 def inputs_of(
@@ -264,10 +262,10 @@ def inputs_of(
 
 
 def parser() -> Parser:
-    made = Parser(prog="build_engine.sh", description="Build the TensorRT engines that the settings ask for.")
-    made.add_argument("--rebuild", action="store_true", help="convert and build again, whatever is there")
-    add_flags(made)
-    return made
+    command_line = Parser(prog="build_engine.sh", description="Build the TensorRT engines that the settings ask for.")
+    command_line.add_argument("--rebuild", action="store_true", help="convert and build again, whatever is there")
+    add_flags(command_line)
+    return command_line
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -197,8 +197,17 @@ SLOW_START = Symptom(
 
 
 def explain(text: str) -> Symptom | None:
-    """The first known symptom in a log or a message, or None."""
+    """The first known failure that a log or a message shows, or None."""
     for symptom in SYMPTOMS:
         if re.search(symptom.pattern, text, re.IGNORECASE):
             return symptom
     return None
+
+
+def cause(text: str, with_remedy: bool = False) -> str:
+    """Why a tool failed, from its output, in half a sentence: what is known of its messages, else its last line."""
+    failure = explain(text)
+    if failure is not None:
+        return f"{failure.reason}: {failure.remedy}" if with_remedy else failure.reason
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:200] if lines else "it said nothing"

@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 from trtbench.errors import UserError
 from trtbench.model.files import read_config
+from trtbench.records.files import whole_folder
 
 # quantize.py looks for these in the model's path, and for the others in that of the calibration set.
 LOADER_WORDS = ("vila", "llava-onevision-qwen2", "mpt")
@@ -47,34 +47,30 @@ def for_tools(folder: Path, cache: Path, quantising: bool = False) -> Path:
     """The folder to hand to NVIDIA's tools: `folder` itself, or one of links under `cache` when it must differ."""
     config = read_config(folder)
     older = older_config(config, str(folder))
-    if older is config and not (quantising and _has_word(folder, LOADER_WORDS)):
+    if older is config and not (quantising and _word_in(folder, LOADER_WORDS)):
         return folder
     name = hashlib.sha256(f"{folder.resolve()}\0{json.dumps(older, sort_keys=True)}".encode()).hexdigest()[:16]
     linked = cache / "tool-folders" / name
     if quantising:
         refuse_words(linked, LOADER_WORDS, "NVIDIA's quantize.py takes another kind of model for")
-    aside = linked.with_name(f".{name}.{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    for file in folder.iterdir():
-        if file.name != "config.json" and file.is_file():
-            (aside / file.name).symlink_to(file.resolve())
-    (aside / "config.json").write_text(json.dumps(older, indent=2) + "\n", encoding="utf-8")
-    shutil.rmtree(linked, ignore_errors=True)
-    aside.rename(linked)
+    with whole_folder(linked, str(os.getpid())) as making:
+        for file in folder.iterdir():
+            if file.name != "config.json" and file.is_file():
+                (making / file.name).symlink_to(file.resolve())
+        (making / "config.json").write_text(json.dumps(older, indent=2) + "\n", encoding="utf-8")
     return linked
 
 
 def refuse_words(path: Path, words: tuple[str, ...], trouble: str) -> None:
     """Raise UserError when the absolute path contains one of the words that quantize.py acts on."""
-    found = _has_word(path, words)
-    if found:
+    word = _word_in(path, words)
+    if word:
         raise UserError(
-            f"DATA_DIR: {trouble} a path that contains {found!r}, and {path.absolute()} does; "
+            f"DATA_DIR: {trouble} a path that contains {word!r}, and {path.absolute()} does; "
             "set DATA_DIR to a folder without it."
         )
 
 
-def _has_word(path: Path, words: tuple[str, ...]) -> str | None:
+def _word_in(path: Path, words: tuple[str, ...]) -> str | None:
     text = str(path.absolute()).lower()
     return next((word for word in words if word in text), None)

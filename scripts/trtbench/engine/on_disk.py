@@ -18,7 +18,7 @@ from trtbench.engine.tools import Step
 from trtbench.errors import UserError
 from trtbench.model import kv_cache
 from trtbench.records import lock
-from trtbench.records.files import read_as
+from trtbench.records.files import hash_content, read_as
 
 NOTE = "engine.json"
 CONFIG, WEIGHTS, CHECKPOINT = "config.json", "rank0.engine", "rank0.safetensors"
@@ -79,17 +79,17 @@ def read_config(folder: Path) -> Built:
         raise UserError(f"{path} cannot be read ({error}); run bash scripts/build_engine.sh --rebuild.") from None
 
     def value(dotted: str, *default: Any) -> Any:
-        found: Any = config
+        node: Any = config
         for part in dotted.split("."):
-            if not isinstance(found, dict) or part not in found:
+            if not isinstance(node, dict) or part not in node:
                 if default:
                     return default[0]
                 raise UserError(
                     f"{path} has no {dotted}: this release of TensorRT-LLM writes another engine than "
                     f"{contract.load()['release']['tensorrt_llm']}."
                 )
-            found = found[part]
-        return found
+            node = node[part]
+        return node
 
     heads = value("pretrained_config.num_attention_heads", None)
     kv_algorithm = value("pretrained_config.quantization.kv_cache_quant_algo", None)
@@ -126,27 +126,25 @@ def read_config(folder: Path) -> Built:
 def file_of(path: Path) -> File:
     """Measure a file: its size and its SHA-256."""
     state = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 22):
-            state.update(block)
+    hash_content(state, path)
     return File(bytes=path.stat().st_size, sha256=state.hexdigest())
 
 
 def damage(folder: Path, engine: Engine, cache: Path) -> str | None:
     """Say what is wrong with an engine's files, or None. Reading gigabytes takes seconds, so that a file was found right
     is noted below `cache` under its size and time, as with a model's digest."""
-    for name, wanted in engine.files.items():
+    for name, built_file in engine.files.items():
         path = folder / name
         if not path.is_file():
             return f"{path} is missing"
-        look = path.stat()
-        if look.st_size != wanted.bytes:
-            return f"{path} has {look.st_size} bytes and was built with {wanted.bytes}"
-        seen = f"{path.resolve()}\0{look.st_size}\0{look.st_mtime_ns}\0{wanted.sha256}"
-        note = cache / "engines-found-right" / hashlib.sha256(seen.encode()).hexdigest()
+        stat = path.stat()
+        if stat.st_size != built_file.bytes:
+            return f"{path} has {stat.st_size} bytes and was built with {built_file.bytes}"
+        identity = f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}\0{built_file.sha256}"
+        note = cache / "engines-found-right" / hashlib.sha256(identity.encode()).hexdigest()
         if note.is_file():
             continue
-        if file_of(path).sha256 != wanted.sha256:
+        if file_of(path).sha256 != built_file.sha256:
             return f"{path} is not what was built (its SHA-256 differs)"
         note.parent.mkdir(parents=True, exist_ok=True)
         note.touch()
@@ -155,11 +153,11 @@ def damage(folder: Path, engine: Engine, cache: Path) -> str | None:
 
 def listed(engines: Path) -> list[tuple[Path, Engine]]:
     """All finished engines, newest last. An engine.json of another version of this program is passed over."""
-    found = []
+    engines_read = []
     for note in sorted(engines.glob(f"*/{NOTE}")):
         with contextlib.suppress(UserError):
-            found.append((note.parent, read_as(Engine, note)))
-    return sorted(found, key=lambda pair: pair[1].created)
+            engines_read.append((note.parent, read_as(Engine, note)))
+    return sorted(engines_read, key=lambda pair: pair[1].created)
 
 
 def find(
@@ -173,19 +171,19 @@ def find(
 
     `versions` are (field of Inputs, name for the user, what is here) that must agree; None is not compared.
     """
-    every = [pair for pair in listed(engines) if pair[1].inputs.model == model]
-    if not every:
+    of_model = [pair for pair in listed(engines) if pair[1].inputs.model == model]
+    if not of_model:
         return f"none in {engines} is of this model"
-    same = [pair for pair in every if pair[1].inputs.precision == precision]
-    if not same:
-        return f"those of this model are in {', '.join(sorted({e.inputs.precision for _, e in every}))}"
-    fitting = [pair for pair in same if pair[1].inputs.sizes == sizes]
+    of_precision = [pair for pair in of_model if pair[1].inputs.precision == precision]
+    if not of_precision:
+        return f"those of this model are in {', '.join(sorted({e.inputs.precision for _, e in of_model}))}"
+    fitting = [pair for pair in of_precision if pair[1].inputs.sizes == sizes]
     if not fitting:
-        have = sorted({_shown(engine.inputs.sizes) for _, engine in same})
-        return f"those of this model and precision are for {'; '.join(have)}"
+        built_sizes = sorted({_sizes_in_words(engine.inputs.sizes) for _, engine in of_precision})
+        return f"those of this model and precision are for {'; '.join(built_sizes)}"
     reason = ""
     for folder, engine in reversed(fitting):
-        other = next(
+        mismatch = next(
             (
                 f"it was built for {name} {getattr(engine.inputs, field)}, and here is {here}"
                 for field, name, here in versions
@@ -193,13 +191,13 @@ def find(
             ),
             None,
         )
-        if other is None:
+        if mismatch is None:
             return folder, engine
-        reason = reason or other
+        reason = reason or mismatch
     return reason
 
 
-def _shown(sizes: Sizes) -> str:
+def _sizes_in_words(sizes: Sizes) -> str:
     return f"batch {sizes.batch}, {sizes.input} prompt tokens, {sizes.sequence} in all"
 
 

@@ -67,24 +67,24 @@ def sizes_for(cells: Sequence[Cell]) -> Sizes:
     batch = max(cell.batch for cell in cells)
     prompt = max(cell.prompt_length for cell in cells)
     sequence = max(cell.prompt_length + cell.new_tokens for cell in cells)
-    together = max(cell.batch * cell.prompt_length for cell in cells)
+    prompt_tokens = max(cell.batch * cell.prompt_length for cell in cells)
     return Sizes(
         batch=batch,
         input=prompt,
         sequence=sequence,
-        num_tokens=max(prompt, batch, min(together, PREFILL_TOKENS), TOKENS_PER_BLOCK),
+        num_tokens=max(prompt, batch, min(prompt_tokens, PREFILL_TOKENS), TOKENS_PER_BLOCK),
     )
 
 
 def converter_for(architecture: str) -> dict[str, Any]:
     """The table's row for an architecture. Raises UserError naming what is supported and where to add one."""
-    known: dict[str, dict[str, Any]] = contract.load()["architectures"]
-    if architecture not in known:
+    rows: dict[str, dict[str, Any]] = contract.load()["architectures"]
+    if architecture not in rows:
         raise UserError(
-            f"MODEL_NAME: its architecture is {architecture}, and engines are built for {', '.join(known)}; "
+            f"MODEL_NAME: its architecture is {architecture}, and engines are built for {', '.join(rows)}; "
             "docs/extending.md says how to add one."
         )
-    return known[architecture]
+    return rows[architecture]
 
 
 def precision_row(precision: str) -> dict[str, Any]:

@@ -27,26 +27,26 @@ def check_machine(precisions: list[str]) -> list[Check]:
     """Refuse a GPU, a driver, GPU memory or shared memory that can't do; return the checks, warnings among them."""
     checks = [*gpu_checks(), shared_memory_check()]
     _refuse(checks)
-    found = capability(gpu_in_use())
+    gpu_capability = capability(gpu_in_use())
     for precision in precisions:
-        least = precision_row(precision).get("min_compute_capability")
-        if found and least and _pair(found) < _pair(least):
+        minimum = precision_row(precision).get("min_compute_capability")
+        if gpu_capability and minimum and _numbers(gpu_capability) < _numbers(minimum):
             raise UserError(
-                f"PRECISION={precision} needs compute capability {least} or newer, and this GPU has {found}; "
+                f"PRECISION={precision} needs compute capability {minimum} or newer, and this GPU has {gpu_capability}; "
                 "take float16, int8 or int4_awq."
             )
     return checks
 
 
-def _pair(text: str) -> tuple[int, ...]:
+def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
 def check_disk(data: Path, weights: int, precisions: list[str]) -> None:
     """Refuse a disk without room for a checkpoint and an engine of each precision, with a gigabyte to spare."""
-    share = {"int8": 0.6, "fp8": 0.6, "int4": 0.4, "int4_awq": 0.4}
-    need = sum(2.2 * share.get(precision, 1.0) for precision in precisions) * weights / 1e9 + 1
-    _refuse([disk_check(data, round(need, 1))])
+    relative_size = {"int8": 0.6, "fp8": 0.6, "int4": 0.4, "int4_awq": 0.4}
+    needed_gb = sum(2.2 * relative_size.get(precision, 1.0) for precision in precisions) * weights / 1e9 + 1
+    _refuse([disk_check(data, round(needed_gb, 1))])
 
 
 def too_large_for_gpu(weights: int) -> bool:
@@ -59,10 +59,10 @@ def too_large_for_gpu(weights: int) -> bool:
 def _refuse(checks: list[Check]) -> None:
     failed = [check for check in checks if check.level == "fail"]
     if failed:
-        said = " ".join(
+        complaints = " ".join(
             f"{check.sentence.rstrip('.')}" + (f" -> {check.todo}." if check.todo else ".") for check in failed
         )
-        raise UserError(f"this machine can't build an engine of TensorRT-LLM {_release()}: {said}")
+        raise UserError(f"this machine can't build an engine of TensorRT-LLM {_release()}: {complaints}")
 
 
 def _release() -> str:

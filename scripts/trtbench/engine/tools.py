@@ -1,4 +1,4 @@
-"""Run NVIDIA's tools: under a keeper, without secrets and network, each with a log, its time and a sentence when it fails."""
+"""Run NVIDIA's tools: under a guard, without secrets and network, each with a log, its time and a sentence when it fails."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trtbench.errors import UserError
 from trtbench.machine import child_guard
 from trtbench.machine.child import environment as child_environment
 
-TAIL = 20_000  # characters of a log in which a symptom is looked for
+TAIL = 20_000  # characters of a log in which a known failure is looked for
 
 
 class Step(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -84,20 +84,20 @@ def failed(name: str, status: int, log: Path) -> str:
     """The sentence for a tool that ended with `status`: what is known about its messages, else its last line."""
     text = log.read_text(encoding="utf-8", errors="replace")
     lines = [line.strip() for line in text.splitlines()[1:] if line.strip()]
-    found = known_failures.explain("\n".join(lines)[-TAIL:])
-    if found is None and status in (-signal.SIGKILL, 128 + signal.SIGKILL):
-        found = known_failures.KILLED
-    if found is None and status in (-signal.SIGBUS, 128 + signal.SIGBUS):
-        found = known_failures.BUS_ERROR
-    if found is not None:
-        return f"{name} failed: {found.reason}; {found.remedy}. Its messages are in {log}."
-    how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"failed with status {status}"
-    said = f": {lines[-1][:300]}" if lines else " and said nothing"
-    return f"{name} {how}{said}. Its messages are in {log}."
+    failure = known_failures.explain("\n".join(lines)[-TAIL:])
+    if failure is None and status in (-signal.SIGKILL, 128 + signal.SIGKILL):
+        failure = known_failures.KILLED
+    if failure is None and status in (-signal.SIGBUS, 128 + signal.SIGBUS):
+        failure = known_failures.BUS_ERROR
+    if failure is not None:
+        return f"{name} failed: {failure.reason}; {failure.remedy}. Its messages are in {log}."
+    ending = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"failed with status {status}"
+    last_words = f": {lines[-1][:300]}" if lines else " and said nothing"
+    return f"{name} {ending}{last_words}. Its messages are in {log}."
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End a tool that still runs, when we are stopped: the keeper takes everything below it along."""
+    """End a tool that still runs, when we are stopped: the guard takes everything below it along."""
     if child.poll() is None:
         child.terminate()
         try:

@@ -24,32 +24,35 @@ def beside(
 ) -> list[Path]:
     """Run it once for every engine and cell of batch 1 that has figures; return the reports, in the run's folder `home`."""
     written = []
-    mine = [trial for trial in trials if trial.lane == "tensorrt-engine"]
-    for precision in sorted({trial.precision for trial in mine}):
-        same = [trial for trial in mine if trial.precision == precision]
-        cells = [record.cell for record in same[0].cells if record.e2e is not None and record.cell.batch == 1]
+    engine_trials = [trial for trial in trials if trial.lane == "tensorrt-engine"]
+    for precision in sorted({trial.precision for trial in engine_trials}):
+        of_precision = [trial for trial in engine_trials if trial.precision == precision]
+        cells = [record.cell for record in of_precision[0].cells if record.e2e is not None and record.cell.batch == 1]
         if not cells:
             say("trtllm-bench latency runs one sequence at a time, and no measured cell has batch 1: it is not run")
         for cell in cells:
             report = home / f"trtllm-bench-{precision}-{cell.prompt_length}+{cell.new_tokens}.json"
             try:
-                said = _one(settings, report, model, workload, same, cell)
+                sentence = _run_cell(settings, report, model, workload, of_precision, cell)
             except UserError as error:
-                said = f"trtllm-bench latency is left out: {error}"
-            say(said)
+                sentence = f"trtllm-bench latency is left out: {error}"
+            say(sentence)
             written += [report] if report.is_file() else []
     return written
 
 
-def _one(settings: Settings, report: Path, model: Path, workload: Workload, trials: Sequence[Trial], cell: Cell) -> str:
+def _run_cell(
+    settings: Settings, report: Path, model: Path, workload: Workload, trials: Sequence[Trial], cell: Cell
+) -> str:
     """Run it for one cell; return the sentence that sets its figure beside ours."""
     data = settings.data.absolute()
     command = contract.command("trtllm-bench", Path(settings.examples_dir or contract.load()["examples_dir"]))
     first = trials[0]
     sizes = plan.sizes_for([record.cell for record in first.cells])
-    found = on_disk.find(on_disk.home(data), first.model.digest, first.precision, sizes, [])
-    if isinstance(found, str):
-        raise UserError(f"TensorRT engine not found: {found}")
+    engine_or_reason = on_disk.find(on_disk.home(data), first.model.digest, first.precision, sizes, [])
+    if isinstance(engine_or_reason, str):
+        raise UserError(f"TensorRT engine not found: {engine_or_reason}")
+    engine_folder, _ = engine_or_reason
     calls = settings.num_iterations
     rows = [
         {"task_id": call, "input_ids": workload.prompts(cell, call)[0], "output_tokens": cell.new_tokens}
@@ -65,7 +68,7 @@ def _one(settings: Settings, report: Path, model: Path, workload: Workload, tria
             *command,
             *("--model", f"trtbench/{plan.slug(first.model.name)}"),
             *("--model_path", str(model_folder.for_tools(model, data / "cache"))),
-            *("--workspace", str(work), "latency", "--engine_dir", str(found[0]), "--backend", "tensorrt"),
+            *("--workspace", str(work), "latency", "--engine_dir", str(engine_folder), "--backend", "tensorrt"),
             *("--dataset", str(dataset), "--num_requests", str(calls), "--warmup", "2", "--concurrency", "1"),
             *("--report_json", str(report)),
         ],
@@ -74,12 +77,12 @@ def _one(settings: Settings, report: Path, model: Path, workload: Workload, tria
     )
     report.with_suffix(".log").write_text(text, encoding="utf-8")
     if status != 0:
-        known = known_failures.explain(text)
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        why = known.reason if known else (lines[-1][:200] if lines else "it said nothing")
-        raise UserError(f"it {'took too long' if status is None else f'failed with status {status}'} ({why})")
+        ending = "took too long" if status is None else f"failed with status {status}"
+        raise UserError(f"it {ending} ({known_failures.cause(text)})")
     try:
-        theirs = float(json.loads(report.read_text(encoding="utf-8"))["performance"]["avg_request_latency_ms"])
+        their_latency_ms = float(
+            json.loads(report.read_text(encoding="utf-8"))["performance"]["avg_request_latency_ms"]
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"its report cannot be read ({type(error).__name__}: {error})") from None
     times = [
@@ -90,6 +93,6 @@ def _one(settings: Settings, report: Path, model: Path, workload: Workload, tria
         for time in record.e2e.times
     ]
     return (
-        f"trtllm-bench latency, {first.precision}, {cell.prompt_length} + {cell.new_tokens} tokens: {theirs:.2f} ms a request; "
+        f"trtllm-bench latency, {first.precision}, {cell.prompt_length} + {cell.new_tokens} tokens: {their_latency_ms:.2f} ms a request; "
         f"ours {statistics.fmean(times) / 1e6:.2f} ms ({report.name})"
     )

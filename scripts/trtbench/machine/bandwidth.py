@@ -32,7 +32,7 @@ def read_bandwidth(threads: int, seconds: float = 0.6) -> float:
 
 def measured_bandwidth(threads: int) -> float | None:
     """Bytes per second that this machine reads with so many threads, measured in a process of its own."""
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "trtbench.machine.bandwidth", str(threads)],
         env=computing_environment(threads),
         capture_output=True,
@@ -40,7 +40,7 @@ def measured_bandwidth(threads: int) -> float | None:
         stdin=subprocess.DEVNULL,
         check=False,
     )
-    return float(done.stdout) if done.returncode == 0 else None
+    return float(completed.stdout) if completed.returncode == 0 else None
 
 
 if __name__ == "__main__":

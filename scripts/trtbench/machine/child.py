@@ -25,10 +25,10 @@ class Late(Exception):
     """A child did not get through its start in time; the argument is the phase it was in."""
 
 
-def environment(**more: str) -> dict[str, str]:
+def environment(**additions: str) -> dict[str, str]:
     """The environment of whatever we start: no secrets, no network for models, our package importable."""
-    secret = {name for name, row in ROWS.items() if row.secret} | {"HUGGING_FACE_HUB_TOKEN"}
-    env = {name: value for name, value in os.environ.items() if name not in secret}
+    secrets = {name for name, row in ROWS.items() if row.secret} | {"HUGGING_FACE_HUB_TOKEN"}
+    env = {name: value for name, value in os.environ.items() if name not in secrets}
     env.update(
         HF_HUB_OFFLINE="1",
         TRANSFORMERS_OFFLINE="1",
@@ -38,7 +38,7 @@ def environment(**more: str) -> dict[str, str]:
         TRTBENCH_PARENT=str(os.getpid()),
     )
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT / "scripts"), *filter(None, [env.get("PYTHONPATH")])])
-    return {**env, **more}
+    return {**env, **additions}
 
 
 def computing_environment(threads: int) -> dict[str, str]:
@@ -64,7 +64,7 @@ def run_child(
     log.parent.mkdir(parents=True, exist_ok=True)
     read_end, write_end = os.pipe()
     # Before the child exists: a signal that comes while it starts must not end this process without a word.
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    previous_handler = signal.signal(signal.SIGTERM, _interrupt)
     with log.open("ab") as output:
         child = subprocess.Popen(
             child_guard.wrapped(sys.executable, "-m", module, str(argument)),
@@ -89,7 +89,7 @@ def run_child(
         listener.timer.cancel()
         _end_group(child)
         listener.join(timeout=1.0)
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous_handler)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
@@ -105,11 +105,11 @@ class _Listener(threading.Thread):
         self,
         read_end: int,
         child: subprocess.Popen[bytes],
-        told: list[Callable[[str], None]],
+        receivers: list[Callable[[str], None]],
         start_limit: float | None,
     ) -> None:
         super().__init__(daemon=True)
-        self.read_end, self.child, self.told, self.start_limit = read_end, child, told, start_limit
+        self.read_end, self.child, self.receivers, self.start_limit = read_end, child, receivers, start_limit
         self.timer = threading.Timer(0, lambda: None)
         self.late: str | None = None
 
@@ -122,8 +122,8 @@ class _Listener(threading.Thread):
                     self.timer = threading.Timer(self.start_limit, self._end, [phase])
                     self.timer.daemon = True
                     self.timer.start()
-                for tell in self.told:
-                    tell(phase)
+                for receive in self.receivers:
+                    receive(phase)
 
     def _end(self, phase: str) -> None:
         self.late = phase
@@ -138,8 +138,8 @@ def _end_group(child: subprocess.Popen[bytes]) -> None:
             os.killpg(child.pid, number)
         except (ProcessLookupError, PermissionError):
             break
-        end = time.monotonic() + patience
-        while time.monotonic() < end:
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
             child.poll()
             try:
                 os.killpg(child.pid, 0)

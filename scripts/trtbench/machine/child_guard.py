@@ -3,7 +3,7 @@
     python -m trtbench.machine.child_guard PROGRAM ARGUMENT...
 
 An executor's worker is a grandchild: MPI starts it, often in a process group of its own, and the kernel's parent-death
-signal reaches children only. The keeper adopts orphaned descendants (PR_SET_CHILD_SUBREAPER), is told when its own
+signal reaches children only. The guard adopts orphaned descendants (PR_SET_CHILD_SUBREAPER), is told when its own
 parent dies, and ends them all: when the program ends, when the parent is killed with SIGKILL, on SIGTERM and SIGINT.
 It ends the way the program ended. On systems other than Linux it only passes the end on.
 """
@@ -28,21 +28,21 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def wrapped(*command: str) -> list[str]:
-    """The command line that runs `command` under a keeper. TRTBENCH_PARENT must name the caller's process id."""
+    """The command line that runs `command` under a guard. TRTBENCH_PARENT must name the caller's process id."""
     return [sys.executable, "-m", "trtbench.machine.child_guard", *command]
 
 
 def end_descendants(patience: float = PATIENCE) -> None:
     """End everything below this process: SIGTERM, then SIGKILL; new ones that appear meanwhile too."""
     deadline = time.monotonic() + patience
-    asked: set[int] = set()
-    while left := _living():
-        late = time.monotonic() >= deadline
-        for process in left:
-            if late or process.pid not in asked:
-                asked.add(process.pid)
+    asked_to_end: set[int] = set()
+    while living := _living():
+        overdue = time.monotonic() >= deadline
+        for process in living:
+            if overdue or process.pid not in asked_to_end:
+                asked_to_end.add(process.pid)
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    process.send_signal(signal.SIGKILL if late else signal.SIGTERM)
+                    process.send_signal(signal.SIGKILL if overdue else signal.SIGTERM)
         time.sleep(0.02)
 
 
@@ -51,12 +51,12 @@ def _living() -> list[psutil.Process]:
     with contextlib.suppress(ChildProcessError):
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
-    found = []
+    living = []
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             if process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
+                living.append(process)
+    return living
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
@@ -76,10 +76,10 @@ def main() -> NoReturn:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if parent is not None and os.getppid() != int(parent):
             sys.exit(137)  # it was gone before the call
-    channel = os.environ.get("TRTBENCH_PROGRESS_FD")
-    kept = (int(channel),) if channel else ()
-    child = subprocess.Popen(sys.argv[1:], env={**os.environ, "TRTBENCH_PARENT": str(os.getpid())}, pass_fds=kept)
-    for handle in kept:
+    progress_fd = os.environ.get("TRTBENCH_PROGRESS_FD")
+    passed_on = (int(progress_fd),) if progress_fd else ()
+    child = subprocess.Popen(sys.argv[1:], env={**os.environ, "TRTBENCH_PARENT": str(os.getpid())}, pass_fds=passed_on)
+    for handle in passed_on:
         os.close(handle)
     _, status = os.waitpid(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)

@@ -19,9 +19,9 @@ class Device:
     cuda: str | None = None
 
 
-def resolve(wanted: str) -> Device:
+def resolve(requested: str) -> Device:
     """Turn DEVICE into a device; auto is cuda where NVML finds a GPU. cuda without one is a UserError."""
-    if wanted == "cpu":
+    if requested == "cpu":
         return Device("cpu")
     try:
         with nvml.Session() as session:
@@ -30,10 +30,10 @@ def resolve(wanted: str) -> Device:
     except nvml.Absent as error:
         reason = str(error)
     else:
-        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        visible_devices = os.environ.get("CUDA_VISIBLE_DEVICES")
         reason = "the NVIDIA driver sees no GPU"
-        if hidden is not None:
-            reason = f"CUDA_VISIBLE_DEVICES={hidden!r} shows no GPU of this machine"
-    if wanted == "cuda":
+        if visible_devices is not None:
+            reason = f"CUDA_VISIBLE_DEVICES={visible_devices!r} shows no GPU of this machine"
+    if requested == "cuda":
         raise UserError(f"DEVICE=cuda, but {reason}; set DEVICE=cpu or see NVIDIA_SETUP.md.")
     return Device("cpu")

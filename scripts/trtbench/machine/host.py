@@ -84,24 +84,24 @@ def usable_cores() -> int:
 
 def last_level_cache() -> int | None:
     """Bytes of the CPU's last-level cache, all of its parts together; None where the kernel does not tell."""
-    parts: dict[str, int] = {}
+    bytes_by_sharers: dict[str, int] = {}
     for cpu in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cache"):
-        last = max(cpu.glob("index[0-9]*"), key=lambda index: _read(f"{index}/level"), default=None)
-        size = _read(f"{last}/size").removesuffix("K") if last else ""
+        last_level = max(cpu.glob("index[0-9]*"), key=lambda index: _read(f"{index}/level"), default=None)
+        size = _read(f"{last_level}/size").removesuffix("K") if last_level else ""
         if size.isdigit():
-            parts[_read(f"{last}/shared_cpu_list")] = int(size) * 1024
-    return sum(parts.values()) or None
+            bytes_by_sharers[_read(f"{last_level}/shared_cpu_list")] = int(size) * 1024
+    return sum(bytes_by_sharers.values()) or None
 
 
 def libraries() -> dict[str, str]:
     """Installed versions of what can bear on a figure."""
-    found = {}
+    versions = {}
     for name in _LIBRARIES:
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def git_commit() -> str | None:
@@ -115,7 +115,7 @@ def git_commit() -> str | None:
 def _git(*arguments: str) -> str:
     try:
         # safe.directory: inside a container the checkout often belongs to another user.
-        done = subprocess.run(
+        completed = subprocess.run(
             ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), *arguments],
             capture_output=True,
             text=True,
@@ -124,7 +124,7 @@ def _git(*arguments: str) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return completed.stdout.strip() if completed.returncode == 0 else ""
 
 
 def container() -> str | None:

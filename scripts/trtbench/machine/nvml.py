@@ -11,12 +11,12 @@ import time
 from typing import Any
 
 # Codes of NVML (nvml.h) after which no further answer of this session can be believed.
-_LOST = {15: "the GPU is lost", 16: "the GPU needs a reset"}
 _BROKEN = {
     1: "NVML is not initialised",
     9: "the driver is not loaded",
     10: "the driver did not answer in time",
-    **_LOST,
+    15: "the GPU is lost",
+    16: "the GPU needs a reset",
 }
 _OUT_OF_STEP = 18  # library and kernel module are of different driver versions: an update without a reboot
 
@@ -89,7 +89,7 @@ class Card:
         if call is None:  # an older nvidia-ml-py
             return None
         try:
-            found = call(self._handle, *arguments)
+            answer = call(self._handle, *arguments)
         except self._nvml.NVMLError as error:
             code = int(getattr(error, "value", 0))
             if code in _BROKEN:
@@ -97,7 +97,7 @@ class Card:
             if code == _OUT_OF_STEP:
                 raise Broken("NVML and the driver are of different versions") from None
             return None
-        return found.decode() if isinstance(found, bytes) else found
+        return answer.decode() if isinstance(answer, bytes) else answer
 
     def facts(self) -> Facts:
         memory = self._ask("nvmlDeviceGetMemoryInfo")
@@ -118,39 +118,40 @@ class Card:
         memory = self._ask("nvmlDeviceGetMemoryInfo")
         power = self._ask("nvmlDeviceGetPowerUsage")
         energy = self._ask("nvmlDeviceGetTotalEnergyConsumption")
-        at = time.perf_counter_ns()  # beside the counter, whose difference is divided by that of these times
-        busy = self._ask("nvmlDeviceGetUtilizationRates")
+        read_at = time.perf_counter_ns()  # beside the counter, whose difference is divided by that of these times
+        utilisation = self._ask("nvmlDeviceGetUtilizationRates")
         reasons = self._ask("nvmlDeviceGetCurrentClocksEventReasons")
         if reasons is None:  # its name before driver 535
             reasons = self._ask("nvmlDeviceGetCurrentClocksThrottleReasons")
-        heat = self._ask("nvmlDeviceGetTemperature", _TEMPERATURE_GPU)
-        if heat is None:  # deprecated since CUDA 13
-            heat = self._ask("nvmlDeviceGetTemperatureV", _TEMPERATURE_GPU)
+        temperature = self._ask("nvmlDeviceGetTemperature", _TEMPERATURE_GPU)
+        if temperature is None:  # deprecated since CUDA 13
+            temperature = self._ask("nvmlDeviceGetTemperatureV", _TEMPERATURE_GPU)
         return Reading(
-            time=at,
+            time=read_at,
             memory=int(memory.used) if memory else None,
             sm_clock=self._ask("nvmlDeviceGetClockInfo", _SM),
             memory_clock=self._ask("nvmlDeviceGetClockInfo", _MEMORY),
-            temperature=heat,
+            temperature=temperature,
             power=power / 1000 if power is not None else None,
             energy=energy / 1000 if energy is not None else None,
-            utilisation=int(busy.gpu) if busy else None,
+            utilisation=int(utilisation.gpu) if utilisation else None,
             reasons=int(reasons) if reasons is not None else None,
             processes=self._processes(),
         )
 
     def _processes(self) -> dict[int, int | None] | None:
-        listed = [
+        process_lists = [
             self._ask("nvmlDeviceGetComputeRunningProcesses"),
             self._ask("nvmlDeviceGetGraphicsRunningProcesses"),
         ]
-        if listed[0] is None:
+        if process_lists[0] is None:
             return None
-        found: dict[int, int | None] = {}
-        for process in (p for some in listed for p in some or []):
-            held = getattr(process, "usedGpuMemory", None)
-            found[int(process.pid)] = int(held) if held is not None else found.get(int(process.pid))
-        return found
+        bytes_by_pid: dict[int, int | None] = {}
+        for processes in process_lists:
+            for process in processes or []:
+                used = getattr(process, "usedGpuMemory", None)
+                bytes_by_pid[int(process.pid)] = int(used) if used is not None else bytes_by_pid.get(int(process.pid))
+        return bytes_by_pid
 
 
 class Session:
@@ -196,23 +197,23 @@ def _visible(nvml: Any) -> list[Any]:
     """Handles of the GPUs that a CUDA program sees, in its order. As CUDA does, CUDA_VISIBLE_DEVICES (indices, UUIDs or
     their beginnings, MIG names) is read up to the first entry that names nothing. Raises NVMLError."""
     handles = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
-    wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if wanted is None:
+    visible_devices = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible_devices is None:
         return handles
-    found = []
-    for entry in (part.strip() for part in wanted.split(",")):
+    visible = []
+    for entry in (part.strip() for part in visible_devices.split(",")):
         if entry.isdigit():
-            named = handles[int(entry) : int(entry) + 1]
+            matching = handles[int(entry) : int(entry) + 1]
         elif entry.startswith("MIG-"):
-            named = [nvml.nvmlDeviceGetHandleByUUID(entry.encode())]
+            matching = [nvml.nvmlDeviceGetHandleByUUID(entry.encode())]
         elif entry.startswith("GPU-"):
-            named = [handle for handle in handles if _text(nvml.nvmlDeviceGetUUID(handle)).startswith(entry)]
+            matching = [handle for handle in handles if _text(nvml.nvmlDeviceGetUUID(handle)).startswith(entry)]
         else:
-            named = []
-        if len(named) != 1:
+            matching = []
+        if len(matching) != 1:
             break
-        found += named
-    return found
+        visible += matching
+    return visible
 
 
 def _text(value: str | bytes) -> str:

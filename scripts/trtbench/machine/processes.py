@@ -1,3 +1,5 @@
+"""This process and its descendants: their memory and CPU time, what others use meanwhile, and an end with the parent."""
+
 from __future__ import annotations
 
 import ctypes
@@ -23,8 +25,8 @@ def die_with_parent(parent: int | None) -> None:
 
 def tree() -> list[psutil.Process]:
     """This process and all its descendants that still live."""
-    me = psutil.Process()
-    return [me, *me.children(recursive=True)]
+    this = psutil.Process()
+    return [this, *this.children(recursive=True)]
 
 
 def tree_rss() -> int:
@@ -41,7 +43,7 @@ def tree_rss() -> int:
 class ForeignCpu:
     """CPU seconds that others used between two looks: all busy time less that of this process tree.
 
-    The kernel counts in steps of 10 ms per core; time stolen by a hypervisor counts as foreign.
+    The kernel counts in steps of 10 ms per core; time stolen by a hypervisor counts as used by others.
     """
 
     def __init__(self) -> None:
@@ -69,8 +71,8 @@ class ForeignCpu:
         own = 0.0
         for process in tree():
             try:
-                spent = process.cpu_times()
+                times_used = process.cpu_times()
             except psutil.NoSuchProcess:
                 continue
-            own += spent.user + spent.system
+            own += times_used.user + times_used.system
         return busy, own

@@ -43,10 +43,10 @@ class Check:
 
 def run_program(*words: str, seconds: float = SECONDS) -> tuple[int | None, str, str]:
     """Run a program without our secrets. Returns status (None: not there or no answer in time), stdout, stderr."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("NGC_API_KEY", "HF_TOKEN")}
+    environment = {name: value for name, value in os.environ.items() if name not in ("NGC_API_KEY", "HF_TOKEN")}
     environment["LC_ALL"] = "C"
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             words,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -57,7 +57,11 @@ def run_program(*words: str, seconds: float = SECONDS) -> tuple[int | None, str,
         return None, "", f"{words[0]} gave no answer within {seconds:g} seconds"
     except OSError as error:
         return None, "", f"{words[0]} can't be run: {error.strerror}"
-    return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+    return (
+        completed.returncode,
+        completed.stdout.decode("utf-8", "replace"),
+        completed.stderr.decode("utf-8", "replace"),
+    )
 
 
 def last_line(*texts: str) -> str:
@@ -66,8 +70,8 @@ def last_line(*texts: str) -> str:
 
 
 def version_in(text: str) -> tuple[int, ...]:
-    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
-    return tuple(int(part) for part in found.groups() if part) if found else ()
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return tuple(int(part) for part in match.groups() if part) if match else ()
 
 
 # ---- the GPU -------------------------------------------------------------------------------------------------------
@@ -148,8 +152,8 @@ def gpu_checks() -> list[Check]:
             figures,
         )
     else:
-        more = f", the first of {len(gpus)}" if len(gpus) > 1 else ""
-        first = Check("gpu", "ok", f"{chosen.name}{more}.", "", figures)
+        of_several = f", the first of {len(gpus)}" if len(gpus) > 1 else ""
+        first = Check("gpu", "ok", f"{chosen.name}{of_several}.", "", figures)
     return [first, _capability_check(chosen), _driver_check(chosen), _memory_check(chosen)]
 
 
@@ -159,13 +163,13 @@ def _capability_check(gpu: Gpu) -> Check:
         return Check(
             name, "warn", f"The driver does not tell the compute capability of {gpu.name}.", "update the driver"
         )
-    shown = f"{gpu.capability[0]}.{gpu.capability[1]}"
-    figures = {"capability": shown, "needed": "8.0"}
+    capability = f"{gpu.capability[0]}.{gpu.capability[1]}"
+    figures = {"capability": capability, "needed": "8.0"}
     if not gpu.supported:
         return Check(
             name,
             "fail",
-            f"{gpu.name} has compute capability {shown}; TensorRT-LLM 1.2.1 needs 8.0 or newer. "
+            f"{gpu.name} has compute capability {capability}; TensorRT-LLM 1.2.1 needs 8.0 or newer. "
             "RTX 20xx, GTX 16xx, T4, V100 and older are not supported by this release.",
             "use an RTX 30xx, A100 or newer; the PyTorch and CPU lanes still run",
             figures,
@@ -174,11 +178,11 @@ def _capability_check(gpu: Gpu) -> Check:
         return Check(
             name,
             "warn",
-            f"Compute capability {shown} is new enough, but this release is not built for it in particular.",
+            f"Compute capability {capability} is new enough, but this release is not built for it in particular.",
             "the engine build will tell",
             figures,
         )
-    return Check(name, "ok", f"Compute capability {shown} (8.0 or newer is needed).", "", figures)
+    return Check(name, "ok", f"Compute capability {capability} (8.0 or newer is needed).", "", figures)
 
 
 def _driver_check(gpu: Gpu) -> Check:
@@ -226,14 +230,14 @@ def _memory_check(gpu: Gpu) -> Check:
 
 def _free_and_total_gb(path: Path) -> tuple[float | None, float, str]:
     """Free space for this user and size of the file system that holds `path` or will, in GB; or None and the reason."""
-    place = path.absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    status, out, err = run_program("df", "-Pk", str(place))
-    found = re.search(r"\s(\d+)\s+\d+\s+(-?\d+)\s+\d+%", out)
-    if status != 0 or not found:
+    existing = path.absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    status, out, err = run_program("df", "-Pk", str(existing))
+    sizes = re.search(r"\s(\d+)\s+\d+\s+(-?\d+)\s+\d+%", out)
+    if status != 0 or not sizes:
         return None, 0.0, last_line(out, err)
-    return int(found.group(2)) * 1024 / 1e9, int(found.group(1)) * 1024 / 1e9, ""
+    return int(sizes.group(2)) * 1024 / 1e9, int(sizes.group(1)) * 1024 / 1e9, ""
 
 
 def disk_check(path: str | Path, need_gb: float, name: str = "disk") -> Check:
@@ -269,15 +273,15 @@ def shared_memory_check(need_gb: float = SHARED_MEMORY_GB, path: str | Path = "/
 
 def python_check(version: tuple[int, ...] | None = None) -> Check:
     """Is this Python new enough for the local mode, and can it make a virtual environment?"""
-    found = tuple(version or sys.version_info[:3])
-    shown = ".".join(str(part) for part in found)
-    figures = {"version": shown, "executable": sys.executable}
-    if found < MIN_PYTHON:
+    running = tuple(version or sys.version_info[:3])
+    running_text = ".".join(str(part) for part in running)
+    figures = {"version": running_text, "executable": sys.executable}
+    if running < MIN_PYTHON:
         todo = "install Python 3.10 or newer; not needed with Docker"
-        return Check("python", "fail", f"Python {shown} is too old for the local mode (3.10).", todo, figures)
+        return Check("python", "fail", f"Python {running_text} is too old for the local mode (3.10).", todo, figures)
     lacking = [module for module in ("venv", "ensurepip") if importlib.util.find_spec(module) is None]
     if lacking:
-        todo = f"sudo apt-get install python{found[0]}.{found[1]}-venv"
-        sentence = f"Python {shown} can't make a virtual environment ({', '.join(lacking)} missing)."
+        todo = f"sudo apt-get install python{running[0]}.{running[1]}-venv"
+        sentence = f"Python {running_text} can't make a virtual environment ({', '.join(lacking)} missing)."
         return Check("python", "fail", sentence, todo, figures)
-    return Check("python", "ok", f"Python {shown}.", "", figures)
+    return Check("python", "ok", f"Python {running_text}.", "", figures)

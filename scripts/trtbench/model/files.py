@@ -1,3 +1,5 @@
+"""A model's folder: its configuration and its safetensors, and what makes it unusable here."""
+
 from __future__ import annotations
 
 import json
@@ -8,6 +10,8 @@ from typing import Any
 
 from trtbench.errors import UserError
 from trtbench.model.synthetic import SYNTHETIC
+
+INDEX = "model.safetensors.index.json"
 
 
 def check_folder(folder: Path) -> None:
@@ -32,11 +36,11 @@ def check_folder(folder: Path) -> None:
 def check_config(folder: Path, where: str) -> None:
     """Refuse own code (auto_map, of the model or its tokenizer) and a missing architecture; `where` is named then."""
     config = read_config(folder)
-    parts = {"config.json": config}
+    configs = {"config.json": config}
     if (folder / "tokenizer_config.json").is_file():
-        parts["tokenizer_config.json"] = read_config(folder, "tokenizer_config.json")
-    for name, part in parts.items():
-        if "auto_map" in part:
+        configs["tokenizer_config.json"] = read_config(folder, "tokenizer_config.json")
+    for name, content in configs.items():
+        if "auto_map" in content:
             raise UserError(
                 f"{where}/{name} has auto_map: the model brings its own code, and this program runs none; "
                 "take a model that transformers knows by itself."
@@ -60,17 +64,22 @@ def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
 
 def weight_files(folder: Path) -> list[Path]:
     """The safetensors files, those of the index where there is one. A shard that is missing is a UserError."""
-    index = folder / "model.safetensors.index.json"
+    index = folder / INDEX
     if not index.is_file():
         return sorted(folder.glob("*.safetensors"))
-    try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError, TypeError):
-        raise UserError(f"{index} is not a safetensors index.") from None
+    names = indexed_files(index, str(index))
     for name in names:
         if not (folder / name).is_file():
             raise UserError(f"{folder} lacks {name}, which its index names; fetch the model again.")
     return [folder / name for name in names]
+
+
+def indexed_files(index: Path, where: str) -> list[str]:
+    """The names of the safetensors files that an index has, each once; a UserError names `where` it came from."""
+    try:
+        return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise UserError(f"{where} is not a safetensors index.") from None
 
 
 def _read_header(file: Path) -> dict[str, Any]:
@@ -81,7 +90,7 @@ def _read_header(file: Path) -> dict[str, Any]:
             if length > 100_000_000:
                 raise ValueError("header too long")
             header: dict[str, Any] = json.loads(stream.read(length))
-        end = max((part["data_offsets"][1] for name, part in header.items() if name != "__metadata__"), default=0)
+        end = max((tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"), default=0)
         if file.stat().st_size < 8 + length + end:
             raise ValueError("cut off")
     except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError) as error:
@@ -92,8 +101,8 @@ def _read_header(file: Path) -> dict[str, Any]:
 def parameters(folder: Path) -> int:
     """Number of stored weights, from the headers (tied weights that are stored once count once)."""
     return sum(
-        math.prod(part["shape"])
+        math.prod(tensor["shape"])
         for file in weight_files(folder)
-        for name, part in _read_header(file).items()
+        for name, tensor in _read_header(file).items()
         if name != "__metadata__"
     )

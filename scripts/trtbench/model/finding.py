@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 from trtbench.errors import UserError
 from trtbench.model import synthetic
 from trtbench.model.files import check_folder, parameters, read_config, weight_files
 from trtbench.model.synthetic import SYNTHETIC
+from trtbench.records.files import hash_content, write_whole
 from trtbench.records.trial import Model
 from trtbench.settings.knobs import Settings, show
 
@@ -82,22 +82,17 @@ def digest(folder: Path, cache: Path) -> str:
             *(folder / name for name in ("config.json", "tokenizer.json") if (folder / name).is_file()),
         ]
     )
-    looks = json.dumps([[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files])
-    note = cache / "digests" / hashlib.sha256(looks.encode()).hexdigest()
+    file_states = json.dumps([[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files])
+    note = cache / "digests" / hashlib.sha256(file_states.encode()).hexdigest()
     if note.is_file():
-        known = note.read_text().strip()
-        if len(known) == 64:
-            return known
+        noted = note.read_text().strip()
+        if len(noted) == 64:
+            return noted
     state = hashlib.sha256()
     for file in files:
         state.update(f"{file.name}\0{file.stat().st_size}\0".encode())
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 22):
-                state.update(block)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    temporary = note.with_suffix(f".{os.getpid()}")
-    temporary.write_text(state.hexdigest())
-    temporary.replace(note)
+        hash_content(state, file)
+    write_whole(note, state.hexdigest().encode())
     return state.hexdigest()
 
 

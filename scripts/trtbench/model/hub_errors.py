@@ -36,14 +36,12 @@ def sentence(error: Exception, source: Source, file: str = "") -> str:
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     model = f"MODEL_NAME={source.name!r}"
-    what = f"{source.name}/{file}" if file else source.name
+    asked_for = f"{source.name}/{file}" if file else source.name
     kept = "what has arrived is kept: " if file else ""
     status = getattr(getattr(error, "response", None), "status_code", None)
     if isinstance(error, GatedRepoError) or status == 403:
-        given = " (the HF_TOKEN that is set has no access)" if source.token else ""
-        return (
-            f"{model} is gated{given}: accept its licence at {source.page} and set HF_TOKEN to a token of that account."
-        )
+        refused = " (the HF_TOKEN that is set has no access)" if source.token else ""
+        return f"{model} is gated{refused}: accept its licence at {source.page} and set HF_TOKEN to a token of that account."
     if status == 401:
         if source.token and not isinstance(error, RepositoryNotFoundError):
             return f"{source.shown} does not take the HF_TOKEN that is set; make a new one in your account's settings."
@@ -65,9 +63,9 @@ def sentence(error: Exception, source: Source, file: str = "") -> str:
             f"{', '.join(SYNTHETIC)}."
         )
     if status is not None:
-        return f"{source.shown} answered {status} when asked for {what}; {kept}try again later."
+        return f"{source.shown} answered {status} when asked for {asked_for}; {kept}try again later."
     return (
-        f"{source.shown} cannot be reached for {what} ({_cause(error)}); {kept}try again, or set "
+        f"{source.shown} cannot be reached for {asked_for} ({_cause(error)}); {kept}try again, or set "
         "HTTPS_PROXY for a proxy, HF_ENDPOINT for a mirror, OFFLINE=1 for what was downloaded before, or MODEL_NAME "
         "to a local folder."
     )
@@ -83,11 +81,11 @@ def _cause(error: BaseException) -> str:
 
 def offline_sentence(source: Source, setting: str) -> str:
     """Say that the network is forbidden and the model is not here, and which commits are."""
-    there = sorted(p.name for p in (source.home / "snapshots").glob("*") if p.is_dir())
-    other = f" (there: {', '.join(there)}, to be named with MODEL_REVISION)" if there else ""
+    commits = sorted(p.name for p in (source.home / "snapshots").glob("*") if p.is_dir())
+    others = f" (there: {', '.join(commits)}, to be named with MODEL_REVISION)" if commits else ""
     return (
         f"{setting} forbids the network, and MODEL_NAME={source.name!r} at {source.revision} is not in "
-        f"{source.home}{other}; run once without it, or set MODEL_NAME to a local folder."
+        f"{source.home}{others}; run once without it, or set MODEL_NAME to a local folder."
     )
 
 
@@ -115,11 +113,11 @@ def not_usable(source: Source, commit: str, files: Sequence[str]) -> str | None:
     ]
     fast = "tokenizer.json" in files
     if not weights:
-        found = f" (only {', '.join(others[:3])}, which is not loaded: pickle can run code)" if others else ""
+        only = f" (only {', '.join(others[:3])}, which is not loaded: pickle can run code)" if others else ""
         both = "" if fast else " and no tokenizer.json"
         must = "" if fast else ", which must bring both"
         return (
-            f"{model} has no *.safetensors{both}{found}: set MODEL_REVISION to a revision that has them{must} (conversions "
+            f"{model} has no *.safetensors{both}{only}: set MODEL_REVISION to a revision that has them{must} (conversions "
             f"are offered at {source.page}/discussions; number 5 there is MODEL_REVISION=refs/pr/5), or {folder}."
         )
     if not fast:
@@ -128,6 +126,6 @@ def not_usable(source: Source, commit: str, files: Sequence[str]) -> str | None:
             for name in ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.json")
             if name in files
         ]
-        found = f" (only {slow[0]})" if slow else ""
-        return f"{model} has no tokenizer.json{found}, and the fast format is wanted: {folder}."
+        only = f" (only {slow[0]})" if slow else ""
+        return f"{model} has no tokenizer.json{only}, and the fast format is wanted: {folder}."
     return None

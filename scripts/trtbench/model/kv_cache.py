@@ -1,18 +1,24 @@
 """Bytes and tokens of the KV cache: how large a pool must be that never makes a sequence wait. The only place that counts
-them; what a roofline reads of the cache is counted in `referee/roofline.py` from the same shape."""
+them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from trtbench.settings.cells import Cell
+if TYPE_CHECKING:  # a roofline is computed with nothing installed, and a cell is a msgspec struct
+    from trtbench.settings.cells import Cell
+
+
+def values_per_token(layers: int, kv_heads: int, head_dim: int) -> int:
+    """Keys and values of one token in so many layers."""
+    return 2 * layers * kv_heads * head_dim
 
 
 def bytes_per_token(layers: int, kv_heads: int, head_dim: int, width: int = 2) -> int:
     """Bytes of the keys and values of one token in all layers, at `width` bytes a value."""
-    return 2 * layers * kv_heads * head_dim * width
+    return values_per_token(layers, kv_heads, head_dim) * width
 
 
 def bytes_per_token_of(config: Mapping[str, Any], width: int = 2) -> int:

@@ -6,11 +6,9 @@ Saved as a normal Hugging Face folder, so that every lane takes them as it takes
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import hashlib
 import json
 import math
-import shutil
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +16,8 @@ from typing import Any
 
 from trtbench.errors import UserError
 from trtbench.model.workload import PROMPTS, read_prompts
+from trtbench.records import lock
+from trtbench.records.files import whole_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,22 +58,16 @@ def make(name: str, seed: int, models: Path) -> Path:
     if folder.is_dir():
         return folder
     try:
-        models.mkdir(parents=True, exist_ok=True)
-        handle = (models / f".{folder.name}.lock").open("w")
+        lock_file = lock.opened(models, f".{folder.name}.lock")
     except OSError as error:
         raise UserError(f"DATA_DIR={str(models.parent)!r} cannot be written: {error.strerror}.") from None
-    with handle as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs at once: the second waits and finds the folder
+    with lock.held(lock_file):  # two runs at once: the second waits and finds the folder
         if folder.is_dir():
             return folder
-        aside = models / f".{folder.name}.making"
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
         try:
-            write_synthetic(aside, shape, seed)
-            aside.rename(folder)
+            with whole_folder(folder) as making:
+                write_synthetic(making, shape, seed)
         except OSError as error:
-            shutil.rmtree(aside, ignore_errors=True)
             raise UserError(f"the synthetic model {name} could not be written to {models}: {error.strerror}.") from None
     return folder
 
@@ -118,14 +112,14 @@ def write_synthetic(folder: Path, shape: Shape, seed: int) -> None:
 
 
 def _tensors(shape: Shape) -> Iterator[tuple[str, tuple[int, ...]]]:
-    kv = shape.hidden // shape.heads * shape.kv_heads
+    kv_width = shape.hidden // shape.heads * shape.kv_heads
     yield "model.embed_tokens.weight", (shape.vocab, shape.hidden)
     for i in range(shape.layers):
         layer = f"model.layers.{i}."
         yield layer + "input_layernorm.weight", (shape.hidden,)
         yield layer + "self_attn.q_proj.weight", (shape.hidden, shape.hidden)
-        yield layer + "self_attn.k_proj.weight", (kv, shape.hidden)
-        yield layer + "self_attn.v_proj.weight", (kv, shape.hidden)
+        yield layer + "self_attn.k_proj.weight", (kv_width, shape.hidden)
+        yield layer + "self_attn.v_proj.weight", (kv_width, shape.hidden)
         yield layer + "self_attn.o_proj.weight", (shape.hidden, shape.hidden)
         yield layer + "post_attention_layernorm.weight", (shape.hidden,)
         yield layer + "mlp.gate_proj.weight", (shape.intermediate, shape.hidden)
@@ -141,21 +135,21 @@ def _write_weights(file: Path, shape: Shape, seed: int) -> None:
 
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     offset = 0
-    for name, size in _tensors(shape):
-        end = offset + 2 * math.prod(size)
-        header[name] = {"dtype": "BF16", "shape": list(size), "data_offsets": [offset, end]}
+    for name, dimensions in _tensors(shape):
+        end = offset + 2 * math.prod(dimensions)
+        header[name] = {"dtype": "BF16", "shape": list(dimensions), "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    draw = np.random.Generator(np.random.PCG64(seed))
+    generator = np.random.Generator(np.random.PCG64(seed))
     spread = np.float32(1 / math.sqrt(shape.hidden))
     with file.open("wb") as stream:
         stream.write(struct.pack("<Q", len(text)) + text)
-        for name, size in _tensors(shape):
-            if len(size) == 1:
-                values = np.ones(size, dtype=np.float32)
+        for name, dimensions in _tensors(shape):
+            if len(dimensions) == 1:
+                values = np.ones(dimensions, dtype=np.float32)
             else:
-                values = draw.standard_normal(size, dtype=np.float32)
+                values = generator.standard_normal(dimensions, dtype=np.float32)
                 values *= spread
                 if name == "lm_head.weight":
                     values[0] *= UNLIKELY

@@ -1,0 +1,1 @@
+"""What a run leaves behind, typed and sealed: trials, judgements, run folders, and how files are written to last."""

@@ -1,10 +1,14 @@
-"""Reading and writing what must last: JSON, written whole or not at all, read strictly."""
+"""Reading and writing what must last: files and folders written whole or not at all, JSON read strictly, contents hashed."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import math
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,21 +24,21 @@ T = TypeVar("T")
 def encode(value: Any) -> bytes:
     """JSON with sorted fields and a final newline. Raises ValueError for NaN or infinity, which JSON cannot hold."""
     built = msgspec.to_builtins(value)
-    _finite(built, "$")
+    _check_finite(built, "$")
     return msgspec.json.format(msgspec.json.encode(built, order="deterministic"), indent=1) + b"\n"
 
 
-def _finite(value: Any, path: str) -> None:
+def _check_finite(value: Any, path: str) -> None:
     # msgspec writes NaN and infinity as null without a word.
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{path} is {value}; a record holds numbers only")
     if isinstance(value, dict):
         for name, part in value.items():
-            _finite(part, f"{path}.{name}")
+            _check_finite(part, f"{path}.{name}")
     elif isinstance(value, (list, tuple)):
         for i, part in enumerate(value):
             if not isinstance(part, int):
-                _finite(part, f"{path}[{i}]")
+                _check_finite(part, f"{path}[{i}]")
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -55,6 +59,30 @@ def write_whole(path: Path, data: bytes) -> None:
         raise
 
 
+@contextlib.contextmanager
+def whole_folder(final: Path, suffix: str = "making") -> Iterator[Path]:
+    """An empty folder beside `final`, to be filled in the block; at its end it takes the place of `final`, whatever was
+    there. When the block raises, or the process is killed, `final` is as it was. Where no lock keeps others from making the
+    same folder, `suffix` must be this process's own."""
+    making = final.with_name(f".{final.name}.{suffix}")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(parents=True)
+    try:
+        yield making
+        shutil.rmtree(final, ignore_errors=True)
+        making.rename(final)
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+
+
+def hash_content(state: hashlib._Hash, path: Path) -> None:
+    """Feed the content of a file to a hash, block by block: it may be larger than the memory."""
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 22):
+            state.update(block)
+
+
 def read_as(kind: type[T], path: Path) -> T:
     """Read a JSON file strictly as `kind`; a UserError names the file and what is wrong with it."""
     try:
@@ -69,9 +97,9 @@ def decode_as(kind: type[T], data: bytes, where: str) -> T:
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
-        found = _schema_of(data)
-        if found is not None and found != SCHEMA:
-            raise UserError(f"{where} has schema version {found}; this program reads version {SCHEMA}.") from None
+        version = _schema_of(data)
+        if version is not None and version != SCHEMA:
+            raise UserError(f"{where} has schema version {version}; this program reads version {SCHEMA}.") from None
         raise UserError(f"{where} is not a valid {kind.__name__.lower()} record: {error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{where} is truncated or not JSON: {error}.") from None
@@ -79,7 +107,7 @@ def decode_as(kind: type[T], data: bytes, where: str) -> T:
 
 def _schema_of(data: bytes) -> Any:
     try:
-        found = msgspec.json.decode(data)
+        decoded = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError):
         return None
-    return found.get("schema") if isinstance(found, dict) else None
+    return decoded.get("schema") if isinstance(decoded, dict) else None

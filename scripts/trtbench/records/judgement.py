@@ -121,7 +121,7 @@ def read(file: Path) -> Judgement | None:
     """Read it strictly; None when there is none."""
     if not file.is_file():
         return None
-    found = read_as(Judgement, file)
-    if found.schema != SCHEMA:
-        raise UserError(f"{file} has schema version {found.schema}; this program reads version {SCHEMA}.")
-    return found
+    judgement = read_as(Judgement, file)
+    if judgement.schema != SCHEMA:
+        raise UserError(f"{file} has schema version {judgement.schema}; this program reads version {SCHEMA}.")
+    return judgement

@@ -10,22 +10,23 @@ from pathlib import Path
 from typing import TextIO
 
 
-def opened(folder: Path) -> TextIO:
-    """The lock's file in `folder`, made with the folder where it is not there. Raises OSError where that cannot be."""
+def opened(folder: Path, name: str = ".lock") -> TextIO:
+    """The lock's file `name` in `folder`, made with the folder where it is not there. Raises OSError where that cannot be."""
     folder.mkdir(parents=True, exist_ok=True)
-    return (folder / ".lock").open("a+")
+    return (folder / name).open("a+")
 
 
 @contextmanager
-def held(file: TextIO, busy: Callable[[str], None]) -> Iterator[None]:
+def held(file: TextIO, busy: Callable[[str], None] | None = None) -> Iterator[None]:
     """Hold the lock to the end of the block. Where another process has it, `busy` is called with that one's id: what it
     raises goes on, and when it returns, the lock is waited for."""
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            file.seek(0)
-            busy(file.read().strip() or "unknown")
+            if busy is not None:
+                file.seek(0)
+                busy(file.read().strip() or "unknown")
             fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -1,4 +1,4 @@
-"""The files at the top of `results/`: views of the latest run, made anew from its records and never read back."""
+"""The files at the top of `results/`: results of the latest run, made anew from its records and never read back."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ def benchmark_name(family: str) -> str:
 
 
 def remove_stale(results: Path, run_id: str) -> None:
-    """Take away views of other runs: an old figure beside new ones would be read as new. Their records stay."""
+    """Take away results of other runs: an old figure beside new ones would be read as new. Their records stay."""
     names = [benchmark_name(family) for family in {row.family for row in LANES.values()}] + [REPORT]
     for name in names:
         path = results / name
         try:
-            found = json.loads(path.read_bytes())
+            content = json.loads(path.read_bytes())
         except (OSError, ValueError):
             continue
-        if isinstance(found, dict) and found.get("kind") in ("benchmark", "comparison") and found.get("run") != run_id:
+        if (
+            isinstance(content, dict)
+            and content.get("kind") in ("benchmark", "comparison")
+            and content.get("run") != run_id
+        ):
             path.unlink()
             if name == REPORT:
-                for view in (CHART, PAGE):
-                    (results / view).unlink(missing_ok=True)
+                for drawn in (CHART, PAGE):
+                    (results / drawn).unlink(missing_ok=True)

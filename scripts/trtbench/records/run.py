@@ -42,10 +42,10 @@ def sort_key(trial: Trial) -> tuple[str, int, str, str, int, int]:
     return trial.run, trial.position, trial.lane, trial.precision, trial.index, trial.attempt
 
 
-def counting(found: Sequence[Trial]) -> list[Trial]:
+def counting(trials: Sequence[Trial]) -> list[Trial]:
     """The trials that count: for each number of a lane the last attempt, when it did not fail."""
     last: dict[tuple[str, str, str, int], Trial] = {}
-    for trial in found:
+    for trial in trials:
         key = (trial.run, trial.lane, trial.precision, trial.index)
         if key not in last or trial.attempt > last[key].attempt:
             last[key] = trial

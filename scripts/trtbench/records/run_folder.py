@@ -1,5 +1,5 @@
 """Run folders: `results/runs/<id>/` holds run.json, workload.json, trials/*.json and logs/*.log. Nothing in it is ever overwritten
-but run.json; the files at the top of `results/` are views of the latest run."""
+but run.json; the files at the top of `results/` are made from the latest run (result_files.py)."""
 
 from __future__ import annotations
 
@@ -43,26 +43,26 @@ def new_id(results: Path) -> str:
 def read(results: Path, run: str) -> Run:
     """Read run.json strictly."""
     path = folder(results, run) / "run.json"
-    found = read_as(Run, path)
-    if found.schema != SCHEMA:
-        raise UserError(f"{path} has schema version {found.schema}; this program reads version {SCHEMA}.")
-    return found
+    record = read_as(Run, path)
+    if record.schema != SCHEMA:
+        raise UserError(f"{path} has schema version {record.schema}; this program reads version {SCHEMA}.")
+    return record
 
 
 def write(results: Path, run: Run) -> None:
     write_whole(folder(results, run.id) / "run.json", encode(run))
 
 
-def find(results: Path, wanted: str | None) -> str:
+def find(results: Path, run: str | None) -> str:
     """The id of the run asked for, else the latest. A UserError says which there are."""
-    there = listed(results)
-    if not there:
+    run_ids = listed(results)
+    if not run_ids:
         raise UserError(f"{results} holds no run; start one with: bash scripts/bench_local.sh")
-    if wanted is None:
-        return there[-1]
-    if wanted not in there:
-        raise UserError(f"{results} holds no run {wanted!r}; there are {', '.join(there[-5:])}.")
-    return wanted
+    if run is None:
+        return run_ids[-1]
+    if run not in run_ids:
+        raise UserError(f"{results} holds no run {run!r}; there are {', '.join(run_ids[-5:])}.")
+    return run
 
 
 def trial_name(trial: Trial) -> str:
@@ -80,10 +80,10 @@ def read_trials(paths: Sequence[Path]) -> list[Trial]:
     return compacted(read_trial(path) for path in paths)
 
 
-def compacted(found: Iterable[Trial]) -> list[Trial]:
+def compacted(loaded: Iterable[Trial]) -> list[Trial]:
     """The trials in the order of their places, with what they repeat held once."""
-    share = _Shared()
-    return sorted((share.compact(trial) for trial in found), key=sort_key)
+    shared = _Shared()
+    return sorted((shared.compact(trial) for trial in loaded), key=sort_key)
 
 
 class _Shared:
@@ -94,27 +94,29 @@ class _Shared:
         self.parts: dict[bytes, Any] = {}
 
     def compact(self, trial: Trial) -> Trial:
-        trial.environment = self.one(trial.environment)
-        trial.model = self.one(trial.model)
-        trial.settings = self.one(trial.settings)
+        trial.environment = self.once(trial.environment)
+        trial.model = self.once(trial.model)
+        trial.settings = self.once(trial.settings)
         for record in trial.cells:
             for part in (record.e2e, record.ttft):
                 if part is not None:
-                    part.outputs = [[list(map(self.ids.setdefault, row, row)) for row in o] for o in part.outputs]
+                    part.outputs = [
+                        [list(map(self.ids.setdefault, row, row)) for row in output] for output in part.outputs
+                    ]
         return trial
 
-    def one(self, part: Any) -> Any:
+    def once(self, part: Any) -> Any:
         return self.parts.setdefault(msgspec.json.encode(part), part)
 
 
 def locked(results: Path) -> AbstractContextManager[None]:
     """Hold the results folder for one run at a time: two at once would slow each other and neither figure would count."""
     try:
-        file = lock.opened(results)
+        lock_file = lock.opened(results)
     except OSError as error:
         raise UserError(f"RESULTS_DIR={str(results)!r} cannot be written: {error.strerror}.") from None
 
     def refuse(holder: str) -> NoReturn:
         raise UserError(f"another run (process {holder}) is using {results}; wait for it, or set RESULTS_DIR.")
 
-    return lock.held(file, refuse)
+    return lock.held(lock_file, refuse)

@@ -169,7 +169,7 @@ class Telemetry(_Strict):
 
     gpus: list[Gpu] | None = None
     load_average: Amount | None = None
-    cpu_mhz: list[Amount] | None = None
+    cpu_mhz: list[Amount] | None = None  # nothing writes or reads it, but the records of schema 1 hold it as null
     swap_used_before: Count | None = None
     swap_used_after: Count | None = None
     read_bandwidth: Amount | None = None
@@ -247,8 +247,8 @@ class Trial(_Strict, tag="trial", tag_field="kind"):
 def simulated(trial: Trial) -> bool:
     """Whether the stand-in for tests made a trial: its lane says so, or the environment names a distribution of the lane
     that calls itself simulated. The second mark is not the lane's to lose."""
-    told = trial.environment.libraries
-    marked = any(told.get(module, "").endswith("+simulated") for module in LANES[trial.lane].modules)
+    libraries = trial.environment.libraries
+    marked = any(libraries.get(module, "").endswith("+simulated") for module in LANES[trial.lane].modules)
     return marked or (trial.statement is not None and trial.statement.simulated)
 
 
@@ -256,14 +256,16 @@ def checksum(trial: Trial) -> str:
     """SHA-256 over the trial's JSON without its checksum and without nulls, so that a field added to the schema later
     (absent in older records) does not change it: tells a record changed after it was written."""
     plain = msgspec.structs.replace(trial, checksum="")
-    return hashlib.sha256(msgspec.json.encode(_bare(msgspec.to_builtins(plain)), order="deterministic")).hexdigest()
+    return hashlib.sha256(
+        msgspec.json.encode(_without_nulls(msgspec.to_builtins(plain)), order="deterministic")
+    ).hexdigest()
 
 
-def _bare(value: Any) -> Any:
+def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _bare(part) for name, part in value.items() if part is not None}
+        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return [_bare(part) for part in value]
+        return [_without_nulls(part) for part in value]
     return value
 
 

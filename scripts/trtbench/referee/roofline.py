@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 from trtbench.errors import UserError
+from trtbench.model import kv_cache
 from trtbench.model.shape import ModelShape
 
 NOMINAL_TOLERANCE = 1.02  # published bandwidths and peaks are rounded
@@ -115,7 +116,8 @@ def kv_bytes(shape: ModelShape, precision: Precision, batch: int, cached: int, s
     positions = _sum_of_minima(cached, steps, _reach(shape) - 1) * shape.windowed_layers + _sum_of_minima(
         cached, steps, math.inf
     ) * (shape.layers - shape.windowed_layers)
-    return batch * 2 * shape.kv_heads * shape.head_dim * precision.kv_bits / 8 * positions
+    values = kv_cache.values_per_token(1, shape.kv_heads, shape.head_dim)
+    return batch * values * precision.kv_bits / 8 * positions
 
 
 def prefill_floor(shape: ModelShape, precision: Precision, machine: Machine, batch: int, prompt: int) -> Floor:

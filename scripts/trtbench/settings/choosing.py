@@ -46,9 +46,9 @@ def chosen_lanes(settings: Settings, device: str, family: str | None) -> list[st
             raise UserError(f"the lane {name} {absent}; {lanes.remedy(name)}, or leave the lane out of LANES.")
         if device not in lanes.devices(name):
             row = lanes.LANES[name]
-            why = f" ({row.bound})" if row.bound else ""
+            reason = f" ({row.bound})" if row.bound else ""
             raise UserError(
-                f"the lane {name} runs on {' and '.join(row.devices)}{why}, and DEVICE is {device}; leave it out of LANES."
+                f"the lane {name} runs on {' and '.join(row.devices)}{reason}, and DEVICE is {device}; leave it out of LANES."
             )
     if not names and family is not None:
         raise UserError(_none_of(family, device))
@@ -89,16 +89,16 @@ def entrants_of(names: Sequence[str], settings: Settings, device: str) -> tuple[
     absent: dict[Entrant, str] = {}
     for name in names:
         row = lanes.LANES[name]
-        known = row.precisions[device]
-        wanted = [lanes.DEFAULT_PRECISION[device]] if settings.precision == ("auto",) else list(settings.precision)
-        runs_here = [precision for precision in wanted if precision in known]
-        if row.baseline and not runs_here and all(precision in QUANTISED for precision in wanted):
-            runs_here = [lanes.DEFAULT_PRECISION[device]]
-        entrants += [Entrant(name, precision) for precision in runs_here]
+        supported = row.precisions[device]
+        requested = [lanes.DEFAULT_PRECISION[device]] if settings.precision == ("auto",) else list(settings.precision)
+        chosen = [precision for precision in requested if precision in supported]
+        if row.baseline and not chosen and all(precision in QUANTISED for precision in requested):
+            chosen = [lanes.DEFAULT_PRECISION[device]]
+        entrants += [Entrant(name, precision) for precision in chosen]
         absent |= {
-            Entrant(name, precision): f"{name} does not run {precision} on {device} (it runs {', '.join(known)})"
-            for precision in wanted
-            if precision not in known
+            Entrant(name, precision): f"{name} does not run {precision} on {device} (it runs {', '.join(supported)})"
+            for precision in requested
+            if precision not in supported
         }
     if not entrants:
         raise UserError(

@@ -40,18 +40,18 @@ class Row:
             number = "a whole number" if self.kind == "int" else "a number"
             low = f"{self.low:g}" if self.low is not None else "any"
             span = f"above {low} and up to {self.high:g}" if self.above_low else f"from {low} to {self.high:g}"
-            wanted = f"{number} {span}" + (f" ({self.unit})" if self.unit else "")
+            description = f"{number} {span}" + (f" ({self.unit})" if self.unit else "")
         elif self.kind == "choice":
-            wanted = "one of " + ", ".join(self.choices)
+            description = "one of " + ", ".join(self.choices)
         elif self.kind == "switch":
-            wanted = "1 or 0"
+            description = "1 or 0"
         else:
-            wanted = "a text"
-        return f"a comma-separated list, each {wanted}" if self.many else wanted
+            description = "a text"
+        return f"a comma-separated list, each {description}" if self.many else description
 
 
-def _row(default: Any, kind: str, help: str, **more: Any) -> Any:
-    return dataclasses.field(default=default, metadata={"row": Row(help=help, kind=kind, **more)})
+def _row(default: Any, kind: str, help: str, **columns: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"row": Row(help=help, kind=kind, **columns)})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,6 +281,6 @@ def env_example() -> str:
         if row.secret:
             lines.append("# secret: environment or this file only, never a flag; it is written nowhere else")
         default = DEFAULTS[name]
-        shown = "data" if name == "DATA_DIR" else show(name, default)
-        lines.append(f"#{name}={row.example or shown}")
+        value = "data" if name == "DATA_DIR" else show(name, default)
+        lines.append(f"#{name}={row.example or value}")
     return "\n".join(lines) + "\n"

@@ -141,11 +141,11 @@ LANES: dict[str, Row] = {
 def missing(name: str) -> str | None:
     """Say which module the lane lacks here, or None; imports nothing."""
     row = LANES[name]
-    absent = [module for module in (*row.modules, *row.to_prepare) if not _there(module)]
-    top = absent[0].partition(".")[0] if absent else ""
-    if absent and absent[0] != top:
-        return f"needs {absent[0]}, which the {top} that is installed does not have"
-    return f"needs {', '.join(absent)}, which is not installed" if absent else None
+    lacking = [module for module in (*row.modules, *row.to_prepare) if not _importable(module)]
+    top = lacking[0].partition(".")[0] if lacking else ""
+    if lacking and lacking[0] != top:
+        return f"needs {lacking[0]}, which the {top} that is installed does not have"
+    return f"needs {', '.join(lacking)}, which is not installed" if lacking else None
 
 
 def remedy(name: str) -> str:
@@ -156,15 +156,15 @@ def remedy(name: str) -> str:
     return f"{row.image} has it: docker compose {row.compose}, as README.md shows"
 
 
-def _there(module: str) -> bool:
+def _importable(module: str) -> bool:
     """Whether a module can be found. find_spec imports the parents of a dotted name, which takes an engine's time and
     processes, so below the top its files are looked for."""
     top, *below = module.split(".")
     spec = importlib.util.find_spec(top)
     if spec is None or not below:
         return spec is not None
-    places = [Path(place).joinpath(*below) for place in spec.submodule_search_locations or []]
-    return any(place.is_dir() or place.with_suffix(".py").is_file() for place in places)
+    folders = [Path(folder).joinpath(*below) for folder in spec.submodule_search_locations or []]
+    return any(folder.is_dir() or folder.with_suffix(".py").is_file() for folder in folders)
 
 
 def devices(name: str) -> tuple[str, ...]:

@@ -28,8 +28,8 @@ def parse(name: str, text: str) -> Any:
 
 def _parse_one(name: str, row: Row, part: str, whole: str) -> Any:
     def refuse() -> NoReturn:
-        shown = "…" if row.secret else repr(whole)
-        raise UserError(f"{name}={shown} is not valid: it takes {row.wanted()}.")
+        given = "…" if row.secret else repr(whole)
+        raise UserError(f"{name}={given} is not valid: it takes {row.wanted()}.")
 
     if "\0" in part or "\n" in part:
         refuse()
@@ -82,19 +82,19 @@ def read_file(path: Path) -> dict[str, str]:
 
 
 def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name, [*ROWS, *ALIASES], n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else "; .env.example lists them all."
+    similar = difflib.get_close_matches(name, [*ROWS, *ALIASES], n=1, cutoff=0.6)
+    return f"; did you mean {similar[0]}?" if similar else "; .env.example lists them all."
 
 
-def _misspelt(environment: Mapping[str, str]) -> None:
+def _refuse_misspelt(environment: Mapping[str, str]) -> None:
     """Refuse an environment name one edit away from a setting: it would be ignored without a word."""
-    known = {*ROWS, *ALIASES}
+    setting_names = {*ROWS, *ALIASES}
     for name in environment:
-        if name in known or len(name) < 6 or "_" not in name or not environment[name]:
+        if name in setting_names or len(name) < 6 or "_" not in name or not environment[name]:
             continue
-        for right in known:
-            if abs(len(right) - len(name)) <= 1 and _one_edit(name, right):
-                raise UserError(f"{name} is set in the environment but is not a setting; did you mean {right}?")
+        for setting in setting_names:
+            if abs(len(setting) - len(name)) <= 1 and _one_edit(name, setting):
+                raise UserError(f"{name} is set in the environment but is not a setting; did you mean {setting}?")
 
 
 def _one_edit(a: str, b: str) -> bool:
@@ -107,17 +107,17 @@ def _one_edit(a: str, b: str) -> bool:
 def _merge(layer: Mapping[str, str], origin: str) -> dict[str, Any]:
     """Values of one layer (environment, file or flags) with the old names translated."""
     values: dict[str, Any] = {}
-    given: dict[str, str] = {}
-    for written, name in [(n, n) for n in ROWS] + list(ALIASES.items()):
-        text = layer.get(written, "")
+    spelled: dict[str, str] = {}
+    for spelling, name in [(n, n) for n in ROWS] + list(ALIASES.items()):
+        text = layer.get(spelling, "")
         if not text.strip():
             continue
         value = parse(name, text)
         if name in values and values[name] != value:
             raise UserError(
-                f"{origin} sets both {given[name]} and {written}, which are one setting, to different values; keep {name}."
+                f"{origin} sets both {spelled[name]} and {spelling}, which are one setting, to different values; keep {name}."
             )
-        values[name], given[name] = value, written
+        values[name], spelled[name] = value, spelling
     return values
 
 
@@ -132,10 +132,12 @@ class Parser(argparse.ArgumentParser):
         if unknown != message:
             first = unknown.split()[0].split("=")[0]  # what follows may be a secret
             options = [o for action in self._actions for o in action.option_strings]
-            near = difflib.get_close_matches(first, options, n=1, cutoff=0.6)
+            similar = difflib.get_close_matches(first, options, n=1, cutoff=0.6)
             if first in ROWS and "=" in unknown.split()[0]:
-                near = [flag(first)]
-            message = f"{first} is not known" + (f"; did you mean {near[0]}?" if near else "; --help lists what is")
+                similar = [flag(first)]
+            message = f"{first} is not known" + (
+                f"; did you mean {similar[0]}?" if similar else "; --help lists what is"
+            )
         raise UserError(message if message.endswith("?") else message.rstrip(".") + ".")
 
 
@@ -145,8 +147,8 @@ def add_flags(parser: argparse.ArgumentParser, only: Sequence[str] | None = None
     for name, row in ROWS.items():
         if row.secret or (only is not None and name not in only):
             continue
-        shown = f"{row.help}; {row.wanted()}" if row.kind != "text" else row.help
-        help = f"{shown} [{name}]".replace("%", "%%")
+        description = f"{row.help}; {row.wanted()}" if row.kind != "text" else row.help
+        help = f"{description} [{name}]".replace("%", "%%")
         group.add_argument(flag(name), dest=name, default=None, metavar="VALUE", help=help)
         for alias in row.aliases:
             group.add_argument(flag(alias), dest=alias, default=None, metavar="VALUE", help=f"old name of {flag(name)}")
@@ -168,14 +170,14 @@ def resolve(
     `local` takes the defaults of bench_local.sh. Raises UserError for unknown names and impossible values.
     """
     environment = os.environ if environment is None else environment
-    _misspelt(environment)
-    written = read_file(file if file is not None else ROOT / ".env")
+    _refuse_misspelt(environment)
+    from_file = read_file(file if file is not None else ROOT / ".env")
     if environment is os.environ:
         for name in NETWORK_NAMES:
-            if written.get(name) and not os.environ.get(name):
-                os.environ[name] = written[name]
+            if from_file.get(name) and not os.environ.get(name):
+                os.environ[name] = from_file[name]
     layers = [
-        ("file", written),
+        ("file", from_file),
         ("environment", environment),
         (
             "flag",
@@ -188,19 +190,19 @@ def resolve(
     sources = dict.fromkeys(values, "default")
     for origin, layer in layers:
         if origin == "flag":
-            for given in [name for name, text in layer.items() if not text.strip()]:
-                name = ALIASES.get(given, given)
+            for spelling in [name for name, text in layer.items() if not text.strip()]:
+                name = ALIASES.get(spelling, spelling)
                 if DEFAULTS[name] != "":
-                    raise UserError(f"{flag(given)} is empty: it takes {ROWS[name].wanted()}.")
+                    raise UserError(f"{flag(spelling)} is empty: it takes {ROWS[name].wanted()}.")
                 values[name], sources[name] = "", origin
         for name, value in _merge(layer, f"the {origin}").items():
             values[name], sources[name] = value, origin
     settings = Settings(**{name.lower(): value for name, value in values.items()})
-    _together(settings, sources)
+    _check_combinations(settings, sources)
     return settings, sources
 
 
-def _together(settings: Settings, sources: Mapping[str, str]) -> None:
+def _check_combinations(settings: Settings, sources: Mapping[str, str]) -> None:
     """Refuse combinations that no single row can see."""
     if settings.top_p < 1 and settings.temperature == 0:
         raise UserError(

@@ -1,7 +1,7 @@
 """What this program relies on in TensorRT-LLM (contract.json), and where the installed one has it.
 
-The contract was written down from NVIDIA's files without the image at hand (docs/tensorrt-contract.md); contract_probe.py
-asks the installed one whether it agrees.
+The contract was written down from NVIDIA's files without the image at hand (docs/tensorrt-contract.md); probe.py asks
+the installed one whether it agrees.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def tool_path(tool: str, examples: Path) -> Path | None:
     """Where a tool is: a command on PATH, or a script below the examples folder; None when it is not there."""
     entry = load()["tools"][tool]
     if "command" in entry:
-        found = shutil.which(entry["command"])
-        return Path(found) if found else None
+        program = shutil.which(entry["command"])
+        return Path(program) if program else None
     script = examples / Path(entry["path"]).relative_to(load()["examples_dir"])
     return script if script.is_file() else None
 

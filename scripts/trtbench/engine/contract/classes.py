@@ -17,38 +17,38 @@ from pathlib import Path
 from typing import Any
 
 
-def named(dotted: str) -> Any:
+def import_class(dotted: str) -> Any:
     """Import `package.module.Name`."""
     module, _, name = dotted.rpartition(".")
     return getattr(importlib.import_module(module), name)
 
 
-def shown(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """A default as JSON, or as its text when JSON cannot hold it."""
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return {"text": repr(value)[:200]}
 
 
-def described(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+def describe(name: str, entry: dict[str, Any]) -> dict[str, Any]:
     """Fields with defaults of one class; for an LLM also the positional arguments of its constructor."""
-    found: dict[str, Any] = {}
-    kind = named(name)
+    description: dict[str, Any] = {}
+    described_class = import_class(name)
     if entry["kind"] == "llm":
-        parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
-        found["positional"] = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-        kind = named(entry["args_class"])
+        parameters = list(inspect.signature(described_class.__init__).parameters.values())[1:]
+        description["positional"] = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        described_class = import_class(entry["args_class"])
     if entry["kind"] == "dataclass":
-        found["fields"] = {
-            field.name: shown(None if field.default is dataclasses.MISSING else field.default)
-            for field in dataclasses.fields(kind)
+        description["fields"] = {
+            field.name: as_json(None if field.default is dataclasses.MISSING else field.default)
+            for field in dataclasses.fields(described_class)
         }
     else:
-        found["fields"] = {
-            field: shown(None if info.is_required() else info.get_default(call_default_factory=False))
-            for field, info in kind.model_fields.items()
+        description["fields"] = {
+            field: as_json(None if info.is_required() else info.get_default(call_default_factory=False))
+            for field, info in described_class.model_fields.items()
         }
-    return found
+    return description
 
 
 def main() -> None:
@@ -65,7 +65,7 @@ def main() -> None:
         if entry["kind"] == "result":
             continue
         try:
-            answer["classes"][name] = described(name, entry)
+            answer["classes"][name] = describe(name, entry)
         except Exception as error:  # whatever is wrong with one class is an answer about it
             answer["classes"][name] = {"error": f"{type(error).__name__}: {error}"[:300]}
     print(json.dumps(answer), flush=True)

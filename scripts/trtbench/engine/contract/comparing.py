@@ -38,51 +38,44 @@ def compare_tool(tool: str, status: int | None, text: str) -> list[Difference]:
     entry = _entry(tool)
     needed = not entry.get("optional", False)
     if status != 0:
-        why = _why(text)
-        how = f"did not answer within {LIMIT:.0f} s" if status is None else f"--help ends with status {status}"
-        return [Difference(where=tool, what="unusable", name=f"{how} ({why})", found=status, used=needed)]
-    said = flags_in(text)
+        cause = known_failures.cause(text, with_remedy=True)
+        ending = f"did not answer within {LIMIT:.0f} s" if status is None else f"--help ends with status {status}"
+        return [Difference(where=tool, what="unusable", name=f"{ending} ({cause})", found=status, used=needed)]
+    help_flags = flags_in(text)
     differences = []
     for flag, row in entry["flags"].items():
         used = needed and bool(row.get("used"))
-        if flag not in said:
+        if flag not in help_flags:
             differences.append(Difference(where=tool, what="missing", name=flag, used=used))
             continue
-        have, choices = said[flag], [str(value) for value in row["choices"]] if "choices" in row else None
-        if choices is not None and have.choices is not None and set(choices) != set(have.choices):
-            lost = [value for value in _passed(flag) if value in choices and value not in have.choices]
+        shown, choices = help_flags[flag], [str(value) for value in row["choices"]] if "choices" in row else None
+        if choices is not None and shown.choices is not None and set(choices) != set(shown.choices):
+            refused = [value for value in _values_passed(flag) if value in choices and value not in shown.choices]
             differences.append(
                 Difference(
                     where=tool,
                     what="choices",
                     name=flag,
-                    expected=lost or choices,
-                    found=have.choices,
-                    used=used and bool(lost),
+                    expected=refused or choices,
+                    found=shown.choices,
+                    used=used and bool(refused),
                 )
             )
         if (
-            have.default is not None
+            shown.default is not None
             and row.get("default") != "==SUPPRESS=="
-            and have.default != str(row.get("default"))
+            and shown.default != str(row.get("default"))
         ):
             differences.append(
-                Difference(where=tool, what="default", name=flag, expected=row.get("default"), found=have.default)
+                Difference(where=tool, what="default", name=flag, expected=row.get("default"), found=shown.default)
             )
-    known = {*entry["flags"], *(a for row in entry["flags"].values() for a in row.get("aliases", [])), "--help"}
-    differences += [Difference(where=tool, what="new", name=flag) for flag in said if flag not in known]
+    known_flags = {*entry["flags"], *(a for row in entry["flags"].values() for a in row.get("aliases", [])), "--help"}
+    differences += [Difference(where=tool, what="new", name=flag) for flag in help_flags if flag not in known_flags]
     return differences
 
 
-def _why(text: str) -> str:
-    """What a tool's output says about its failure."""
-    found = known_failures.explain(text)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"{found.reason}: {found.remedy}" if found else (lines[-1][:200] if lines else "it said nothing")
-
-
 @functools.cache
-def _passed(flag: str) -> tuple[str, ...]:
+def _values_passed(flag: str) -> tuple[str, ...]:
     """Values that this program passes for a flag with choices."""
     values = {
         "--multiple_profiles": ["enable"],
@@ -90,13 +83,13 @@ def _passed(flag: str) -> tuple[str, ...]:
         "--backend": ["tensorrt"],
         "--device": ["cuda"],
     }
-    found = list(values.get(flag, []))
+    passed = list(values.get(flag, []))
     for row in load()["precisions"].values():
         words = row["flags"]
-        found += [value for name, value in zip(words, words[1:]) if name == flag]
+        passed += [value for name, value in zip(words, words[1:]) if name == flag]
         if flag == "--gemm_plugin":
-            found.append(row["gemm_plugin"])
-    return tuple(dict.fromkeys(found))
+            passed.append(row["gemm_plugin"])
+    return tuple(dict.fromkeys(passed))
 
 
 def compare_classes(status: int | None, text: str) -> tuple[list[Difference], dict[str, str], bool]:
@@ -107,10 +100,13 @@ def compare_classes(status: int | None, text: str) -> tuple[list[Difference], di
     except (ValueError, IndexError):
         answer = None
     if answer is None:
-        why = _why(text)
-        where = [name for name, entry in load()["python"].items() if entry["kind"] != "result"]
+        cause = known_failures.cause(text, with_remedy=True)
+        class_names = [name for name, entry in load()["python"].items() if entry["kind"] != "result"]
         return (
-            [Difference(where=name, what="unusable", name=f"cannot be imported ({why})", used=True) for name in where],
+            [
+                Difference(where=name, what="unusable", name=f"cannot be imported ({cause})", used=True)
+                for name in class_names
+            ],
             {},
             False,
         )
@@ -118,25 +114,31 @@ def compare_classes(status: int | None, text: str) -> tuple[list[Difference], di
     for name, entry in load()["python"].items():
         if entry["kind"] == "result":
             continue
-        have = answer["classes"][name]
-        if "error" in have:
+        installed = answer["classes"][name]
+        if "error" in installed:
             differences.append(
-                Difference(where=name, what="unusable", name=f"is not there ({have['error']})", used=True)
+                Difference(where=name, what="unusable", name=f"is not there ({installed['error']})", used=True)
             )
             continue
         for field, row in entry["fields"].items():
-            if field not in have["fields"] and field not in have.get("positional", []):
+            if field not in installed["fields"] and field not in installed.get("positional", []):
                 differences.append(Difference(where=name, what="missing", name=field, used=bool(row.get("used"))))
-            elif field in have["fields"] and _plain(row["default"]) and have["fields"][field] != row["default"]:
+            elif (
+                field in installed["fields"] and _plain(row["default"]) and installed["fields"][field] != row["default"]
+            ):
                 differences.append(
                     Difference(
-                        where=name, what="default", name=field, expected=row["default"], found=have["fields"][field]
+                        where=name,
+                        what="default",
+                        name=field,
+                        expected=row["default"],
+                        found=installed["fields"][field],
                     )
                 )
         uncertain = entry.get("uncertain_fields", [])
         differences += [
             Difference(where=name, what="new", name=field)
-            for field in have["fields"]
+            for field in installed["fields"]
             if field not in entry["fields"] and field not in uncertain
         ]
     versions = {name: answer[name] for name in ("tensorrt_llm", "tensorrt", "transformers", "python") if name in answer}

@@ -68,8 +68,8 @@ def _stamp(examples: Path) -> str:
     paths = [tool_path(tool, examples) for tool in load()["tools"]]
     paths.append(Path(spec.origin) if spec and spec.origin else None)
     for path in paths:
-        look = path.stat() if path else None
-        parts.append([str(path), look.st_size, look.st_mtime_ns] if look else None)
+        stat = path.stat() if path else None
+        parts.append([str(path), stat.st_size, stat.st_mtime_ns] if stat else None)
     parts += [version(name) for name in ("tensorrt_llm", "tensorrt", "transformers")]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -79,20 +79,24 @@ def probe(examples: Path, data: Path, say: Callable[[str], None]) -> Probe:
     file, stamp = data / "engines" / PROBE, _stamp(examples)
     if file.is_file():
         try:
-            known = read_as(Probe, file)
+            previous = read_as(Probe, file)
         except UserError:
-            known = None  # of an older version of this program: asked again
-        if known is not None and known.stamp == stamp:
-            return known
+            previous = None  # of an older version of this program: asked again
+        if previous is not None and previous.stamp == stamp:
+            return previous
     say("asking TensorRT-LLM whether it is as docs/tensorrt-contract.md says (once)")
     began = time.monotonic()
     env = tools.environment(data / "cache")
-    asked = dict(_help_commands(examples))
+    help_commands = dict(_help_commands(examples))
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        answers = dict(zip(asked, pool.map(lambda words: tools.captured(words, env, LIMIT), asked.values())))
-    names = [sys.executable, "-m", "trtbench.engine.contract.classes", str(PATH)]
-    found, versions, simulated = compare_classes(*tools.captured(names, env, LIMIT))
-    differences = [d for tool, (status, text) in answers.items() for d in compare_tool(tool, status, text)] + found
+        answers = dict(
+            zip(help_commands, pool.map(lambda words: tools.captured(words, env, LIMIT), help_commands.values()))
+        )
+    classes_command = [sys.executable, "-m", "trtbench.engine.contract.classes", str(PATH)]
+    class_differences, versions, simulated = compare_classes(*tools.captured(classes_command, env, LIMIT))
+    differences = [
+        d for tool, (status, text) in answers.items() for d in compare_tool(tool, status, text)
+    ] + class_differences
     differences += [
         Difference(
             where=tool, what="unusable", name="is not here", used=not load()["tools"][tool].get("optional", False)
@@ -110,7 +114,7 @@ def probe(examples: Path, data: Path, say: Callable[[str], None]) -> Probe:
                 found=versions.get("tensorrt_llm"),
             )
         )
-    made = Probe(
+    answer = Probe(
         schema=1,
         created=datetime.datetime.now(datetime.timezone.utc).isoformat(),
         seconds=round(time.monotonic() - began, 1),
@@ -118,41 +122,43 @@ def probe(examples: Path, data: Path, say: Callable[[str], None]) -> Probe:
         expected=load()["release"]["tensorrt_llm"],
         versions=versions,
         simulated=simulated,
-        asked=[*asked, *(name for name, entry in load()["python"].items() if entry["kind"] != "result")],
+        asked=[*help_commands, *(name for name, entry in load()["python"].items() if entry["kind"] != "result")],
         differences=differences,
     )
-    write_whole(file, encode(made))
-    say(summary(made, file))
-    return made
+    write_whole(file, encode(answer))
+    say(summary(answer, file))
+    return answer
 
 
-def summary(found: Probe, file: Path) -> str:
+def summary(answer: Probe, file: Path) -> str:
     """One line about the probe."""
-    what = f"TensorRT-LLM {found.tensorrt_llm}: {len(found.asked)} tools and classes asked in {found.seconds:.0f} s, "
-    if not found.differences:
-        return what + "no difference from the contract"
-    used = sum(d.used for d in found.differences)
-    return what + f"{len(found.differences)} differences from the contract, {used} in what is used ({file})"
+    head = (
+        f"TensorRT-LLM {answer.tensorrt_llm}: {len(answer.asked)} tools and classes asked in {answer.seconds:.0f} s, "
+    )
+    if not answer.differences:
+        return head + "no difference from the contract"
+    used = sum(d.used for d in answer.differences)
+    return head + f"{len(answer.differences)} differences from the contract, {used} in what is used ({file})"
 
 
-def refuse(found: Probe, needed: Iterable[str], file: Path) -> None:
+def refuse(answer: Probe, needed: Iterable[str], file: Path) -> None:
     """Raise UserError when something that is used of `needed` is not as the contract says."""
-    blocking = found.blocking(needed)
+    blocking = answer.blocking(needed)
     if not blocking:
         return
-    said = "; ".join(_said(d) for d in blocking[:3]) + ("; …" if len(blocking) > 3 else "")
+    complaints = "; ".join(_in_words(d) for d in blocking[:3]) + ("; …" if len(blocking) > 3 else "")
     raise UserError(
-        f"TensorRT-LLM {found.tensorrt_llm} is not what this program needs: {said}. Use {load()['release']['image']}; "
+        f"TensorRT-LLM {answer.tensorrt_llm} is not what this program needs: {complaints}. Use {load()['release']['image']}; "
         f"{file} lists every difference."
     )
 
 
-def _said(d: Difference) -> str:
-    if d.what == "unusable":
-        return f"{d.where} {d.name}"
-    if d.what == "choices":
-        return f"{d.where} {d.name} does not take {', '.join(d.expected)}"
-    return f"{d.where} has no {d.name}"
+def _in_words(difference: Difference) -> str:
+    if difference.what == "unusable":
+        return f"{difference.where} {difference.name}"
+    if difference.what == "choices":
+        return f"{difference.where} {difference.name} does not take {', '.join(difference.expected)}"
+    return f"{difference.where} has no {difference.name}"
 
 
 def _help_commands(examples: Path) -> Iterable[tuple[str, list[str]]]:
