@@ -49,7 +49,7 @@ def test_the_script_builds_and_the_second_time_nothing_runs(tiny_model: Path, tm
 def test_engine_json_tells_all_that_went_in_and_what_it_cost(built: Product) -> None:
     engine = only(built)
     assert engine["simulated"] is True
-    assert engine["inputs"]["sizes"] == {"batch": 2, "input": 24, "sequence": 32, "num_tokens": 48}
+    assert engine["inputs"]["sizes"] == {"batch": 2, "input": 56, "sequence": 64, "num_tokens": 112}
     assert engine["built"]["sizes"] == engine["inputs"]["sizes"]
     assert (engine["inputs"]["tensorrt_llm"], engine["inputs"]["tensorrt"]) == ("1.2.1", "10.14.1.48")
     assert (engine["inputs"]["gpu"], engine["gpu_name"]) == ("8.6", "Simulated GPU")
@@ -113,7 +113,7 @@ def test_another_model_of_the_same_name_is_another_engine(product: Product, tmp_
 def test_old_names_are_translated_and_the_old_flag_never_reaches_the_tool(product: Product) -> None:
     for name in ("BATCH_SIZES", "PROMPT_LENGTHS", "NEW_TOKENS"):
         del product.settings[name]
-    done = product.build("--max-output-len", "8", "--max-batch-size", "2", MAX_INPUT_LEN="24")
+    done = product.build("--max-output-len", "8", "--max-batch-size", "2", MAX_INPUT_LEN="56")
     assert done.returncode == 0, done.stdout
     assert "is there" in done.stdout and len(product.engines()) == 1
 

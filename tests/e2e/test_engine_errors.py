@@ -82,7 +82,7 @@ def test_a_failing_lane_gets_a_sentence_and_a_remedy(failure: str, symptom: str,
 def test_running_out_of_memory_in_a_cell_is_a_hole_with_what_to_lower(product: Product) -> None:
     product.bench(STANDIN_FAIL="oom-run")
     (trial,) = product.trials()[:1]
-    assert trial["failure"]["reason"].startswith("out of memory with batch 2 and 24 + 8 tokens")
+    assert trial["failure"]["reason"].startswith("out of memory with batch 2 and 56 + 8 tokens")
     assert "; lower BATCH_SIZES" in trial["failure"]["reason"]
 
 

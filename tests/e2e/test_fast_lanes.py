@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -24,46 +25,70 @@ ROOT = Path(__file__).resolve().parents[2]
 GQA = Shape(hidden=64, layers=2, heads=4, kv_heads=2, intermediate=96, vocab=500, positions=256)
 MHA = Shape(hidden=64, layers=2, heads=4, kv_heads=4, intermediate=96, vocab=500, positions=256)
 CELLS = [[1, 9, 12], [3, 9, 12], [1, 14, 5]]
-PROMPTS = {
-    str(cell): [[(7 * row + 3 * i + 5) % 490 for i in range(cell[1])] for row in range(cell[0])] for cell in CELLS
-}
-# One process, as a trial is one. Steps and spans are made small, so that short generations cross their ends.
+# Steps and spans are made small, so that short generations cross their ends.
 CHILD = """
 import json, pathlib, sys
+from torch._dynamo.utils import counters
 from trtbench.lanes.lane import Plan, create
+from trtbench.lanes.tuned import session
 from trtbench.records.trial import Sampling
 from trtbench.settings.cells import Cell
 asked = json.loads(sys.argv[1])
+session.STEPS, session.LEAST_SPAN = 4, 16
 cells = tuple(Cell(batch=b, prompt_length=p, new_tokens=n, precision="float32") for b, p, n in asked["cells"])
-lane = create(asked["lane"])(Plan(model=pathlib.Path(asked["model"]), model_digest="d", precision="float32",
-    device="cpu", threads=1, sampling=Sampling(**asked["sampling"]), cells=cells, cache=pathlib.Path(asked["cache"])))
-if asked["lane"] == "pytorch-tuned":
-    from trtbench.lanes.tuned import session
-    session.STEPS, session.LEAST_SPAN = 4, 16
-prepared = lane.prepare()
-lane.load()
-ids = {str(cell): [lane.generate(asked["prompts"][str(cell)], n) for n in (cell[2], 1, cell[2])] for cell in asked["cells"]}
-from torch._dynamo.utils import counters
-print(json.dumps({"ids": ids, "cached": prepared and prepared.cached, "cost": prepared and prepared.nanoseconds,
-    "bytes": prepared and prepared.bytes, "missed": counters["inductor"]["fxgraph_cache_miss"],
-    "hit": counters["inductor"]["fxgraph_cache_hit"], "notes": lane.statement().notes}))
-lane.close()
+for lane, model, seed in asked["turns"]:
+    sampling = Sampling(**{**asked["sampling"], "seed": seed})
+    lane = create(lane)(Plan(model=pathlib.Path(model), model_digest="d", precision="float32", device="cpu", threads=1,
+        sampling=sampling, cells=cells, cache=pathlib.Path(asked["cache"])))
+    if asked["together"] and hasattr(lane, "sources"):
+        from trtbench.lanes.compile_cache import CompileCache
+        folder = CompileCache(lane.plan, lane.name, *lane.sources).folder
+        folder.mkdir(parents=True)
+        (folder / "inductor").symlink_to(asked["together"])
+    counters.clear()
+    prepared = lane.prepare()
+    lane.load()
+    ids = [[lane.generate(prompts, n) for n in (cell[2], 1, cell[2])]
+           for cell, prompts in zip(asked["cells"], asked["prompts"])]
+    print("TOLD", json.dumps({"ids": ids, "cached": prepared and prepared.cached,
+        "cost": prepared and prepared.nanoseconds, "bytes": prepared and prepared.bytes,
+        "missed": counters["inductor"]["fxgraph_cache_miss"], "hit": counters["inductor"]["fxgraph_cache_hit"],
+        "notes": lane.statement().notes}))
+    lane.close()
 """
 
 
-def run(lane: str, model: Path, cache: Path, cells: list[list[int]] = CELLS, **sampling: float) -> dict[str, Any]:
-    asked = {"lane": lane, "model": str(model), "cache": str(cache), "cells": cells, "prompts": PROMPTS}
+def run(
+    *turns: tuple[str, Path] | tuple[str, Path, int],
+    cache: Path,
+    cells: list[list[int]] = CELLS,
+    together: Path | None = None,
+    **sampling: float,
+) -> list[dict[str, Any]]:
+    """What lane, model (and seed) gave, one after the other in one process; `together`: one folder for all that is compiled."""
+    asked = {
+        "turns": [(lane, str(model), *(seed or [0])) for lane, model, *seed in turns],
+        "cache": str(cache),
+        "cells": cells,
+        "prompts": [[[(7 * row + 3 * i + 5) % 490 for i in range(p)] for row in range(b)] for b, p, _ in cells],
+        "together": together and str(together),
+        "sampling": sampling,
+    }
     # A pool of compiling processes costs more than it saves on a model this small.
     env = {**os.environ, "OMP_NUM_THREADS": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT / "scripts"), *filter(None, [os.environ.get("PYTHONPATH")])])
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, json.dumps({**asked, "sampling": sampling})],
-        env=env,
-        capture_output=True,
-        text=True,
-    )
+    done = subprocess.run([sys.executable, "-c", CHILD, json.dumps(asked)], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+    told = [json.loads(line[5:]) for line in done.stdout.splitlines() if line.startswith("TOLD ")]
+    assert len(told) == len(turns)
+    return told
+
+
+def check_lengths(ids: list[list[list[list[int]]]], cells: list[list[int]]) -> None:
+    for cell, (whole, one, repeated) in zip(cells, ids):
+        assert [len(row) for row in whole] == [cell[2]] * cell[0]
+        assert one == [row[:1] for row in whole]
+        assert repeated == whole, "a call left something behind for the next"
 
 
 def model_of(folder: Path, shape: Shape, **more: Any) -> Path:
@@ -90,19 +115,12 @@ def a_plan(model: Path, cache: Path, longest: int = 21) -> Plan:
 
 
 @pytest.mark.slow
-@pytest.mark.ngc
-@pytest.mark.parametrize("shape", [GQA, MHA], ids=["gqa", "mha"])
-def test_tuned_returns_the_ids_of_eager_and_compiles_once(shape: Shape, tmp_path: Path) -> None:
-    model = model_of(tmp_path / "model", shape)
-    plain = run("pytorch-eager", model, tmp_path / "cache")
-    first = run("pytorch-tuned", model, tmp_path / "cache")
-    again = run("pytorch-tuned", model, tmp_path / "cache")
+def test_tuned_returns_the_ids_of_eager_and_compiles_once(tmp_path: Path) -> None:
+    model = model_of(tmp_path / "model", GQA)
+    plain, first = run(("pytorch-eager", model), ("pytorch-tuned", model), cache=tmp_path / "cache")
+    (again,) = run(("pytorch-tuned", model), cache=tmp_path / "cache")
     assert plain["ids"] == first["ids"] == again["ids"]
-    for cell in CELLS:
-        whole, one, repeated = first["ids"][str(cell)]
-        assert [len(row) for row in whole] == [cell[2]] * cell[0]
-        assert one == [row[:1] for row in whole]
-        assert repeated == whole, "a call left something behind for the next"
+    check_lengths(first["ids"], CELLS)
     assert not first["cached"] and first["missed"] > 0 and first["cost"] > 0 and first["bytes"] > 0
     assert again["cached"] and again["missed"] == 0 and again["hit"] > 0
     assert (again["cost"], again["bytes"]) == (first["cost"], first["bytes"])
@@ -111,40 +129,60 @@ def test_tuned_returns_the_ids_of_eager_and_compiles_once(shape: Shape, tmp_path
 @pytest.mark.slow
 @pytest.mark.ngc
 def test_compile_returns_the_ids_of_eager_and_compiles_once(tmp_path: Path) -> None:
-    model = model_of(tmp_path / "model", GQA)
-    plain = run("pytorch-eager", model, tmp_path / "cache")
-    first = run("pytorch-compile", model, tmp_path / "cache")
-    again = run("pytorch-compile", model, tmp_path / "cache")
+    # transformers' own decoder, compiled as a whole: each layer and each length costs a compilation.
+    model = model_of(tmp_path / "model", dataclasses.replace(GQA, layers=1))
+    settings: Any = {"cache": tmp_path / "cache", "cells": [[1, 9, 12], [3, 14, 5]]}
+    plain, first = run(("pytorch-eager", model), ("pytorch-compile", model), **settings)
+    (again,) = run(("pytorch-compile", model), **settings)
     assert plain["ids"] == first["ids"] == again["ids"]
     assert not first["cached"] and first["missed"] > 0
     assert again["cached"] and again["missed"] == 0 and again["hit"] > 0
     assert any("private flag" in note for note in first["notes"])
 
 
-@pytest.mark.slow
-@pytest.mark.ngc
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"rope_theta": 500.0, "tie_word_embeddings": True, "rms_norm_eps": 1e-3},
+# The same epsilon for most of them: then they share what is compiled, and only what differs is compiled anew.
+VARIANTS: dict[str, tuple[Shape, dict[str, Any]]] = {
+    "mha": (MHA, {}),
+    "tied": (GQA, {"rope_theta": 500.0, "tie_word_embeddings": True, "rms_norm_eps": 1e-3}),
+    "llama3-rope": (
+        GQA,
         {
+            "rms_norm_eps": 1e-3,
             "rope_scaling": {
                 "rope_type": "llama3",
                 "factor": 4.0,
                 "low_freq_factor": 1.0,
                 "high_freq_factor": 4.0,
                 "original_max_position_embeddings": 32,
-            }
+            },
         },
-        {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "use_sliding_window": False},
-        {"model_type": "mistral", "architectures": ["MistralForCausalLM"], "sliding_window": 64},
-    ],
-    ids=["tied", "llama3-rope", "qwen2", "mistral"],
-)
-def test_tuned_follows_the_configuration(more: dict[str, Any], tmp_path: Path) -> None:
+    ),
+    "qwen2": (
+        GQA,
+        {
+            "rms_norm_eps": 1e-3,
+            "model_type": "qwen2",
+            "architectures": ["Qwen2ForCausalLM"],
+            "use_sliding_window": False,
+        },
+    ),
+    "mistral": (
+        GQA,
+        {
+            "rms_norm_eps": 1e-3,
+            "model_type": "mistral",
+            "architectures": ["MistralForCausalLM"],
+            "sliding_window": 64,
+        },
+    ),
+}
+
+
+def variant(folder: Path, shape: Shape, more: dict[str, Any]) -> Path:
+    """A synthetic folder with that configuration and the weights that it asks for."""
     from safetensors.torch import load_file, save_file
 
-    model = model_of(tmp_path / "model", GQA, **more)
+    model = model_of(folder, shape, **more)
     weights = load_file(model / "model.safetensors")
     if more.get("tie_word_embeddings"):
         del weights["lm_head.weight"]
@@ -153,11 +191,29 @@ def test_tuned_follows_the_configuration(more: dict[str, Any], tmp_path: Path) -
             rows = weights[name].shape[0]
             weights[name.replace("weight", "bias")] = torch.linspace(-1, 1, rows, dtype=torch.bfloat16)
     save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
-    cells = CELLS[:2]
-    assert (
-        run("pytorch-eager", model, tmp_path / "cache", cells)["ids"]
-        == run("pytorch-tuned", model, tmp_path / "cache", cells)["ids"]
-    )
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "names",
+    [
+        # Under the other transformers too: what this lane reads by itself must be what that one reads.
+        pytest.param(["qwen2"], marks=pytest.mark.ngc, id="qwen2"),
+        pytest.param([name for name in VARIANTS if name != "qwen2"], id="others"),
+    ],
+)
+def test_tuned_follows_the_configuration(names: list[str], tmp_path: Path) -> None:
+    """In one process, and what they have in common compiled once: importing and compiling cost far more than the ids."""
+    cells = [[1, 9, 7], [3, 9, 7]]  # 16 positions: one span, the crossing of spans has its own test
+    models = [variant(tmp_path / name, *VARIANTS[name]) for name in names]
+    turns = [(lane, model) for model in models for lane in ("pytorch-eager", "pytorch-tuned")]
+    (tmp_path / "inductor").mkdir()
+    told = run(*turns, cache=tmp_path / "cache", cells=cells, together=tmp_path / "inductor")
+    for name, plain, tuned in zip(names, told[::2], told[1::2]):
+        assert plain["ids"] == tuned["ids"], name
+        check_lengths(tuned["ids"], cells)
+    assert len({json.dumps(plain["ids"]) for plain in told[::2]}) == len(names), "each bears on the ids"
 
 
 @pytest.mark.parametrize(
@@ -193,14 +249,12 @@ def test_tuned_refuses_weights_that_contradict_the_configuration(tmp_path: Path)
 @pytest.mark.slow
 def test_sampling_is_drawn_anew_and_follows_the_seed(tmp_path: Path) -> None:
     model = model_of(tmp_path / "model", GQA)
-    cells = CELLS[:1]
-    drawn = [
-        run("pytorch-tuned", model, tmp_path / "cache", cells, temperature=1.0, top_p=0.9, seed=s) for s in (1, 1, 2)
-    ]
-    ids = [found["ids"][str(cells[0])] for found in drawn]
+    settings: Any = {"cache": tmp_path / "cache", "cells": [[1, 9, 7]], "temperature": 1.0, "top_p": 0.9}
+    drawn = run(*(("pytorch-tuned", model, seed) for seed in (1, 1, 2)), **settings)
+    ids = [found["ids"][0] for found in drawn]
     assert ids[0][0] != ids[0][2], "the same draw twice"
     assert ids[1] != ids[2]
-    again = run("pytorch-tuned", model, tmp_path / "cache", cells, temperature=1.0, top_p=0.9, seed=1)
+    (again,) = run(("pytorch-tuned", model, 1), **settings)  # in a process of its own, as a trial is one
     assert again["ids"] == drawn[1]["ids"]
 
 

@@ -282,6 +282,7 @@ def test_a_whole_benchmark_and_again_without_the_hub(user: User) -> None:
         "WARMUP_LIMIT": "1",
         "PROMPT_LENGTHS": "8",
         "NEW_TOKENS": "4",
+        "THREADS": "1",
         "HF_TOKEN": SECRET,
     }
     first = user.run("-m", "trtbench.bench", "--local", **small)

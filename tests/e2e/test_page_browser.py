@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import reports
+from once import made_once, session_folder
 from trtbench.report.page import document
 
 BROWSER = Path(__file__).parents[1] / "browser"
@@ -44,21 +45,31 @@ def chromium() -> str:
     return found
 
 
-def look(chromium: str, folder: Path, kind: str) -> dict[str, Any]:
-    """Write the page of one kind and return what look.mjs saw of it."""
-    path = folder / f"{kind}.html"
-    document.write(path, getattr(reports, kind)(), "en")
+def look(chromium: str, folder: Path, *kinds: str) -> dict[str, dict[str, Any]]:
+    """Write the pages of these kinds and return what look.mjs saw of each, in one browser."""
+    paths = [folder / f"{kind}.html" for kind in kinds]
+    for path, kind in zip(paths, kinds):
+        document.write(path, getattr(reports, kind)(), "en")
     made = subprocess.run(
-        ["node", str(BROWSER / "look.mjs"), chromium, str(path)], capture_output=True, text=True, timeout=300
+        ["node", str(BROWSER / "look.mjs"), chromium, *map(str, paths)], capture_output=True, text=True, timeout=300
     )
     assert made.returncode == 0, made.stderr[-2000:]
-    seen: dict[str, Any] = json.loads(made.stdout)
+    return dict(zip(kinds, json.loads(made.stdout), strict=True))
+
+
+@pytest.fixture(scope="module")
+def all_seen(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    folder = session_folder(tmp_path_factory, "pages")
+    with made_once(folder / "seen.json") as wanted:
+        if wanted:
+            (folder / "seen.json").write_text(json.dumps(look(chromium, folder, *KINDS)))
+    seen: dict[str, dict[str, Any]] = json.loads((folder / "seen.json").read_text())
     return seen
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def seen(request: pytest.FixtureRequest, chromium: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return look(chromium, tmp_path_factory.mktemp("page"), request.param)
+@pytest.fixture(params=KINDS)
+def seen(request: pytest.FixtureRequest, all_seen: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return all_seen[request.param]
 
 
 pytestmark = pytest.mark.slow
@@ -122,7 +133,7 @@ def test_the_checker_would_find_a_fault(chromium: str, tmp_path: Path, monkeypat
         )
 
     monkeypatch.setattr(document, "render", worse)
-    found = look(chromium, tmp_path, "honest")
+    found = look(chromium, tmp_path, "honest")["honest"]
     assert any("Content Security Policy" in line for line in found["console"])
     assert found["dialogs"] == 0
     assert any(fault.startswith(("color-contrast", "image-alt")) for fault in found["axe"]["wide-light"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from once import session_folder
 from standin.kit import Workshop
 
 HERE = Path(__file__).parent
@@ -44,4 +45,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     """One workshop for all tests."""
-    return Workshop(tmp_path_factory.mktemp("workshop"))
+    return Workshop(session_folder(tmp_path_factory, "workshop"))

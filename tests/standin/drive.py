@@ -72,7 +72,6 @@ def kv_cache(engine: str) -> Any:
     long = [[3 + (number * 5) % 300 for number in range(40)], [4 + (number * 7) % 300 for number in range(40)]]
     for name, config in (
         ("default", {}),
-        ("off", {"enable_block_reuse": False}),
         ("tight", {"enable_block_reuse": False, "max_tokens": 2 * 48}),
         ("rounded", {"enable_block_reuse": False, "max_tokens": 128}),
     ):

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from once import made_once
+
 HERE = Path(__file__).resolve().parent
 CONTRACT = json.loads(
     (HERE.parents[1] / "scripts" / "trtbench" / "engine" / "contract" / "contract.json").read_text(encoding="utf-8")
@@ -92,86 +94,91 @@ class Workshop:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._ids: dict[str, Any] = {}
 
     def model(self, family: str) -> Path:
         """A tiny random model with a tokenizer."""
         folder = self.root / f"model-{family}"
-        if not folder.exists():
-            subprocess.run([sys.executable, "-c", MAKE_MODEL, family, str(folder)], check=True, capture_output=True)
+        with made_once(folder) as wanted:
+            if wanted:
+                subprocess.run([sys.executable, "-c", MAKE_MODEL, family, str(folder)], check=True, capture_output=True)
         return folder
 
     def checkpoint(self, family: str, precision: str = "float16") -> Path:
         """A converted checkpoint."""
         folder = self.root / f"checkpoint-{family}-{precision}"
-        if not folder.exists():
-            architecture = json.loads((self.model(family) / "config.json").read_text())["architectures"][0]
-            entry = CONTRACT["architectures"][architecture]
-            row = CONTRACT["precisions"][precision]
-            tool = entry["tool"] if row["via"] == "converter" else "quantize"
-            extra: Sequence[str] = entry.get("extra", []) if row["via"] == "converter" else self.calibration()
-            done = run_tool(
-                tool,
-                "--model_dir",
-                self.model(family),
-                "--output_dir",
-                folder,
-                *row["flags"],
-                *extra,
-                cwd=self.root,
-                STANDIN_SM="8.9",
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
+        with made_once(folder) as wanted:
+            if wanted:
+                architecture = json.loads((self.model(family) / "config.json").read_text())["architectures"][0]
+                entry = CONTRACT["architectures"][architecture]
+                row = CONTRACT["precisions"][precision]
+                tool = entry["tool"] if row["via"] == "converter" else "quantize"
+                extra: Sequence[str] = entry.get("extra", []) if row["via"] == "converter" else self.calibration()
+                done = run_tool(
+                    tool,
+                    "--model_dir",
+                    self.model(family),
+                    "--output_dir",
+                    folder,
+                    *row["flags"],
+                    *extra,
+                    cwd=self.root,
+                    STANDIN_SM="8.9",
+                )
+                assert done.returncode == 0, done.stdout + done.stderr
         return folder
 
     def ids(self, family: str = "llama", precision: str = "float16") -> Any:
         """What the engine and transformers make of the same prompts, run once."""
-        key = f"{family}-{precision}"
-        if key not in self._ids:
-            done = drive("parity", self.engine(family, precision), self.model(family), precision, cwd=self.root)
-            self._ids[key] = answer(done)
-        return self._ids[key]
+        path = self.root / f"ids-{family}-{precision}.json"
+        with made_once(path) as wanted:
+            if wanted:
+                done = drive("parity", self.engine(family, precision), self.model(family), precision, cwd=self.root)
+                path.write_text(json.dumps(answer(done)))
+        return json.loads(path.read_text())
 
     def calibration(self) -> list[str]:
         """Flags for a local calibration set."""
         folder = self.root / "calibration"
-        folder.mkdir(exist_ok=True)
         rows = [
             json.dumps({"text": " ".join(f"w{3 + (7 * row + 5 * word) % 300}" for word in range(40))})
             for row in range(4)
         ]
-        (folder / "train.jsonl").write_text("\n".join(rows) + "\n")
+        with made_once(folder) as wanted:
+            if wanted:
+                folder.mkdir()
+                (folder / "train.jsonl").write_text("\n".join(rows) + "\n")
         return ["--calib_dataset", str(folder), "--calib_size", "4"]
 
     def engine(self, family: str, precision: str = "float16", **more: str) -> Path:
         """A built engine: batch 4, 32 + 32 tokens."""
         folder = self.root / f"engine-{family}-{precision}{'-'.join(more.values())}"
-        if not folder.exists():
-            done = run_tool(
-                "trtllm-build",
-                "--checkpoint_dir",
-                self.checkpoint(family, precision),
-                "--output_dir",
-                folder,
-                "--max_batch_size",
-                4,
-                "--max_input_len",
-                32,
-                "--max_seq_len",
-                64,
-                "--max_num_tokens",
-                128,
-                "--gemm_plugin",
-                CONTRACT["precisions"][precision]["gemm_plugin"],
-                "--multiple_profiles",
-                "enable",
-                "--kv_cache_type",
-                "paged",
-                "--output_timing_cache",
-                self.root / "timing.cache",
-                cwd=self.root,
-                **({"STANDIN_SM": "8.9"} if precision == "fp8" else {}),
-                **more,
-            )
-            assert done.returncode == 0, done.stdout + done.stderr
+        with made_once(folder) as wanted:
+            if wanted:
+                done = run_tool(
+                    "trtllm-build",
+                    "--checkpoint_dir",
+                    self.checkpoint(family, precision),
+                    "--output_dir",
+                    folder,
+                    "--max_batch_size",
+                    4,
+                    "--max_input_len",
+                    32,
+                    "--max_seq_len",
+                    64,
+                    "--max_num_tokens",
+                    128,
+                    "--gemm_plugin",
+                    CONTRACT["precisions"][precision]["gemm_plugin"],
+                    "--multiple_profiles",
+                    "enable",
+                    "--kv_cache_type",
+                    "paged",
+                    "--output_timing_cache",
+                    f"{folder}.timing",
+                    cwd=self.root,
+                    **({"STANDIN_SM": "8.9"} if precision == "fp8" else {}),
+                    **more,
+                )
+                assert done.returncode == 0, done.stdout + done.stderr
         return folder

@@ -75,15 +75,15 @@ def test_block_reuse_and_the_pool(workshop: Workshop, tmp_path: Path) -> None:
     done = drive("kv_cache", workshop.engine("llama"), cwd=tmp_path, STANDIN_GPU_MEMORY_MB="64")
     found = answer(done)
     assert found["default"]["reused"] == [1, 1], "on unless switched off: the repeated prompt is not all computed again"
-    assert found["off"]["reused"] == [0, 0]
-    assert found["off"]["ids"] == found["default"]["ids"] == found["tight"]["ids"]
+    assert found["rounded"]["reused"] == found["tight"]["reused"] == [0, 0]
+    assert found["rounded"]["ids"] == found["default"]["ids"] == found["tight"]["ids"]
     # Two sequences of 48 tokens take two blocks of 32 each: room for 96 tokens is room for one of them.
     assert (found["tight"]["together"], found["rounded"]["together"]) == (False, True)
     assert all(found[name]["ordered"] for name in found)
     pools = [
         int(line.rsplit("(", 1)[1].rstrip(").")) for line in done.stdout.splitlines() if "paged KV cache (" in line
     ]
-    assert pools[2:] == [96, 128]
+    assert pools[1:] == [96, 128]
     weights = (workshop.engine("llama") / "rank0.engine").stat().st_size
     assert pools[0] == pytest.approx(0.9 * (64 * 2**20 - weights) / (2 * 2 * 16 * 2 * 2), rel=0.01)
 
