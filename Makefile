@@ -1,11 +1,14 @@
 # For habit's sake; the scripts are the real thing.
-.PHONY: bench test lint lock
+.PHONY: bench test fast lint lock
 
 bench:
 	bash scripts/bench_local.sh
 
 test:
 	bash scripts/test.sh
+
+fast:
+	bash scripts/test.sh --fast
 
 lint:
 	bash scripts/test.sh --lint

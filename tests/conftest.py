@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from command import TINY, TOY, Bench
@@ -15,6 +16,9 @@ from trtbench.settings.knobs import ALIASES, ROWS
 
 # A shell that starts a job in the background has it ignore Ctrl-C, and so would every process started from here.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# How long an example takes is not what these tests are about, and on a loaded machine one takes longer.
+hypothesis.settings.register_profile("without deadline", hypothesis.settings.default, deadline=None)
+hypothesis.settings.load_profile("without deadline")
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ def lint(home: Path) -> subprocess.CompletedProcess[str]:
     """Run the linter over the package below `home`/scripts."""
     command = Path(sys.executable).with_name("lint-imports")
     return subprocess.run(
-        [str(command), "--no-cache", "--config", str(home / "pyproject.toml")],
+        [str(command), "--no-cache", "--no-logo", str(home / "pyproject.toml")],
         cwd=home,
         env={**os.environ, "PYTHONPATH": str(home / "scripts")},
         capture_output=True,

@@ -9,13 +9,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from clone import GPU, Clone
 
+from lacking import lacking
 from trtbench.settings.knobs import ROOT
 
 HERE = Path(__file__).resolve().parent
@@ -23,26 +24,20 @@ NGC = "nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
 SLIM = "python:3.11-slim"
 
 
-def lacking(reason: str) -> NoReturn:
-    """Skip with the reason; in CI it is a failure."""
-    if os.environ.get("CI") == "true" or os.environ.get("TRTBENCH_REQUIRE_DOCKER") == "1":
-        pytest.fail(f"CI must be able to run the images, but {reason}")
-    pytest.skip(reason)
-
-
-def _enter(folder: Path) -> None:
-    """Let other users into a folder of pytest's, which are for their owner alone."""
-    for part in (folder, *folder.parents):
-        if part.name.startswith("pytest-"):
-            part.chmod(0o755)
+@pytest.fixture(scope="session")
+def open_folder() -> Iterator[Path]:
+    """A folder that other users may enter: pytest closes its own to them whenever a session of it starts."""
+    folder = Path(tempfile.mkdtemp(prefix="trtbench-"))
     folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
-def client(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def client(open_folder: Path) -> dict[str, str]:
     """The environment of a Docker client that any user here may run, with both generations of Compose."""
-    home = tmp_path_factory.mktemp("client")
-    _enter(home)
+    home = open_folder / "client"
+    home.mkdir()
     # /usr/bin first: a newer client elsewhere may lack BuildKit.
     env = {"PATH": f"/usr/bin:/usr/sbin:/bin:/sbin:{os.environ['PATH']}", "HOME": str(home), "DOCKER_CONFIG": str(home)}
     for tool in ("docker-compose", "dockerd", "setpriv", "flock"):
@@ -87,7 +82,8 @@ def engine(client: dict[str, str], request: pytest.FixtureRequest) -> Iterator[d
     socket.chmod(0o666)
     yield {**client, "DOCKER_HOST": address}
     held.stdin.close()
-    held.wait(timeout=60)
+    # Gigabytes are deleted, and others may be writing theirs.
+    held.wait(timeout=300)
 
 
 @pytest.fixture(scope="session")
@@ -108,11 +104,11 @@ def bases(engine: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def images(bases: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def images(bases: dict[str, str], open_folder: Path) -> dict[str, str]:
     """All images, built from the unmodified Dockerfiles by Compose 2."""
     if os.environ.get("TRTBENCH_DOCKER_HOST"):
         return bases
-    clone = Clone(tmp_path_factory.getbasetemp() / "builder", os.getuid(), bases)
+    clone = Clone(open_folder / "builder", os.getuid(), bases)
     profiles = [word for name in ("auto", "vllm-only", "compare-only", "cpu") for word in ("--profile", name)]
     # vLLM's image can't be had; without it the service has one thing to say.
     done = clone.run("docker", "compose", *profiles, "build", timeout=900, VLLM_IMAGE=NGC)
@@ -121,22 +117,23 @@ def images(bases: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> d
 
 
 @pytest.fixture(scope="session")
-def probed(images: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def probed(images: dict[str, str], open_folder: Path) -> Path:
     """What asking the image about the contract left behind, so that other clones need not ask again."""
-    clone = Clone(tmp_path_factory.getbasetemp() / "probed", 0, images)
+    clone = Clone(open_folder / "probed", 0, images)
     done = clone.up("build-only", **GPU)
     assert done.returncode == 0, done.stdout
     return clone.data / "engines" / "contract_probe.json"
 
 
 @pytest.fixture
-def new_clone(images: dict[str, str], probed: Path, tmp_path: Path) -> Iterator[Callable[[int], Clone]]:
+def new_clone(
+    images: dict[str, str], probed: Path, open_folder: Path, tmp_path: Path
+) -> Iterator[Callable[[int], Clone]]:
     """Make clones that belong to a uid; their containers are taken away afterwards."""
     made: list[Clone] = []
-    _enter(tmp_path)
 
     def make(uid: int) -> Clone:
-        clone = Clone(tmp_path / f"{tmp_path.name}{len(made)}", uid, images)
+        clone = Clone(open_folder / f"{tmp_path.name}{len(made)}", uid, images)
         copy = shutil.copy(probed, clone.data / "engines")
         os.chown(copy, uid, uid)
         made.append(clone)

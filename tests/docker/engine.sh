@@ -22,7 +22,8 @@ engine_start() {
   ENGINE_DIR=$(mktemp -d -t engine.XXXXXX) || return 1
   export DOCKER_HOST=unix://$ENGINE_DIR/docker.sock
   ENGINE_BRIDGES=()
-  [ -e /sys/class/net/docker0 ] || ENGINE_BRIDGES=(docker0)
+  # An engine without a bridge must not take away the one that another has made meanwhile.
+  [ -e /sys/class/net/docker0 ] || [[ " $* " == *" --bridge none "* ]] || ENGINE_BRIDGES=(docker0)
   mkdir "$ENGINE_DIR/bin"
   # Docker accepts a GPU reservation only when this hook is on the engine's PATH; here it has nothing to do.
   printf '#!/bin/sh\nexit 0\n' >"$ENGINE_DIR/bin/nvidia-container-runtime-hook"

@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from clone import CPU, GPU, IMAGES, Clone
@@ -35,6 +36,19 @@ def layers(clone: Clone) -> list[str]:
     """The layers of each of our images. Compose writes its project into the image's labels, so ids differ by clone."""
     form = "{{json .RootFS.Layers}}"
     return clone.run("docker", "image", "inspect", "--format", form, *IMAGES).stdout.splitlines()
+
+
+def test_an_engine_leaves_nothing_behind(client: dict[str, str], engine_script: str) -> None:
+    """First, and in this file, because engines share the bridge docker0: none but this one may be running."""
+    inside = 'id=$(docker network create left); ls -d "/sys/class/net/br-${id:0:12}"; echo "${DOCKER_HOST#unix://}"'
+    done = subprocess.run(
+        ["bash", engine_script, "run", "--", "bash", "-c", inside], env=client, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    bridge, socket = map(Path, done.stdout.split())
+    assert bridge.name.startswith("br-") and not bridge.exists()
+    assert not socket.parent.exists()
+    assert subprocess.run(["pgrep", "-f", str(socket.parent)], capture_output=True).returncode == 1
 
 
 def test_the_second_build_takes_seconds(new_clone: MakeClone) -> None:

@@ -35,9 +35,12 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def watched(
-    windows: int = 1, before: float = 0.1, during: float = 0.25, root: int | None = None
+    windows: int = 1, before: float = 0.1, during: float = 0.25, root: int | None = None, looks: int = 0
 ) -> tuple[Watch, Trial]:
-    """Watch `windows` pairs of passes as a trial makes them, the first after `before` seconds of idling."""
+    """Watch `windows` pairs of passes as a trial makes them, the first after `before` seconds of idling.
+
+    A loaded machine looks less often in the same time: the trial ends after so many `looks` at the soonest.
+    """
     watch = Watch(EVERY)
     watch.start()
     watch.follow(root or os.getpid())
@@ -54,6 +57,9 @@ def watched(
             time.sleep(during / 2)
             part.ended = time.perf_counter_ns()
         record.energy = energy_of(record)
+    deadline = time.monotonic() + 10
+    while watch.looks < looks and time.monotonic() < deadline:
+        time.sleep(EVERY)
     watch.stop()
     assert trial.telemetry is not None
     watch.fill(trial, trial.telemetry)
@@ -92,7 +98,7 @@ def unwatched(trial: Trial) -> str:
 def test_a_trial_on_an_h200_has_all_its_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ours = {"pid": GONE, "usedGpuMemory": 817889280}
     play(monkeypatch, tmp_path, answers(ComputeRunningProcesses=[*[[]] * 4, *[[ours]] * 20, []]))
-    _, trial = watched()
+    _, trial = watched(looks=30)
     found = gpu(trial)
     assert (found.name, found.memory_bus_width, found.memory_clock_max, found.power_cap) == (
         "NVIDIA H200",
@@ -269,7 +275,7 @@ def test_others_on_the_card_are_counted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, looks: list[list[int]], count: int
 ) -> None:
     play(monkeypatch, tmp_path, answers(ComputeRunningProcesses=on_card(*looks)))
-    watch, trial = watched(root=2**22 + 5)
+    watch, trial = watched(root=2**22 + 5, looks=25)
     assert watch.looks > 22
     assert gpu(trial).foreign_processes == count
     assert ("machine.neighbour" in {f.code for f in audit_of(trial)}) is (count > 0)
@@ -280,7 +286,7 @@ def test_a_process_without_memory_leaves_the_memory_of_ours_absent(
 ) -> None:
     listed = [[], *[[{"pid": GONE, "usedGpuMemory": None}]] * 20, []]
     play(monkeypatch, tmp_path, answers(ComputeRunningProcesses=listed))
-    memory = watched()[1].cells[0].memory
+    memory = watched(looks=25)[1].cells[0].memory
     assert memory is not None and memory.gpu_processes is None and memory.gpu_peak is not None
 
 

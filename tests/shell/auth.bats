@@ -29,7 +29,15 @@ status=0
 [ ! -e "$BOX/$answer" ] || { status=$(head -n 1 "$BOX/$answer"); tail -n +2 "$BOX/$answer"; }
 exit "$status"
 STUB
-  chmod +x "$box/bin/docker"
+  # The second before a refusal is asked about again is noted and cut short: half of these tests have one.
+  cat >"$box/bin/sleep" <<'STUB'
+#!/usr/bin/env bash
+echo "$1" >>"$BOX/slept"
+[ "$1" != 1 ] || set -- 0.05
+PATH=${PATH#"$BOX/bin:"}
+exec sleep "$@"
+STUB
+  chmod +x "$box/bin/docker" "$box/bin/sleep"
   export BOX=$box PATH=$box/bin:$PATH
 }
 
@@ -72,6 +80,7 @@ without_key() { # nowhere but where Docker got it by standard input
   echo '[ -e "$BOX/second" ] || { touch "$BOX/second"; echo "unauthorized: authentication required"; exit 1; }' >"$box/manifest-hook"
   run "$script" </dev/null
   [ "$status" -eq 0 ]
+  [ "$(grep -cx 1 "$box/slept")" -eq 1 ]
 }
 
 @test "the key from NGC_API_KEY goes to docker login by standard input and nowhere else" {

@@ -12,14 +12,17 @@ import select
 import shutil
 import socket
 import subprocess
+import termios
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
+
+from lacking import lacking
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = str(ROOT / "setup_nvidia_auth.sh")
@@ -29,13 +32,6 @@ KEY = "nvapi-" + "Right0Key_" * 6 + "Zz-9"
 WRONG = "nvapi-" + "Wrong0Key_" * 6 + "Zz-9"
 
 pytestmark = pytest.mark.docker
-
-
-def lacking(reason: str) -> NoReturn:
-    """Skip with the reason, or fail where the tests with an engine are wanted (TRTBENCH_REQUIRE_DOCKER=1)."""
-    if os.environ.get("TRTBENCH_REQUIRE_DOCKER") == "1":
-        pytest.fail(f"TRTBENCH_REQUIRE_DOCKER=1, but {reason}")
-    pytest.skip(reason)
 
 
 def free_port() -> int:
@@ -394,6 +390,11 @@ def test_typed_key_is_neither_echoed_nor_in_the_history(home: Home, registries: 
 
     os.write(terminal, f"bash {SCRIPT} --registry {registries['private']}; echo status=$?\n".encode())
     until("not shown while you type")
+    # The question stands there a moment before the terminal stops to echo; nobody types that fast.
+    deadline = time.monotonic() + 30
+    while termios.tcgetattr(terminal)[3] & termios.ECHO:
+        assert time.monotonic() < deadline, "the terminal went on echoing"
+        time.sleep(0.01)
     os.write(terminal, f"{KEY}\n".encode())
     until("status=0")
     os.write(terminal, b"stty -a >modes; exit\n")
