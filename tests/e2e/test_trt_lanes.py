@@ -220,7 +220,7 @@ def test_a_benchmark_killed_with_sigkill_leaves_no_worker(product: Product) -> N
         while time.monotonic() < deadline and "whole generation" not in log.read_text():
             time.sleep(0.2)
         below = psutil.Process(child.pid).children(recursive=True)
-        assert len(below) >= 3, "keeper, trial and worker"
+        assert len(below) >= 3, "guard, trial and worker"
     finally:
         os.kill(child.pid, signal.SIGKILL)
         child.wait()

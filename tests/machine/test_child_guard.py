@@ -1,4 +1,4 @@
-"""The keeper: nothing that a program starts outlives it, or the keeper's own parent."""
+"""The guard: nothing that a program starts outlives it, or the guard's own parent."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_worker_that_outlives_the_program_is_ended() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_keeper_takes_everything_along(number: int) -> None:
+def test_a_stopped_guard_takes_everything_along(number: int) -> None:
     child = subprocess.Popen(
         child_guard.wrapped(sys.executable, "-c", STARTER, "600"), env=environment(), stdout=subprocess.PIPE, text=True
     )

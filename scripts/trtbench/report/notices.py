@@ -8,7 +8,7 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison
 from trtbench.report.words.report import words
 
-# A record keeps the sentence in English (trtbench.bench, trtbench.measure.stopping); a test makes each there and looks for it here.
+# A record keeps the sentence in English (trtbench.measure.run and stopping); a test makes each there and looks for it here.
 _STOPPED_FR = (
     (r"all (\d+) trials of each lane were run", r"les \1 essais de chaque voie ont tourné"),
     (
