@@ -86,7 +86,7 @@ finish() {
 end_all() {
   local job
   for job in "${beside[@]}"; do
-    kill -- "-$job" 2>/dev/null || true
+    kill -INT -- "-$job" 2>/dev/null || true  # on which pytest takes down what its fixtures started
     wait "$job" 2>/dev/null || true
   done
   rm -rf "$said"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ def held(file: TextIO, busy: Callable[[str], None] | None = None) -> Iterator[No
                 file.seek(0)
                 busy(file.read().strip() or "unknown")
             fcntl.flock(file, fcntl.LOCK_EX)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with contextlib.suppress(OSError):  # the lock is held all the same: a full disk is told by whoever needs room
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), str(os.getpid()).encode())
         yield
