@@ -21,7 +21,14 @@ def session_folder(factory: pytest.TempPathFactory, name: str) -> Path:
 
 @contextlib.contextmanager
 def made_once(path: Path) -> Iterator[bool]:
-    """Whether `path` must be made now; no other process makes it meanwhile."""
-    with open(f"{path}.lock", "w") as lock:
+    """Whether `path` must be made now; no other process makes it meanwhile. What failed on the way is nobody's to use: the
+    others fail too, and say where."""
+    with open(f"{path}.lock", "a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield not path.exists()
+        lock.seek(0)
+        assert lock.read() != "failed", f"{path} could not be made; the test that tried says why"
+        try:
+            yield not path.exists()
+        except BaseException:
+            lock.write("failed")
+            raise

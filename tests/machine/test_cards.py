@@ -8,18 +8,68 @@ from trtbench.errors import UserError
 from trtbench.machine import cards
 from trtbench.machine.cards import CARDS, Card
 
+# Bus in bits and Gbit/s a pin, from the sources that the rows name: a second way to each bandwidth.
+BUS = {
+    "GeForce RTX 3060": (192, 15),
+    "GeForce RTX 3070": (256, 14),
+    "GeForce RTX 3070 Ti": (256, 19),
+    "GeForce RTX 3080 10GB": (320, 19),
+    "GeForce RTX 3080 12GB": (384, 19),
+    "GeForce RTX 3080 Ti": (384, 19),
+    "GeForce RTX 3090": (384, 19.5),
+    "GeForce RTX 3090 Ti": (384, 21),
+    "GeForce RTX 4060": (128, 17),
+    "GeForce RTX 4060 Ti": (128, 18),
+    "GeForce RTX 4070": (192, 21),
+    "GeForce RTX 4070 SUPER": (192, 21),
+    "GeForce RTX 4070 Ti": (192, 21),
+    "GeForce RTX 4070 Ti SUPER": (256, 21),
+    "GeForce RTX 4080": (256, 22.4),
+    "GeForce RTX 4080 SUPER": (256, 23),
+    "GeForce RTX 4090": (384, 21),
+    "GeForce RTX 5070": (192, 28),
+    "GeForce RTX 5070 Ti": (256, 28),
+    "GeForce RTX 5080": (256, 30),
+    "GeForce RTX 5090": (512, 28),
+    "RTX A6000": (384, 16),
+    "RTX 6000 Ada": (384, 20),
+    "T4": (256, 10),
+    "V100 PCIe": (4096, 1.754),
+    "V100 SXM": (4096, 1.754),
+    "V100S PCIe": (4096, 2.214),
+    "A10": (384, 12.5),
+    "A10G": (384, 12.5),
+    "A40": (384, 14.5),
+    "A100 40GB": (5120, 2.43),
+    "A100 80GB PCIe": (5120, 3.024),
+    "A100 80GB SXM": (5120, 3.186),
+    "L4": (192, 12.5),
+    "L40": (384, 18),
+    "L40S": (384, 18),
+    "H100 PCIe": (5120, 3.186),
+    "H100 SXM": (5120, 5.238),
+    "H200": (6144, 6.402),
+    "H200 NVL": (6144, 6.402),
+    "GH200 96GB": (6144, 5.238),
+}
+
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
 def test_every_row_is_plausible(card: Card) -> None:
     assert card.source
     assert 100 < card.bandwidth_gbs < 10_000
     assert 1 <= card.l2_mib <= 128
+    if card.name in BUS:
+        bits, rate = BUS[card.name]
+        # H200: 4.8 TB/s is published, bus and clock give 4.92.
+        assert bits * rate / 8 == pytest.approx(card.bandwidth_gbs, rel=0.025)
     if card.gate_peak is not None and card.peak is not None:
         assert card.gate_peak > card.peak
 
 
 def test_names_are_unique_and_each_finds_its_own_row() -> None:
     assert len({card.name for card in CARDS}) == len(CARDS)
+    assert set(BUS) <= {card.name for card in CARDS}
     assert [cards.fastest(card.name) for card in CARDS] == list(CARDS)
 
 
