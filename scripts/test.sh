@@ -66,15 +66,17 @@ declare -A beside=()
 said=$(mktemp -d)
 trap end_all EXIT
 
-# begin NAME: start a selection in a process group of its own, so that it can be ended with all that it started
+# begin NAME COMMAND...: start it in a process group of its own, so that it can be ended with all that it started
 begin() {
+  local name=$1
+  shift
   set -m
-  selection "$1" </dev/null >"$said/$1" 2>&1 &
-  beside[$1]=$!
+  "$@" </dev/null >"$said/$name" 2>&1 &
+  beside[$name]=$!
   set +m
 }
 
-# finish NAME: wait for a selection; its failure ends this script as one in the foreground does
+# finish NAME: wait for what was begun; its failure ends this script as one in the foreground does
 finish() {
   local status=0
   wait "${beside[$1]}" || status=$?
@@ -112,19 +114,21 @@ case ${1:-} in
     [ -z "$refusal" ] || die "$refusal; known are --fast, --lint, --selections and what pytest takes."
     ;;
 esac
-if command -v bats >/dev/null; then begin shell; else lacking bats; fi
+if command -v bats >/dev/null; then begin shell selection shell; else lacking bats; fi
 lint
-[ -z "${beside[shell]:-}" ] || finish shell
 if [ $# -gt 0 ]; then
+  [ -z "${beside[shell]:-}" ] || finish shell
   .venv/bin/python -m pytest "$@"
 else
-  selection plain
-  make_environment "$ROOT/.venv-ngc" requirements/ngc.lock
-  say "again under transformers 4.57.3 and numpy 1.26.4, and beside it what needs a Docker engine"
-  begin docker
+  begin docker selection docker
+  begin environment make_environment "$ROOT/.venv-ngc" requirements/ngc.lock
   status=0
+  selection plain || status=$?
+  [ -z "${beside[shell]:-}" ] || finish shell || status=$?
+  finish environment
+  say "again under transformers 4.57.3 and numpy 1.26.4"
   selection ngc || status=$?
-  finish docker
+  finish docker || status=$?
   [ "$status" = 0 ] || exit "$status"
 fi
 for tool in "${skipped[@]}"; do say "SKIPPED: $tool"; done
