@@ -7,13 +7,13 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trtbench.errors import Unsupported
+from trtbench.records.files import whole_folder, write_whole
 
 NOTE = "prepared.json"
 
@@ -38,7 +38,7 @@ def found(folder: Path) -> Prepared | None:
 
 def require(folder: Path) -> None:
     """Raise Unsupported unless a converted model lies whole in `folder`."""
-    if found(folder) is None:
+    if not (folder / NOTE).is_file():
         raise Unsupported("the converted model is not in the cache; run the step again, it converts first")
 
 
@@ -57,9 +57,7 @@ def convert(*command: str) -> int:
 def seal(folder: Path, nanoseconds: int) -> Prepared:
     """Say in `folder` that all of it is there; without the note it counts as never made."""
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    aside = folder / f".{NOTE}.{os.getpid()}"
-    aside.write_text(json.dumps({"nanoseconds": nanoseconds, "bytes": size}))
-    aside.replace(folder / NOTE)
+    write_whole(folder / NOTE, json.dumps({"nanoseconds": nanoseconds, "bytes": size}).encode())
     return Prepared(nanoseconds, False, size)
 
 
@@ -69,16 +67,8 @@ def made(folder: Path, make: Callable[[Path], None]) -> Prepared:
     cached = found(folder)
     if cached is not None:
         return cached
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    start = time.perf_counter_ns()
-    try:
-        make(aside)
-        prepared = seal(aside, time.perf_counter_ns() - start)
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.rename(folder)
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-    return prepared
+    # Two runs may prepare the same lane at once: each has a folder of its own until then.
+    with whole_folder(folder, str(os.getpid())) as making:
+        start = time.perf_counter_ns()
+        make(making)
+        return seal(making, time.perf_counter_ns() - start)
