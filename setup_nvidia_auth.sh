@@ -157,8 +157,20 @@ work=$(mktemp -d) || die $EXIT_UNKNOWN "No temporary folder can be made in ${TMP
 terminal=''
 [ ! -t 0 ] || terminal=$(stty -g 2>/dev/null)
 
+# What jobs knows: a signal can come between docker's start and the line that keeps its id.
 clean_up() {
-  [ -z "$docker_pid" ] || kill "$docker_pid" 2>/dev/null
+  local left tries=0
+  left=$(jobs -p)
+  if [ -n "$left" ]; then
+    # shellcheck disable=SC2086
+    kill $left 2>/dev/null
+    # shellcheck disable=SC2086
+    while kill -0 $left 2>/dev/null && ((tries++ < 20)); do sleep 0.1; done
+    # shellcheck disable=SC2086
+    kill -KILL $left 2>/dev/null
+    # shellcheck disable=SC2086
+    wait $left 2>/dev/null
+  fi
   [ -z "$terminal" ] || stty "$terminal"
   rm -rf "$work"
 }

@@ -286,19 +286,21 @@ TABLE
   [ "$status" -eq 10 ]
 }
 
-@test "an interrupt ends docker, cleans up and gives 130" {
+@test "an interrupt ends docker, cleans up and gives 130, also when docker doesn't listen" {
   refuse_anonymous
-  echo 'echo $$ >"$BOX/pid"; exec sleep 60' >"$box/login-hook"
-  NGC_API_KEY=$key "$script" >"$box/out" 2>&1 &
-  script_pid=$!
-  for _ in $(seq 100); do [ -s "$box/pid" ] && break; sleep 0.1; done
-  kill -TERM "$script_pid"
-  status=0; wait "$script_pid" || status=$?
-  [ "$status" -eq 130 ]
-  sleep 0.2
-  [ ! -e "/proc/$(cat "$box/pid")" ]
-  [ -z "$(ls -A "$box/tmp")" ]
-  grep -q 'Nothing was stored' "$box/out"
+  for hook in 'exec sleep 60' 'trap "" TERM; exec sleep 60'; do
+    rm -f "$box/pid"
+    printf 'echo $$ >"$BOX/pid"; %s\n' "$hook" >"$box/login-hook"
+    NGC_API_KEY=$key "$script" >"$box/out" 2>&1 &
+    script_pid=$!
+    for _ in $(seq 300); do [ -s "$box/pid" ] && break; sleep 0.1; done
+    kill -TERM "$script_pid"
+    status=0; wait "$script_pid" || status=$?
+    [ "$status" -eq 130 ]
+    [ ! -e "/proc/$(cat "$box/pid")" ]  # gone before the script is: nothing is left to wait for
+    [ -z "$(ls -A "$box/tmp")" ]
+    grep -q 'Nothing was stored' "$box/out"
+  done
 }
 
 @test "bad options: status 2, one sentence with the value, Docker not called" {
