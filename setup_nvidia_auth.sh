@@ -157,21 +157,19 @@ work=$(mktemp -d) || die $EXIT_UNKNOWN "No temporary folder can be made in ${TMP
 terminal=''
 [ ! -t 0 ] || terminal=$(stty -g 2>/dev/null)
 
-# What jobs knows: a signal can come between docker's start and the line that keeps its id.
+# jobs and not docker_pid: a signal can come between docker's start and the line that keeps its id.
+# shellcheck disable=SC2086
 clean_up() {
   local left tries=0
+  trap '' INT TERM HUP  # a second Ctrl-C would leave docker and the folder behind
+  [ -z "$terminal" ] || stty "$terminal"
   left=$(jobs -p)
   if [ -n "$left" ]; then
-    # shellcheck disable=SC2086
     kill $left 2>/dev/null
-    # shellcheck disable=SC2086
     while kill -0 $left 2>/dev/null && ((tries++ < 20)); do sleep 0.1; done
-    # shellcheck disable=SC2086
     kill -KILL $left 2>/dev/null
-    # shellcheck disable=SC2086
     wait $left 2>/dev/null
   fi
-  [ -z "$terminal" ] || stty "$terminal"
   rm -rf "$work"
 }
 trap clean_up EXIT

@@ -295,6 +295,8 @@ TABLE
     script_pid=$!
     for _ in $(seq 300); do [ -s "$box/pid" ] && break; sleep 0.1; done
     kill -TERM "$script_pid"
+    sleep 0.3
+    kill -TERM "$script_pid" 2>/dev/null || true  # an impatient second one
     status=0; wait "$script_pid" || status=$?
     [ "$status" -eq 130 ]
     [ ! -e "/proc/$(cat "$box/pid")" ]  # gone before the script is: nothing is left to wait for
