@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 MUST_BE_THERE = ("numpy", "torch", "transformers")
-NEEDED = ("matplotlib", "msgspec", "psutil", "pynvml")
+NEEDED = ("jinja2", "matplotlib", "msgspec", "psutil", "pynvml")
 VERSIONS = (
     "import importlib.metadata as m, json; print(json.dumps({n: m.version(n) for n in "
     "{d.metadata['Name'] for d in m.distributions()} if n}))"

@@ -13,7 +13,8 @@ sys.path.insert(0, str(HERE))
 def own_environment() -> None:
     """Go on in the environment that bench_local.sh made, when this Python lacks what comparing needs."""
     python = HERE.parent / ".venv" / "bin" / "python"
-    lacking = [name for name in ("msgspec", "numpy", "matplotlib", "psutil") if importlib.util.find_spec(name) is None]
+    needed = ("msgspec", "numpy", "matplotlib", "jinja2", "psutil")
+    lacking = [name for name in needed if importlib.util.find_spec(name) is None]
     if not lacking:
         return
     if python.is_file() and not os.environ.get("TRTBENCH_REEXEC"):

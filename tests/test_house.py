@@ -23,7 +23,9 @@ TO_BE_MADE = {"scripts/trtbench/lanes/toy.py", "trtbench.lanes.toy"}
 MOST_LINES = 350
 # A path in code marks: with an ending that modules and data files have, or with a stroke for a room or folder.
 # Paths from the repository's root, and the user's results, are not of the house.
-NAMED = re.compile(r"`(?!scripts/|tests/|benchmarks/|tools/|results/)([\w/]+(?:\.(?:py|json|jsonl|css|js)|/))`")
+NAMED = re.compile(
+    r"`(?!scripts/|tests/|benchmarks/|tools/|results/)([\w/]+(?:\.(?:py|json|jsonl|css|js|html\.jinja)|/))`"
+)
 
 
 def files(house: Path) -> list[str]:

@@ -140,7 +140,7 @@ def modules(*arguments: str) -> set[str]:
 def test_help_imports_nothing_that_takes_time() -> None:
     loaded = modules("--help")
     assert "trtbench.compare" in loaded
-    assert not loaded & {"numpy", "matplotlib", "msgspec", "psutil", "torch", "trtbench.records.trial"}
+    assert not loaded & {"numpy", "matplotlib", "jinja2", "msgspec", "psutil", "torch", "trtbench.records.trial"}
 
 
 def test_comparing_imports_no_engine(results: Path) -> None:

@@ -6,15 +6,16 @@ import base64
 import hashlib
 import html.parser
 import re
+import unicodedata
 
 import pytest
+from jinja2 import UndefinedError
 
 import reports
 from trtbench.comparison.clean_text import plain, safe
 from trtbench.comparison.result import Comparison
 from trtbench.report import rerun, scale, spread
-from trtbench.report.page import document
-from trtbench.report.page.markup import Html, tag
+from trtbench.report.page import document, templates
 from trtbench.report.words.report import WORDS
 
 KINDS = ["honest", "audited", "refused", "simulated", "few", "hostile"]
@@ -215,9 +216,63 @@ def test_text_from_outside_is_put_on_one_line_and_cut() -> None:
     assert plain("\u05e9\u05dc\u05d5\u05dd") == "\u05e9\u05dc\u05d5\u05dd"
 
 
-def test_markup_escapes_all_but_its_own() -> None:
-    assert tag("td", "<b>", Html("<i>x</i>"), title='"&') == '<td title="&quot;&amp;">&lt;b&gt;<i>x</i></td>'
-    assert tag("input", aria_label="x", hidden=False, disabled=True) == '<input aria-label="x" disabled></input>'
+def filled(template: str, **values: object) -> str:
+    return templates.environment().from_string(template).render(**values)
+
+
+# As text, in an attribute, through a macro, out of a block that is kept, and around the part that a macro made.
+PLACES = (
+    "{{ x }}",
+    '<td title="{{ x }}">',
+    "{% macro twice(it) %}<i>{{ it }}</i>{% endmacro %}{{ twice(x) }}",
+    "{% set kept %}<i>{{ x }}</i>{% endset %}{{ kept }}",
+    "{% macro around() %}<i>{{ caller() }}</i>{% endmacro %}{% call around() %}{{ x }}{% endcall %}",
+    '{{ "<i>" ~ x }}',
+    '{{ [x, "<i>"] | join("&") }}',
+    "{{ x | upper }}",
+    '{% from "parts.html.jinja" import word %}{{ word(x, x) }}',
+)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_whatever_a_template_shows_is_escaped_and_made_safe(place: str) -> None:
+    text = filled(place, x="<B>&\"'\x1b\u202e\n9 %")
+    assert "&lt;B&gt;&amp;&#34;&#39;\ufffd\ufffd 9\u00a0%" in text
+    assert "<B>" not in text
+    assert "\n" not in text
+
+
+def test_numbers_of_a_drawing_have_two_digits_at_most() -> None:
+    assert filled("{{ a }} {{ b }} {{ c }} {{ d }}", a=380.0, b=1 / 3, c=0.5, d=100) == "380 0.33 0.5 100"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["{{ nowhere }}", "{{ x.nowhere }}", '{{ "a" ~ nowhere }}', "{% if nowhere %}{% endif %}"]
+)
+def test_a_name_that_does_not_exist_ends_the_making_of_the_page(wrong: str) -> None:
+    with pytest.raises(UndefinedError):
+        filled(wrong, x={})
+
+
+def test_no_template_and_no_module_of_the_page_lets_markup_through() -> None:
+    folder = templates.FOLDER
+    sources = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.is_file()}
+    drawn = {name: text for name, text in sources.items() if name.endswith(".jinja")}
+    assert set(drawn) == {"page.html.jinja", "parts.html.jinja", "plots.html.jinja"}
+    for name, text in drawn.items():
+        assert not re.search(r"\|\s*(safe|forceescape|tojson|xmlattr)\b|Markup|autoescape|__html__", text), name
+        assert not re.search(r"=\{[{%]", text), f"{name}: an attribute without quotes"
+    python = {name: text for name, text in sources.items() if name.endswith(".py")}
+    assert [name for name, text in python.items() if "Markup(" in text] == ["templates.py"]
+    assert sum(text.count("Markup(") for text in python.values()) == 1
+    for name, text in python.items():
+        assert not re.search(r"</?[a-z]+\d?[ >]", text), f"{name}: a tag in a string"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_on_the_page_steers_the_direction_of_writing_or_a_terminal(kind: str) -> None:
+    wrong = {c for c in made(kind) if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs", "Cn")}
+    assert not wrong
 
 
 def test_the_interval_of_a_lane_is_that_of_its_geometric_mean() -> None:

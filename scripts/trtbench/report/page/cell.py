@@ -1,151 +1,151 @@
-"""One cell on the page: lanes, plots, times, one-off costs, memory, energy, answers."""
+"""One cell on the page, as facts: lanes, plots, times, one-off costs, memory, energy, answers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import Figures
 from trtbench.report import answers
-from trtbench.report.columns import Column, filled, maybe_number, maybe_share
-from trtbench.report.columns import table as table_of
+from trtbench.report.columns import maybe_number, maybe_share
 from trtbench.report.names import cell_name, label
-from trtbench.report.notices import mark, marks
+from trtbench.report.notices import mark
 from trtbench.report.numbers import number, percent
-from trtbench.report.page import plot
-from trtbench.report.page.elements import ratio, table, word
-from trtbench.report.page.markup import Html, join, tag
-from trtbench.report.remarks import counts
+from trtbench.report.page.fields import Field, Table, ratio
+from trtbench.report.page.plot import Plot, rate_plot, time_plot
+from trtbench.report.page.wording import words
+from trtbench.report.remarks import counts, remarks
 from trtbench.report.scale import share_of_ceiling
 from trtbench.report.spread import edges, rates
-from trtbench.report.words.report import words
 
 MIB = 2**20
+Column = tuple[str, Callable[[Figures], "str | Field | None"]]  # the key of its name, and a lane's figure
 
 
-def cell(row: Row, comparison: Comparison, remarks: Sequence[str], lang: str, key: str) -> Html:
-    """All of one cell: lanes, plots, times, one-off costs, memory, answers."""
-    parts: list[str] = [tag("h2", cell_name(row, lang))]
-    if row.figures:
-        parts += [
-            tag("h3", words(lang)["lanes"]),
-            _lanes(row, comparison, lang, f"{key}-lanes"),
-            tag("div", *_plots(row, comparison, lang, key), class_="plots"),
-            *_times(row, comparison, lang, key),
-            *_memory(row, comparison, lang, key),
-            *_energy(row, comparison, lang, key),
-            *_answers(row, comparison, lang, key),
-        ]
-    if remarks:
-        parts.append(tag("ul", *(tag("li", remark) for remark in remarks)))
-    return tag("section", *parts)
+class Measured(NamedTuple):
+    """The figures of a cell; a table is None where no lane has a figure for it."""
+
+    lanes: Table
+    ceiling_basis: str | None
+    rates: Plot
+    times: Plot
+    phases: Table
+    once: Table
+    memory: Table | None
+    on_gpu: bool  # the memory of a GPU is among the figures
+    energy: Table | None
+    answers: Table | None
 
 
-def _spread(values: Sequence[float], lang: str) -> Html:
-    whisker = edges(values)
-    return tag("small", f"{number(whisker.low, lang)}-{number(whisker.high, lang)}")
+class Cell(NamedTuple):
+    """All of one cell."""
+
+    name: str
+    measured: Measured | None
+    remarks: Sequence[str]
 
 
-def _lanes(row: Row, comparison: Comparison, lang: str, key: str) -> Html:
-    say = words(lang)
-    against = row.by_lane
-    bases = {(a.base, a.base_precision) for a in row.against}
-    shares = filled(row, [
-        (say["ceiling_share"], lambda f: maybe_share(share_of_ceiling(f), lang)),
-        (say["mbu"], lambda f: maybe_share(f.mbu, lang)),
-        (say["mfu"], lambda f: maybe_share(f.mfu, lang)),
-    ])  # fmt: skip
-    head = [say["lane"], say["page_latency"], say["page_throughput"], *(name for name, _ in shares)]
-    head += [say["speedup"], say["page_interval"], say["verdict"]]
-    lines: list[list[str]] = []
-    for f in row.figures:
-        line: list[str] = [
-            _named(f, comparison, lang),
-            join([number(f.latency, lang), _spread(f.latency_trials, lang)]),
-            join([number(f.throughput, lang), _spread(rates(f, row), lang)]),
-            *(pick(f) or "-" for _, pick in shares),
-        ]
-        a = against.get((f.lane, f.precision))
-        if a is not None:
-            line += ratio(a, lang)
-            if not a.headline:
-                line[-1] = join([line[-1], tag("small", " " + say["descriptive"])])
-        else:
-            line += ["-", "-", say["base"] if (f.lane, f.precision) in bases else "-"]
-        lines.append(line)
-    firm = all(edges(f.latency_trials).firm for f in row.figures)
-    whiskers = say["page_interval"] if firm else f"{say['page_interval']}, {say['plot_range']}"
-    note = f"{say['latency_note']}; {whiskers}"
-    lanes = table(say["lanes"], head, lines, range(1, len(head) - 1), key, note)
-    basis = next((f.ceiling_basis for f in row.figures if f.ceiling_basis), None)
-    limit = say.get(f"ceiling_{basis}") if basis else None
-    return join([lanes, tag("p", limit, class_="soft")]) if limit else lanes
+def cell(row: Row, comparison: Comparison, lang: str) -> Cell:
+    """What the page says of one cell."""
+    measured = _measured(row, comparison, lang) if row.figures else None
+    return Cell(cell_name(row, lang), measured, remarks(row, comparison, lang))
 
 
-def _named(f: Figures, comparison: Comparison, lang: str) -> Html:
-    say = words(lang)
-    simulated = join([" ", word("simulated", mark(say["simulated"]))]) if f.simulated else ""
-    return join(
-        [label(f.lane, f.precision, comparison), simulated, tag("br"), tag("small", counts(f, lang), class_="soft")]
+def _measured(row: Row, comparison: Comparison, lang: str) -> Measured:
+    def table(columns: Sequence[Column]) -> Table:
+        return _table(row, columns, comparison, lang)
+
+    memory = table(_memory(row, lang))
+    head, lines = answers.table(row, comparison, lang)
+    return Measured(
+        lanes=_lanes(row, comparison, lang),
+        ceiling_basis=next((f.ceiling_basis for f in row.figures if f.ceiling_basis), None),
+        rates=rate_plot(row, comparison, lang),
+        times=time_plot(row, comparison, lang),
+        phases=table(_phases(lang)),
+        once=table(_once(lang)),
+        memory=memory if len(memory.head) > 1 else None,
+        on_gpu=any(f.gpu_memory is not None for f in row.figures),
+        energy=table(_energy(lang)) if any(f.energy is not None for f in row.figures) else None,
+        answers=Table(head, lines, range(1, len(head))) if lines else None,
     )
 
 
-def _plots(row: Row, comparison: Comparison, lang: str, key: str) -> list[Html]:
+def _table(row: Row, columns: Sequence[Column], comparison: Comparison, lang: str) -> Table:
+    """A line a lane; columns that no lane fills are left out, a dash stands where a lane has no figure."""
     say = words(lang)
-    plots = (("plot_throughput", plot.rate_plot, False), ("plot_time", plot.time_plot, True))
+    head, filled = _filled(row, columns)
+    lines = [
+        [label(f.lane, f.precision, comparison), *(column[i] or "-" for column in filled)]
+        for i, f in enumerate(row.figures)
+    ]
+    return Table([say(name) for name in ("lane", *head)], lines, range(1, len(head) + 1))
+
+
+def _filled(row: Row, columns: Sequence[Column]) -> tuple[list[str], list[list[str | Field | None]]]:
+    """The keys and the fields of the columns in which any lane has a figure."""
+    picked = [(key, [pick(f) for f in row.figures]) for key, pick in columns]
+    filled = [(key, fields) for key, fields in picked if any(field is not None for field in fields)]
+    return [key for key, _ in filled], [fields for _, fields in filled]
+
+
+def _with_spread(value: float, values: Sequence[float], lang: str) -> Field:
+    whisker = edges(values)
+    return Field("figure", number(value, lang), f"{number(whisker.low, lang)}-{number(whisker.high, lang)}")
+
+
+def _lanes(row: Row, comparison: Comparison, lang: str) -> Table:
+    say = words(lang)
+    against = row.by_lane
+    bases = {(a.base, a.base_precision) for a in row.against}
+    shares: list[Column] = [
+        ("ceiling_share", lambda f: maybe_share(share_of_ceiling(f), lang)),
+        ("mbu", lambda f: maybe_share(f.mbu, lang)),
+        ("mfu", lambda f: maybe_share(f.mfu, lang)),
+    ]
+    keys, filled = _filled(row, shares)
+    head = ["lane", "page_latency", "page_throughput", *keys, "speedup", "page_interval", "verdict"]
+    lines: list[list[str | Field]] = []
+    for i, f in enumerate(row.figures):
+        simulated = mark(say("simulated")) if f.simulated else ""
+        line: list[str | Field] = [
+            Field("lane", label(f.lane, f.precision, comparison), counts(f, lang), simulated),
+            _with_spread(f.latency, f.latency_trials, lang),
+            _with_spread(f.throughput, rates(f, row), lang),
+            *(column[i] or "-" for column in filled),
+        ]
+        a = against.get((f.lane, f.precision))
+        if a is not None:
+            line += ratio(a, lang, "" if a.headline else say("descriptive"))
+        else:
+            line += ["-", "-", say("base") if (f.lane, f.precision) in bases else "-"]
+        lines.append(line)
+    return Table([say(name) for name in head], lines, range(1, len(head) - 1))
+
+
+def _phases(lang: str) -> list[Column]:
     return [
-        tag(
-            "figure",
-            tag("figcaption", *_marks(comparison, lang), say[title]),
-            draw(row, comparison, lang, f"{key}-{title[5:]}"),
-            plot.legend(row, lang, time),
-        )
-        for title, draw, time in plots
+        ("prefill", lambda f: _with_spread(f.ttft, f.ttft_trials, lang)),
+        ("decode", lambda f: number(f.latency - f.ttft, lang)),
+        ("tpot_ms", lambda f: maybe_number(f.tpot, lang)),
     ]
 
 
-def _marks(comparison: Comparison, lang: str) -> list[str]:
-    """The capitals of what must be read first, so that a picture of the plot alone carries them too."""
-    capitals = marks(comparison, lang)
-    return [tag("strong", " · ".join(capitals), class_="mark"), " "] if capitals else []
-
-
-def _columns(
-    row: Row, comparison: Comparison, columns: Sequence[Column], title: tuple[str, str], lang: str, key: str
-) -> Html:
-    """A table of figures; columns that no lane fills are left out."""
-    head, lines = table_of(row, filled(row, columns), comparison, lang)
-    return table(title[0], head, lines, range(1, len(head)), key, title[1])
-
-
-def _times(row: Row, comparison: Comparison, lang: str, key: str) -> list[str]:
-    say = words(lang)
-
-    def prepared(f: Figures) -> str | None:
+def _once(lang: str) -> list[Column]:
+    def prepared(f: Figures) -> str | Field | None:
         prepare = maybe_number(f.prepare_ms, lang)
-        return join([prepare, tag("small", say["cached"])]) if prepare and f.prepare_cached else prepare
+        return Field("figure", prepare, words(lang)("cached")) if prepare and f.prepare_cached else prepare
 
-    phases: list[Column] = [
-        (say["prefill"], lambda f: join([number(f.ttft, lang), _spread(f.ttft_trials, lang)])),
-        (say["decode"], lambda f: number(f.latency - f.ttft, lang)),
-        (say["tpot_ms"], lambda f: maybe_number(f.tpot, lang)),
-    ]
-    once: list[Column] = [
-        (say["imports"], lambda f: maybe_number(f.import_ms, lang)),
-        (say["load_ms"], lambda f: maybe_number(f.load_ms, lang)),
-        (say["prepare_ms"], prepared),
-        (say["first_call_ms"], lambda f: maybe_number(f.first_call_ms, lang)),
-    ]
     return [
-        tag("h3", say["time"]),
-        _columns(row, comparison, phases, (say["time"], say["time_note"]), lang, f"{key}-phases"),
-        tag("h3", say["once"]),
-        _columns(row, comparison, once, (say["once"], say["once_note"]), lang, f"{key}-once"),
+        ("imports", lambda f: maybe_number(f.import_ms, lang)),
+        ("load_ms", lambda f: maybe_number(f.load_ms, lang)),
+        ("prepare_ms", prepared),
+        ("first_call_ms", lambda f: maybe_number(f.first_call_ms, lang)),
     ]
 
 
-def _memory(row: Row, comparison: Comparison, lang: str, key: str) -> list[str]:
-    say = words(lang)
+def _memory(row: Row, lang: str) -> list[Column]:
     against = row.by_lane
 
     def mib(value: int | None) -> str | None:
@@ -155,50 +155,24 @@ def _memory(row: Row, comparison: Comparison, lang: str, key: str) -> list[str]:
         a = against.get((f.lane, f.precision))
         return percent(a.memory_variation, lang, "+") if a and a.memory_variation is not None else None
 
-    columns: list[Column] = [
-        (say["gpu_peak"], lambda f: mib(f.gpu_memory)),
-        (say["peak_rss"], lambda f: mib(f.peak_rss)),
-        (say["weights"], lambda f: mib(f.weights)),
-        (say["kv_pool"], lambda f: mib(f.kv_pool)),
-        (say["gpu_processes"], lambda f: mib(f.gpu_processes)),
-        (say["torch_allocated"], lambda f: mib(f.torch_allocated)),
-        (say["torch_reserved"], lambda f: mib(f.torch_reserved)),
-        (say["page_variation"], variation),
-    ]
-    if not filled(row, columns):
-        return []
-    gpu = any(f.gpu_memory is not None for f in row.figures)
-    note = say["gpu_memory_note" if gpu else "memory_note"]
     return [
-        tag("h3", say["page_memory"]),
-        _columns(row, comparison, columns, (say["page_memory"], note), lang, f"{key}-memory"),
+        ("gpu_peak", lambda f: mib(f.gpu_memory)),
+        ("peak_rss", lambda f: mib(f.peak_rss)),
+        ("weights", lambda f: mib(f.weights)),
+        ("kv_pool", lambda f: mib(f.kv_pool)),
+        ("gpu_processes", lambda f: mib(f.gpu_processes)),
+        ("torch_allocated", lambda f: mib(f.torch_allocated)),
+        ("torch_reserved", lambda f: mib(f.torch_reserved)),
+        ("page_variation", variation),
     ]
 
 
-def _energy(row: Row, comparison: Comparison, lang: str, key: str) -> list[str]:
-    say = words(lang)
-
+def _energy(lang: str) -> list[Column]:
     def net(f: Figures) -> float | None:
         return f.energy - f.idle_energy if f.energy is not None and f.idle_energy is not None else None
 
-    columns: list[Column] = [
-        (say["energy_token"], lambda f: maybe_number(f.energy, lang)),
-        (say["energy_idle_part"], lambda f: maybe_number(f.idle_energy, lang)),
-        (say["energy_net"], lambda f: maybe_number(net(f), lang)),
-    ]
-    if all(f.energy is None for f in row.figures):
-        return []
-    note = (say["page_energy"], say["page_energy_note"])
-    return [tag("h3", say["page_energy"]), _columns(row, comparison, columns, note, lang, f"{key}-energy")]
-
-
-def _answers(row: Row, comparison: Comparison, lang: str, key: str) -> list[str]:
-    say = words(lang)
-    head, lines = answers.table(row, comparison, lang)
-    if not lines:
-        return []
-    note = answers.note(comparison, lang)
     return [
-        tag("h3", say["answers"]),
-        table(say["answers"], head, lines, range(1, len(head)), f"{key}-answers", note),
+        ("energy_token", lambda f: maybe_number(f.energy, lang)),
+        ("energy_idle_part", lambda f: maybe_number(f.idle_energy, lang)),
+        ("energy_net", lambda f: maybe_number(net(f), lang)),
     ]

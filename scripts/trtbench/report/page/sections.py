@@ -1,120 +1,140 @@
-"""The sections of the page around its cells, in one language each, from the top down. Figures stay numbers until here;
-every string passes through markup."""
+"""What stands on the page around its cells, as facts: notices, overview, failed lanes, history, audit, lanes not run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.referee.audit.findings import FAIL, WARN, Finding
 from trtbench.report import audit_text, history
-from trtbench.report.headline import Lead
 from trtbench.report.names import bare_label, cell_name, label, several_precisions
-from trtbench.report.notices import mark
-from trtbench.report.page.elements import ratio, table, word
-from trtbench.report.page.markup import Html, join, tag
+from trtbench.report.notices import mark, warnings
+from trtbench.report.page.fields import Field, Table, ratio
+from trtbench.report.page.wording import words
 from trtbench.report.remarks import failure_sentences
 from trtbench.report.words.audit import HEADINGS
-from trtbench.report.words.report import words
 from trtbench.settings.lanes import LANES
 
 SHOWN = 60  # findings of one level; the JSON document holds all
 
 
-def opening(verdict: Lead, notices: Sequence[str], lang: str) -> Html:
-    """The one sentence, and what must be read before any figure."""
+class Notice(NamedTuple):
+    """What must be read before any figure: its capitals and how the sentence goes on."""
+
+    mark: str
+    sentence: str
+    grave: bool
+
+
+class Failed(NamedTuple):
+    """A lane that was asked for and has no figures."""
+
+    lane: str
+    reason: str
+
+
+class History(NamedTuple):
+    """This run against another one."""
+
+    title: str
+    notices: Sequence[str]
+    changes: Table | None
+    note: str
+    sentences: Sequence[str]
+
+
+class Audit(NamedTuple):
+    """Fails and warnings with their figures and advice, and what passed. `absent`: the sentence, if nobody audited."""
+
+    title: str
+    absent: str
+    findings: Table | None
+    passed_word: str
+    passed: Sequence[str]
+
+
+class NotRun(NamedTuple):
+    """A lane that was not asked for, and the script that adds it."""
+
+    lane: str
+    script: str
+
+
+def notices(comparison: Comparison, lang: str) -> list[Notice]:
+    """What must be read before any figure."""
     say = words(lang)
-    boxes = [
-        tag("div", tag("strong", verdict.capitals(lang)), tag("p", verdict.sentence), class_=f"lead w-{verdict.word}")
-    ]
-    for notice in notices:
-        capitals = mark(notice)
-        grave = " grave" if notice in (say["simulated"], say["void_notice"]) else ""
-        sentence = notice[len(capitals) :]
-        boxes.append(tag("p", tag("strong", capitals, class_="mark"), sentence, class_="note" + grave))
-    return join(boxes)
+    grave = (say("simulated"), say("void_notice"))
+    return [Notice(mark(s), s[len(mark(s)) :], s in grave) for s in warnings(comparison, lang)]
 
 
-def overview(rows: Sequence[Row], comparison: Comparison, lang: str, key: str) -> Html:
+def overview(rows: Sequence[Row], comparison: Comparison, lang: str) -> Table | None:
     """One line a cell: what the headline says there."""
     say = words(lang)
-    lines = []
-    for row in rows:
-        for a in (a for a in row.against if a.headline):
-            lines.append([cell_name(row, lang), label(a.lane, a.precision, comparison), *ratio(a, lang)])
-    head = [say["overview_cell"], say["lane"], say["speedup"], say["page_interval"], say["verdict"]]
-    return table(say["overview"], head, lines, (2, 3), key) if lines else Html("")
+    lines = [
+        [cell_name(row, lang), label(a.lane, a.precision, comparison), *ratio(a, lang)]
+        for row in rows
+        for a in row.against
+        if a.headline
+    ]
+    head = ("overview_cell", "lane", "speedup", "page_interval", "verdict")
+    return Table([say(name) for name in head], lines, (2, 3)) if lines else None
 
 
-def failed(comparison: Comparison, lang: str) -> Html:
+def failed(comparison: Comparison) -> list[Failed]:
     """Lanes that were asked for and have no figures, with their reasons."""
-    say = words(lang)
-    if comparison.failed:
-        items = [
-            tag(
-                "li",
-                tag("strong", f"{bare_label(a.lane)} {plain(a.precision, NAME)}"),
-                f": {failure_sentences(a.failure)}",
-            )
-            for a in comparison.failed
-        ]
-        return tag("section", tag("h2", say["failed"]), tag("ul", *items))
-    return Html("")
+    return [
+        Failed(f"{bare_label(a.lane)} {plain(a.precision, NAME)}", failure_sentences(a.failure))
+        for a in comparison.failed
+    ]
 
 
-def against(comparison: Comparison, lang: str, key: str) -> Html:
-    """This run against another one; nothing without one."""
+def against(comparison: Comparison, lang: str) -> History | None:
+    """This run against another one; None without one."""
     earlier = comparison.history
     if earlier is None:
-        return Html("")
-    title = history.title(earlier, lang).capitalize()
-    parts: list[str] = [tag("h2", title)]
-    parts += [tag("p", notice, class_="note") for notice in history.notices(earlier, lang)]
-    if earlier.changes:
-        rows = history.rows(earlier, comparison, lang)
-        parts.append(table(title, history.head(lang), rows, (1, 2, 3, 4), key, history.note(earlier, lang)))
-    sentences = [*history.remarks(earlier, comparison, lang), *history.differences(earlier, comparison, lang)]
-    return tag("section", *parts, tag("ul", *(tag("li", tag("div", text, class_="wide")) for text in sentences)))
+        return None
+    rows = history.rows(earlier, comparison, lang)
+    return History(
+        title=history.title(earlier, lang).capitalize(),
+        notices=history.notices(earlier, lang),
+        changes=Table(history.head(lang), rows, (1, 2, 3, 4)) if rows else None,
+        note=history.note(earlier, lang),
+        sentences=[*history.remarks(earlier, comparison, lang), *history.differences(earlier, comparison, lang)],
+    )
 
 
-def audit(comparison: Comparison, lang: str, key: str) -> Html:
+def audit(comparison: Comparison, lang: str) -> Audit:
     """Fails and warnings with their figures and advice, and what passed."""
     say, heads = words(lang), HEADINGS[lang]
-    parts: list[str] = [tag("h2", heads["title"].capitalize())]
-    if not comparison.findings:
-        return tag("section", *parts, tag("p", heads["not_audited"]))
     several = several_precisions(comparison)
     lines = []
     for level in (FAIL, WARN):
         groups = audit_text.merged([f for f in comparison.findings if f.level == level])
         lines += [_finding(group, lang, several) for group in groups[:SHOWN]]
-    if lines:
-        head = [say["level_word"], say["about"], say["finding"], say["advice"]]
-        parts.append(table(heads["title"].capitalize(), head, lines, (), key))
-    passed = audit_text.passes(comparison.findings, several)
-    if passed:
-        parts.append(tag("p", word("pass", heads["passed"]), " ", ", ".join(passed)))
-    return tag("section", *parts)
+    head = [say(name) for name in ("level_word", "about", "finding", "advice")]
+    return Audit(
+        title=heads["title"].capitalize(),
+        absent="" if comparison.findings else heads["not_audited"],
+        findings=Table(head, lines) if lines else None,
+        passed_word=heads["passed"],
+        passed=audit_text.passes(comparison.findings, several),
+    )
 
 
-def _finding(group: Sequence[Finding], lang: str, several: bool) -> list[str]:
-    heads, first = HEADINGS[lang], group[0]
+def _finding(group: Sequence[Finding], lang: str, several: bool) -> list[str | Field]:
+    first = group[0]
     who = ", ".join(dict.fromkeys(plain(audit_text.lane_name(f, lang, several), NAME) for f in group))
     where = audit_text.cells_of(group, lang)
     return [
-        word(first.level, heads[first.level]),
-        join([who, tag("br"), tag("small", where)]) if where else join([who]),
-        tag("div", plain(audit_text.sentence(first, lang)), " ", tag("small", tag("code", first.code)), class_="wide"),
-        tag("div", plain(audit_text.advice(first, lang)), class_="wide"),
+        Field("word", HEADINGS[lang][first.level], mark=first.level),
+        Field("about", who, where) if where else who,
+        Field("long", plain(audit_text.sentence(first, lang)), first.code),
+        Field("long", plain(audit_text.advice(first, lang))),
     ]
 
 
-def not_run(comparison: Comparison, lang: str) -> Html:
-    """Lanes that were not asked for, with the command that adds them."""
-    items = [
-        tag("li", bare_label(lane), " (", tag("code", f"bash scripts/{LANES[lane].script}"), ")")
-        for lane in comparison.not_run
-        if lane in LANES
-    ]
-    return tag("section", tag("h2", words(lang)["missing"]), tag("ul", *items)) if items else Html("")
+def not_run(comparison: Comparison) -> list[NotRun]:
+    """Lanes that were not asked for, with the script that adds them."""
+    return [NotRun(bare_label(lane), LANES[lane].script) for lane in comparison.not_run if lane in LANES]

@@ -1,0 +1,39 @@
+"""A table of the page as facts: its head, its lines, and the fields that are more than text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from trtbench.comparison.result import Against
+from trtbench.report.numbers import limits, times
+from trtbench.report.page.wording import words
+
+Look = Literal["figure", "void", "lane", "about", "word", "code", "long code", "long"]
+
+
+class Field(NamedTuple):
+    """A field that is more than text; parts.html.jinja draws one after its `look`."""
+
+    look: Look
+    text: str
+    small: str = ""  # what stands beside or below it in small letters
+    mark: str = ""  # the kind of a verdict word; the capitals behind a lane
+
+
+class Table(NamedTuple):
+    """What a table holds. The first field of a line names it; `numeric` columns are set to the right."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str | Field]]
+    numeric: Sequence[int] = ()
+
+
+def ratio(a: Against, lang: str, remark: str = "") -> list[str | Field]:
+    """Three fields of a line: the ratio, its interval and the verdict with a remark; what is void is struck out."""
+    figures = [times(a.speedup.ratio, lang), limits(a.speedup, lang) or "-"]
+    void = a.verdict.word == "void"
+    return [
+        *(Field("void", figure) if void else figure for figure in figures),
+        Field("word", words(lang)(a.verdict.word), remark, a.verdict.word),
+    ]

@@ -1,0 +1,46 @@
+"""How the templates of the page are filled: everything that comes out is escaped and made safe to show."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from trtbench.comparison.clean_text import safe
+
+FOLDER = Path(__file__).parent
+
+
+@functools.cache
+def environment() -> Environment:
+    """The one environment of this process, with the folder's templates."""
+    return Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+
+
+def shown(value: str | int | float) -> str:
+    """A text or a number of a drawing as it stands on the page. What a macro made went through here piece by piece; so a
+    template joins texts with `~`, but no text with what a macro made: that would be escaped, and not made safe."""
+    if isinstance(value, Markup):
+        return value
+    if isinstance(value, float):
+        return f"{value:.2f}".rstrip("0").rstrip(".")
+    if isinstance(value, int):
+        return str(value)
+    # A per cent sign stays on the line of its number.
+    return safe(value).replace(" %", "\u00a0%")
+
+
+def beside(name: str) -> Markup:
+    """A file of the folder that goes into the page as it is: the style sheet, the script."""
+    return Markup((FOLDER / name).read_text(encoding="utf-8"))
