@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from trtbench.comparison import untrusted  # noqa: E402
 from trtbench.comparison.result import Comparison  # noqa: E402
 from trtbench.report import audit_text, markdown  # noqa: E402
+from trtbench.report.language import ENGLISH  # noqa: E402
 from trtbench.settings.lanes import LANES  # noqa: E402
 
 BOOK = ROOT / "docs" / "results" / "h200"
@@ -148,7 +149,7 @@ def made() -> dict[Path, str]:
         rows += lines_of(bundle.stem, comparison)
         for finding in comparison.findings:
             if finding.level in ("warn", "fail"):
-                said = audit_text.sentence(finding, "en")
+                said = audit_text.sentence(finding, ENGLISH)
                 notes.append(f"- {bundle.stem}: {finding.level} `{finding.code}`: {said}")
     head = [
         "lane",

@@ -19,6 +19,7 @@ from trtbench.referee import roofline
 from trtbench.referee.audit.findings import FAIL, PASS
 from trtbench.referee.claim_table import check, read
 from trtbench.report.audit_text import advice, sentence
+from trtbench.report.language import ENGLISH
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if finding.level == PASS:
             print("Nothing found, which doesn't make it true.")
         else:
-            print(f"{finding.level.upper()} {finding.code} - {sentence(finding, 'en')}\n  > {advice(finding, 'en')}")
+            print(
+                f"{finding.level.upper()} {finding.code} - {sentence(finding, ENGLISH)}\n  > {advice(finding, ENGLISH)}"
+            )
     return 1 if any(finding.level == FAIL for finding in claim_findings) else 0
 
 

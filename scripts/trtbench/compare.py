@@ -63,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Only now: --help and a wrong flag answer without them.
     from trtbench.comparison.history import regressions
     from trtbench.report import files, history, printed
+    from trtbench.report.language import language
 
     share = share_given(options)
     audited, comparison = compared(options, results)
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("", *written, sep="\n", file=beside)
     sys.stdout.flush()
     if share is not None and earlier is not None:
-        print(*history.gate(earlier, slower, share, comparison, lang), sep="\n", file=sys.stderr)
+        print(*history.gate(earlier, slower, share, comparison, language(lang)), sep="\n", file=sys.stderr)
         if slower or earlier.lost:
             return 4
     return 3 if comparison.void else 0

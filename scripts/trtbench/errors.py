@@ -1,4 +1,5 @@
-"""What is raised across rooms: the one exception that reaches a user, and a lane's refusal; any other in one line."""
+"""What is raised across rooms: the one exception that reaches a user, and a lane's refusal; any other in one line; and how
+what is said in English alone counts."""
 
 from __future__ import annotations
 
@@ -12,6 +13,11 @@ class UserError(Exception):
 
 class Unsupported(Exception):
     """A lane cannot run a cell, a precision or a model; the text is the reason shown in the report."""
+
+
+def counted(number: int, noun: str) -> str:
+    """A count with its English noun: 1 trial, 1,000 trials. Reports have `trtbench.report.language`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def in_one_line(error: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -18,9 +17,9 @@ from trtbench.records.trial import Failure
 from trtbench.referee.audit.findings import found
 from trtbench.report import history as shown
 from trtbench.report import markdown, text
+from trtbench.report.language import LANGUAGES, language
 from trtbench.report.page import document
 from trtbench.report.text import WIDTH
-from trtbench.report.words.history import HISTORY
 
 EAGER = [241.0, 242.0, 240.0, 241.5, 240.5]
 FAST = [100.0, 100.5, 99.5, 100.2, 99.8]
@@ -161,31 +160,25 @@ def told(now: Comparison, then: Comparison, lang: str = "en") -> Comparison:
     return now
 
 
-@pytest.mark.parametrize("lang", HISTORY)
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_format_shows_the_ratio_and_the_other_machine(lang: str) -> None:
     then = a_run(environment=factory.environment(machine="f" * 16))
     comparison = told(a_run(slower(0.25)), then)
-    capitals = HISTORY[lang]["other_machine_notice"].split(":")[0].strip()
+    capitals = language(lang)("history.other_machine_notice").split(":")[0].strip()
     ratio = "0.80x" if lang == "en" else "0,80x"
     for made in (text.render(comparison, lang), markdown.render(comparison, lang), document.render(comparison, lang)):
         assert capitals in made
         assert ratio in made
     assert all(len(line) <= WIDTH for line in text.render(comparison, lang).splitlines())
-    assert history_gate(comparison, lang).endswith(HISTORY[lang]["on_other_machine"])
+    assert history_gate(comparison, lang).endswith(language(lang)("history.on_other_machine"))
 
 
 def history_gate(comparison: Comparison, lang: str) -> str:
     assert comparison.history is not None
     slow = regressions(comparison.history, 0.03)
-    return shown.gate(comparison.history, slow, 0.03, comparison, lang)[0]
+    return shown.gate(comparison.history, slow, 0.03, comparison, language(lang))[0]
 
 
 def test_a_report_without_another_run_says_nothing_of_one() -> None:
     assert "AGAINST" not in text.render(a_run(), "en")
     assert "Against run" not in document.render(a_run(), "en")
-
-
-def test_both_languages_have_the_same_keys_and_placeholders() -> None:
-    assert set(HISTORY["en"]) == set(HISTORY["fr"])
-    for key, english in HISTORY["en"].items():
-        assert sorted(re.findall(r"{(\w+)}", english)) == sorted(re.findall(r"{(\w+)}", HISTORY["fr"][key])), key

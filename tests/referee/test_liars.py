@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,11 @@ from trtbench.errors import UserError
 from trtbench.records import judgement, run_folder
 from trtbench.records.trial import Sampling, checksum
 from trtbench.referee.audit import audit
-from trtbench.referee.audit.findings import FAIL, WARN, Finding
+from trtbench.referee.audit.findings import FAIL, PASS, WARN, Finding
+from trtbench.report.audit_text import advice, sentence
+from trtbench.report.language import LANGUAGES, Language
+from trtbench.report.words.audit import FIGURES
+from trtbench.settings.lanes import LANES
 
 TRT, TORCH = "tensorrt-engine", "pytorch-eager"
 CELL = (1, 128, 200)
@@ -357,6 +362,24 @@ def test_a_cheat_is_caught_by_the_finding_meant_for_it(name: str) -> None:
     change, code, level = CHEATS[name]
     findings = caught(told(change))
     assert (code, level) in {(f.code, f.level) for f in findings}
+
+
+WORDS = ("what", "part")  # figures of findings that are words of a sentence, and so have a row in both languages
+
+
+@pytest.mark.parametrize("say", LANGUAGES.values(), ids=LANGUAGES)
+def test_what_is_found_is_said_in_the_language_and_names_lanes_by_their_label(say: Language) -> None:
+    heard = set()
+    for change, _, _ in CHEATS.values():
+        for finding in caught(told(change)):
+            if finding.level == PASS:
+                continue
+            heard.add(finding.code)
+            said = f"{sentence(finding, say)} {advice(finding, say)}"
+            assert not [lane for lane in LANES if re.search(rf"(?<![\w-]){lane}(?![\w-])", said) and "-" in lane], said
+            words = ", ".join(str(finding.figures[name]) for name in WORDS if name in finding.figures)
+            assert [word for word in words.split(", ") if word and word not in FIGURES] == []
+    assert len(heard) > 40
 
 
 # Of zeros no comparison can be made at all: test_zeros_never_get_past_the_reader.

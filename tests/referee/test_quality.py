@@ -21,8 +21,8 @@ from trtbench.records.trial import Trial
 from trtbench.referee import quality
 from trtbench.referee.quality import Bleu, equal_share, exact_share, pairs
 from trtbench.report import answers, csv_table, markdown, text
+from trtbench.report.language import LANGUAGES, language
 from trtbench.report.page import document
-from trtbench.report.words.report import WORDS
 
 WHERE = shape(factory.CELL)
 TRIALS = {"pytorch-eager": [241.0, 242.0, 240.0], "onnxruntime": [100.0, 100.5, 99.5]}
@@ -117,7 +117,7 @@ def scored(**model: Any) -> Comparison:
     return compare(factory.run(), factory.trials(TRIALS, model=factory.model(**model)), (), judged)
 
 
-@pytest.mark.parametrize("lang", WORDS)
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_format_shows_perplexity_bleu_and_exact_answers(lang: str) -> None:
     comparison = scored()
     for made in (text.render(comparison, lang), markdown.render(comparison, lang), document.render(comparison, lang)):
@@ -132,15 +132,15 @@ def test_every_format_shows_perplexity_bleu_and_exact_answers(lang: str) -> None
     assert (line[head.index("exact")], line[head.index("bleu")]) == ("0.5", "61.25")
 
 
-@pytest.mark.parametrize("lang", WORDS)
+@pytest.mark.parametrize("lang", LANGUAGES)
 def test_random_weights_are_said_to_say_nothing_about_quality(lang: str) -> None:
-    warned = WORDS[lang]["answers_random"]
-    assert answers.note(scored(), lang).endswith(warned)
+    warned = language(lang)("answers_random")
+    assert answers.note(scored(), language(lang)).endswith(warned)
     assert warned in document.render(scored(), lang)
-    assert warned not in answers.note(scored(name="a/real-one", synthetic=False), lang)
+    assert warned not in answers.note(scored(name="a/real-one", synthetic=False), language(lang))
 
 
 def test_a_run_that_nobody_judged_has_no_such_table() -> None:
     comparison = compare(factory.run(), factory.trials(TRIALS))
-    assert answers.text(comparison.cells[0], comparison, "en") == []
+    assert answers.text(comparison.cells[0], comparison, language("en")) == []
     assert "BLEU" not in markdown.render(comparison, "en")

@@ -15,8 +15,8 @@ import reports
 from trtbench.comparison.clean_text import plain, safe
 from trtbench.comparison.result import Comparison
 from trtbench.report import rerun, scale, spread
+from trtbench.report.language import ENGLISH, FRENCH
 from trtbench.report.page import document, templates
-from trtbench.report.words.report import WORDS
 
 KINDS = ["honest", "audited", "refused", "simulated", "few", "hostile"]
 
@@ -236,8 +236,8 @@ PLACES = (
 
 @pytest.mark.parametrize("place", PLACES)
 def test_whatever_a_template_shows_is_escaped_and_made_safe(place: str) -> None:
-    text = filled(place, x="<B>&\"'\x1b\u202e\n9 %")
-    assert "&lt;B&gt;&amp;&#34;&#39;\ufffd\ufffd 9\u00a0%" in text
+    text = filled(place, x="<B>&\"'\x1b\u202e\n9")
+    assert "&lt;B&gt;&amp;&#34;&#39;\ufffd\ufffd 9" in text
     assert "<B>" not in text
     assert "\n" not in text
 
@@ -291,11 +291,19 @@ def test_ticks_are_round_and_reach_the_end(top: float, last: float) -> None:
     assert 3 <= len(found) <= 6
 
 
-def test_both_languages_have_the_same_keys_and_places() -> None:
-    assert list(WORDS["en"]) == list(WORDS["fr"])
-    for key, english in WORDS["en"].items():
-        places = [set(re.findall(r"\{(\w*)\}", text)) for text in (english, WORDS["fr"][key])]
-        assert places[0] == places[1], key
+@pytest.mark.parametrize(
+    ("end", "english", "french"),
+    [
+        (12.0, ["0", "2.5", "5.0", "7.5", "10.0"], ["0", "2,5", "5,0", "7,5", "10,0"]),
+        (5000.0, ["0", "1,000", "2,000", "3,000", "4,000", "5,000"], None),
+        (0.0012, ["0", "0.00025", "0.00050", "0.00075", "0.00100"], None),
+    ],
+)
+def test_the_figures_of_an_axis_are_what_they_stand_at(
+    end: float, english: list[str], french: list[str] | None
+) -> None:
+    assert scale.labels(scale.ticks(end), ENGLISH) == english
+    assert french is None or scale.labels(scale.ticks(end), FRENCH) == french
 
 
 def test_several_cells_stand_in_one_plot_of_throughput_against_latency() -> None:

@@ -14,7 +14,8 @@ def plain(text: str, limit: int = REASON) -> str:
     become U+FFFD, so that one sees that something stood there. What was cut is counted: `… (+9600)`.
     """
     kept = text[: limit * 4]  # enough for the cut, however many spaces are folded; the rest need not be looked at
-    line = " ".join(safe(kept).split())
+    # Spaces that do not break a line are kept: languages set them before their punctuation.
+    line = " ".join(word for word in safe(kept).split(" ") if word)
     if len(line) > limit or len(text) > len(kept):
         line = line[:limit].rstrip()
         return f"{line}… (+{max(1, len(text) - len(line))})"

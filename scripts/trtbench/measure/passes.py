@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from trtbench.errors import counted
 from trtbench.lanes.lane import Lane
 from trtbench.machine import processes
 from trtbench.measure.spec import Spec
@@ -47,7 +48,9 @@ def check_count(output: list[list[int]], batch: int, new_tokens: int) -> None:
     lengths = sorted({len(row) for row in output})
     if len(output) != batch or lengths != [new_tokens]:
         lengths_returned = ", ".join(map(str, lengths)) or "no"
-        raise WrongCount(f"asked for {batch} x {new_tokens} new ids, got {len(output)} rows of {lengths_returned}")
+        raise WrongCount(
+            f"asked for {batch} x {new_tokens} new ids, got {counted(len(output), 'row')} of {lengths_returned}"
+        )
 
 
 def run_pass(lane: Lane, workload: Workload, cell: Cell, first_call: int, calls: int, new_tokens: int) -> Pass:

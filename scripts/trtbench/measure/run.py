@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from trtbench.engine import known_failures
-from trtbench.errors import UserError
+from trtbench.errors import UserError, counted
 from trtbench.machine import bandwidth, device, host, nvml
 from trtbench.measure import opening
 from trtbench.measure.progress import Progress
 from trtbench.measure.schedule import rounds
 from trtbench.measure.spec import Spec
-from trtbench.measure.stopping import Stop, enough
+from trtbench.measure.stopping import Stop, enough, every_trial
 from trtbench.measure.trial_process import run_trial
 from trtbench.model import finding, workload
 from trtbench.records import run_folder
@@ -64,7 +64,7 @@ class Measurement:
             write_whole(self.home / "workload.json", encode(self.workload))
         run_folder.write(self.results, self.record)
         self.progress.note(
-            f"run {self.record.id}: {', '.join(map(str, self.entrants))}; {self.threads} threads on {self.device.kind}"
+            f"run {self.record.id}: {', '.join(map(str, self.entrants))}; {counted(self.threads, 'thread')} on {self.device.kind}"
         )
         self.record.read_bandwidth = self.record.read_bandwidth or bandwidth.measured_bandwidth(self.threads)
         self.known = run_folder.trials(self.results, self.record.id)
@@ -178,7 +178,7 @@ class Measurement:
         limit = self.settings.trials or MOST_ROUNDS
         while self.entrants:
             if rounds_done >= limit:
-                self.record.stopped = f"all {limit} trials of each lane were run"
+                self.record.stopped = every_trial(limit)
                 break
             stopped = self.why_stop(rounds_done, began)
             if stopped is not None:

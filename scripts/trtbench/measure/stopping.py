@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from trtbench.errors import counted
 from trtbench.figures.base import headline_intervals
 from trtbench.figures.speedup import MIN_TRIALS
 from trtbench.records.run import Run
@@ -39,13 +40,18 @@ def enough(trials: Sequence[Trial], run: Run, settings: Settings, state: Stop) -
     if settings.trials == 0:
         target = settings.target_precision
         if state.rounds >= MIN_ROUNDS and narrow(trials, run, target) and narrow(without_last(trials), run, target):
-            return f"every headline interval is within {target:.1%} after {state.rounds} rounds"
+            return f"every headline interval is within {target:.1%} after {counted(state.rounds, 'round')}"
     # A budget that nobody set must not leave a first run without an interval.
     if state.rounds < MIN_TRIALS and not state.asked:
         return None
     if state.budget is not None and state.spent + (state.next_round or 0) > state.budget:
-        return f"TIME_BUDGET={state.budget:g} s is spent after {state.rounds} rounds; raise it for a narrower interval"
+        return f"TIME_BUDGET={state.budget:g} s is spent after {counted(state.rounds, 'round')}; raise it for a narrower interval"
     return None
+
+
+def every_trial(limit: int) -> str:
+    """Say that no lane has a trial left."""
+    return f"all {counted(limit, 'trial')} of each lane were run" if limit != 1 else "1 trial of each lane was run"
 
 
 def narrow(trials: Sequence[Trial], run: Run, target: float) -> bool:

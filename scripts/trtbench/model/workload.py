@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from trtbench.errors import UserError
+from trtbench.errors import UserError, counted
 from trtbench.records.files import read_as
 from trtbench.records.run_folder import folder
 from trtbench.records.trial import Sampling
@@ -128,7 +128,7 @@ def build(
         ids = tokenizer.encode(prompt, add_special_tokens=False).ids
         if len(ids) < MIN_PROMPT_TOKENS:
             raise UserError(
-                f"prompt {number} of {name} is too short: {len(ids)} tokens, at least {MIN_PROMPT_TOKENS} are wanted."
+                f"prompt {number} of {name} is too short: {counted(len(ids), 'token')}, at least {MIN_PROMPT_TOKENS} are wanted."
             )
         starts.append(len(ring))
         ring += ids

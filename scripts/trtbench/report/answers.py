@@ -7,42 +7,40 @@ import textwrap
 from trtbench.comparison.result import Comparison, Row
 from trtbench.report.columns import Column, filled, maybe_number, maybe_share
 from trtbench.report.columns import table as table_of
+from trtbench.report.language import Language
 from trtbench.report.text_layout import WIDTH, named, wrapped
-from trtbench.report.words.report import words
 
 
-def columns(row: Row, lang: str) -> list[Column]:
+def columns(row: Row, say: Language) -> list[Column]:
     """Name and figure of each column that a lane of the row fills."""
-    say = words(lang)
     scores: list[Column] = [
-        (say["near"], lambda f: maybe_share(f.near, lang)),
-        (say["equal"], lambda f: maybe_share(f.equal, lang)),
-        (say["exact"], lambda f: maybe_share(f.exact, lang)),
-        ("BLEU", lambda f: maybe_number(f.bleu, lang)),
-        (say["perplexity"], lambda f: maybe_number(f.perplexity, lang)),
+        (say("near"), lambda f: maybe_share(f.near, say)),
+        (say("equal"), lambda f: maybe_share(f.equal, say)),
+        (say("exact"), lambda f: maybe_share(f.exact, say)),
+        ("BLEU", lambda f: maybe_number(f.bleu, say)),
+        (say("perplexity"), lambda f: maybe_number(f.perplexity, say)),
     ]
     return filled(row, scores)
 
 
-def note(comparison: Comparison, lang: str) -> str:
+def note(comparison: Comparison, say: Language) -> str:
     """What the columns are held against, and that random weights say nothing about a text."""
-    say = words(lang)
-    return say["answers_note"] + (" " + say["answers_random"] if comparison.model.synthetic else "")
+    return say("answers_note") + (" " + say("answers_random") if comparison.model.synthetic else "")
 
 
-def table(row: Row, comparison: Comparison, lang: str) -> tuple[list[str], list[list[str]]]:
+def table(row: Row, comparison: Comparison, say: Language) -> tuple[list[str], list[list[str]]]:
     """Head and lines; no lines where nothing was judged."""
-    scores = columns(row, lang)
-    head, lines = table_of(row, scores, comparison, lang)
+    scores = columns(row, say)
+    head, lines = table_of(row, scores, comparison, say)
     return head, lines if scores else []
 
 
-def text(row: Row, comparison: Comparison, lang: str) -> list[str]:
+def text(row: Row, comparison: Comparison, say: Language) -> list[str]:
     """The block of the text report; nothing where nothing was judged."""
-    head, lines = table(row, comparison, lang)
+    head, lines = table(row, comparison, say)
     if not lines:
         return []
-    title = f"{words(lang)['answers'].upper()} ({note(comparison, lang)})"
+    title = f"{say('answers').upper()} ({note(comparison, say)})"
     block = ["", *wrapped(title)]
     width = (WIDTH - 22) // (len(head) - 1)
     names = [textwrap.wrap(name, width - 1) for name in head[1:]]

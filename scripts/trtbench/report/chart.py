@@ -13,12 +13,11 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.records.files import write_whole
 from trtbench.report.headline import lead
+from trtbench.report.language import Language, language
 from trtbench.report.names import cell_name, label, place
 from trtbench.report.notices import marks
-from trtbench.report.numbers import number
-from trtbench.report.scale import axis_end, beyond, height, highest_rate, least_time, thinned
+from trtbench.report.scale import axis_end, beyond, height, highest_rate, labels, least_time, thinned, ticks
 from trtbench.report.spread import edges, rates
-from trtbench.report.words.report import words
 from trtbench.settings.lanes import LANES
 
 # Okabe & Ito's colours (distinct with the common colour blindnesses); hatches tell them apart in grey.
@@ -37,6 +36,7 @@ def write(path: Path, comparison: Comparison, lang: str) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    say = language(lang)
     measured = [row for row in comparison.cells if row.figures]
     rows = measured[:MAX_CELLS]
     style = {"font.size": 17, "hatch.linewidth": 0.7, "text.parse_math": False}
@@ -45,12 +45,12 @@ def write(path: Path, comparison: Comparison, lang: str) -> None:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure, axes = _grid(plt, rows)
         for row, (left, right) in zip(rows, axes):
-            _bars(left, row, comparison, lang, latency=True)
-            _bars(right, row, comparison, lang, latency=False)
+            _bars(left, row, comparison, say, latency=True)
+            _bars(right, row, comparison, say, latency=False)
             if len(rows) > 1:
-                left.set_title(cell_name(row, lang), fontsize=17, loc="left", fontweight="bold")
-        _top(figure, comparison, rows, lang)
-        figure.supxlabel(_foot(rows, len(measured) - len(rows), words(lang)), fontsize=14, color=SOFT)
+                left.set_title(cell_name(row, say), fontsize=17, loc="left", fontweight="bold")
+        _top(figure, comparison, rows, say)
+        figure.supxlabel(_foot(rows, len(measured) - len(rows), say), fontsize=14, color=SOFT)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", metadata={"Software": None})
         plt.close(figure)
@@ -76,12 +76,12 @@ def _grid(plt: Any, rows: Sequence[Row]) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _top(figure: Any, comparison: Comparison, rows: Sequence[Row], lang: str) -> None:
+def _top(figure: Any, comparison: Comparison, rows: Sequence[Row], say: Language) -> None:
     """Model and place, the marks in capitals, the verdict."""
     parts = [plain(comparison.model.name, NAME // 2), place(comparison)]
-    parts += [cell_name(rows[0], lang)] if len(rows) == 1 else []
-    capitals = marks(comparison, lang)
-    verdict = lead(comparison, lang)
+    parts += [cell_name(rows[0], say)] if len(rows) == 1 else []
+    capitals = marks(comparison, say)
+    verdict = lead(comparison, say)
     lines = [" "] if capitals else []  # the line of the marks
     lines += textwrap.wrap(" - ".join(parts), 100)[:2]
     lines += [] if verdict.word == "simulated" else textwrap.wrap(plain(verdict.sentence, 300), 105)
@@ -102,18 +102,18 @@ def _top(figure: Any, comparison: Comparison, rows: Sequence[Row], lang: str) ->
         )
 
 
-def _foot(rows: Sequence[Row], cut: int, say: dict[str, str]) -> str:
-    parts = [say["chart_note"]]
+def _foot(rows: Sequence[Row], cut: int, say: Language) -> str:
+    parts = [say("chart_note")]
     if any(f.ceiling_tok_s is not None for row in rows for f in row.figures):
-        parts.append(say["chart_ceiling"])
+        parts.append(say("chart_ceiling"))
     if not all(edges(f.latency_trials).firm for row in rows for f in row.figures):
-        parts.append(say["chart_range"])
+        parts.append(say("chart_range"))
     if cut:
-        parts.append(say["chart_cut"].format(n=cut))
-    return "; ".join(parts)
+        parts.append(say("chart_cut", n=cut))
+    return say.clauses(parts)
 
 
-def _bars(axis: Any, row: Row, comparison: Comparison, lang: str, latency: bool) -> None:
+def _bars(axis: Any, row: Row, comparison: Comparison, say: Language, latency: bool) -> None:
     """One plot: a bar a lane, of its latency or of its throughput."""
     trials = [f.latency_trials if latency else rates(f, row) for f in row.figures]
     ceilings = [least_time(f) if latency else highest_rate(f) for f in row.figures]
@@ -121,16 +121,17 @@ def _bars(axis: Any, row: Row, comparison: Comparison, lang: str, latency: bool)
     for i, (f, values, ceiling) in enumerate(zip(row.figures, trials, ceilings)):
         centre = f.latency if latency else f.throughput
         _bar(axis, i, f.lane, centre, values)
-        _figure_beside(axis, i, centre, values, ceiling, end, lang)
-        _ceiling(axis, i, ceiling, end, lang)
+        _figure_beside(axis, i, centre, values, ceiling, end, say)
+        _ceiling(axis, i, ceiling, end, say)
     names = ["\n".join(textwrap.wrap(label(f.lane, f.precision, comparison), 16)) for f in row.figures]
     axis.set_yticks(range(len(names)), names, fontsize=18)
     axis.set_ylim(len(names) - 0.35, -0.65)
     axis.set_xlim(0, end)
-    axis.set_xlabel(words(lang)["chart_latency" if latency else "chart_throughput"], fontsize=16)
+    axis.set_xlabel(say("chart_latency" if latency else "chart_throughput"), fontsize=16)
     axis.tick_params(axis="x", labelsize=15)
     axis.tick_params(axis="y", length=0)
-    axis.locator_params(axis="x", nbins=5)
+    marks = ticks(end)
+    axis.set_xticks(marks, labels(marks, say))
     axis.grid(axis="x", color="#dddddd", zorder=0)
     axis.spines[["top", "right"]].set_visible(False)
 
@@ -152,13 +153,13 @@ def _bar(axis: Any, i: int, lane: str, centre: float, values: Sequence[float]) -
 
 
 def _figure_beside(
-    axis: Any, i: int, centre: float, values: Sequence[float], ceiling: float | None, end: float, lang: str
+    axis: Any, i: int, centre: float, values: Sequence[float], ceiling: float | None, end: float, say: Language
 ) -> None:
     """The lane's figure, to the right of its bar, of its trials, and of a ceiling that it would cover."""
     high = edges(values).high
     covered = [ceiling] if ceiling is not None and high < ceiling < high + end * 0.2 else []
     axis.annotate(
-        number(centre, lang),
+        say.number(centre),
         (max([high, *values, *covered]), i),
         xytext=(9, 0),
         textcoords="offset points",
@@ -171,12 +172,12 @@ def _figure_beside(
     )
 
 
-def _ceiling(axis: Any, i: int, ceiling: float | None, end: float, lang: str) -> None:
+def _ceiling(axis: Any, i: int, ceiling: float | None, end: float, say: Language) -> None:
     """A line where the ceiling is, or its figure at the edge."""
     if ceiling is None:
         return
     if beyond(ceiling, end):
-        named = f"{words(lang)['ceiling']} {number(ceiling, lang)} →"
+        named = f"{say('ceiling')} {say.number(ceiling)} →"
         axis.annotate(named, (end, i + 0.42), ha="right", va="center", fontsize=13, color=LIMIT, zorder=6)
     else:
         axis.plot([ceiling, ceiling], [i - 0.42, i + 0.42], color=LIMIT, linewidth=3, linestyle=(0, (2, 1)), zorder=3)

@@ -7,8 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TextIO
 
-from trtbench.report.words.audit import HEADINGS
-from trtbench.report.words.report import words
+from trtbench.report.language import language
 
 BOLD, RED, GREEN, YELLOW, CYAN, OFF = "\033[1m", "\033[1;31m", "\033[32m", "\033[33m", "\033[36m", "\033[0m"
 
@@ -24,10 +23,10 @@ def wanted(stream: TextIO, environment: Mapping[str, str] | None = None) -> bool
 
 def paint(text: str, lang: str) -> str:
     """The text report with colours; without the escape sequences it is the same text."""
-    say, audit = words(lang), HEADINGS[lang]
-    whole = {"! ": YELLOW, f"{say['headline']}: ": BOLD}
-    heads = {f"{audit['fail']} ": RED, f"{audit['warn']} ": YELLOW, f"{audit['passed']}:": GREEN}
-    void = say["void"].upper()
+    say = language(lang)
+    whole = {"! ": YELLOW, say.pair(say("headline")): BOLD}
+    heads = {f"{say('audit.fail')} ": RED, f"{say('audit.warn')} ": YELLOW, say.pair(say("audit.passed")): GREEN}
+    void = say("void").upper()
     lines, colour = [], ""
     for line in text.split("\n"):
         # A wrapped line goes on in the colour of the one it belongs to.

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import Figures
+from trtbench.report.language import Language
 from trtbench.report.names import label
-from trtbench.report.numbers import number, percent
-from trtbench.report.words.report import words
 
 Column = tuple[str, Callable[[Figures], "str | None"]]  # its name, and a lane's figure as text
 
@@ -18,17 +17,19 @@ def filled(row: Row, columns: Sequence[Column]) -> list[Column]:
     return [(name, pick) for name, pick in columns if any(pick(f) is not None for f in row.figures)]
 
 
-def table(row: Row, columns: Sequence[Column], comparison: Comparison, lang: str) -> tuple[list[str], list[list[str]]]:
+def table(
+    row: Row, columns: Sequence[Column], comparison: Comparison, say: Language
+) -> tuple[list[str], list[list[str]]]:
     """Head and lines; a dash where a lane has no figure."""
     lines = [[label(f.lane, f.precision, comparison), *(pick(f) or "-" for _, pick in columns)] for f in row.figures]
-    return [words(lang)["lane"], *(name for name, _ in columns)], lines
+    return [say("lane"), *(name for name, _ in columns)], lines
 
 
-def maybe_number(value: float | None, lang: str) -> str | None:
+def maybe_number(value: float | None, say: Language) -> str | None:
     """The number as text, where there is one."""
-    return number(value, lang) if value is not None else None
+    return say.number(value) if value is not None else None
 
 
-def maybe_share(value: float | None, lang: str) -> str | None:
+def maybe_share(value: float | None, say: Language) -> str | None:
     """The share in per cent, where there is one."""
-    return percent(value, lang) if value is not None else None
+    return say.percent(value) if value is not None else None

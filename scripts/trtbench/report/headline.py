@@ -7,10 +7,9 @@ import dataclasses
 from trtbench.comparison.clean_text import plain
 from trtbench.comparison.result import Against, Comparison
 from trtbench.report import audit_text
+from trtbench.report.language import Language
 from trtbench.report.names import bare_label, label
 from trtbench.report.notices import mark
-from trtbench.report.numbers import in_brackets, times
-from trtbench.report.words.report import words
 from trtbench.settings.lanes import LANES
 
 
@@ -21,32 +20,30 @@ class Lead:
     word: str
     sentence: str
 
-    def capitals(self, lang: str) -> str:
+    def capitals(self, say: Language) -> str:
         """The word as it stands before the sentence."""
-        say = words(lang)
-        return mark(say["simulated"]) if self.word == "simulated" else say[self.word].upper()
+        return mark(say("simulated")) if self.word == "simulated" else say(self.word).upper()
 
 
-def lead(comparison: Comparison, lang: str) -> Lead:
+def lead(comparison: Comparison, say: Language) -> Lead:
     """The verdict and its interval, or why there is none."""
-    say = words(lang)
     if comparison.simulated:
-        return Lead("simulated", say["simulated"])
+        return Lead("simulated", say("simulated"))
     heads = headlines(comparison)
     if len(heads) == 1:
-        return Lead(heads[0].verdict.word, verdict_sentence(heads[0], comparison, lang))
+        return Lead(heads[0].verdict.word, verdict_sentence(heads[0], comparison, say))
     if heads:
-        return _several(heads, comparison, lang)
+        return _several(heads, comparison, say)
     failed = next((a for a in comparison.failed if a.lane == comparison.headline_lane), None)
     if failed is not None:
         reason = plain(failed.failure.reason)
-        return Lead("none", say["lead_failed"].format(lane=bare_label(failed.lane), reason=reason))
+        return Lead("none", say("lead_failed", lane=bare_label(failed.lane), reason=reason))
     measured = {(f.lane, f.precision) for row in comparison.cells for f in row.figures}
     if len(measured) < 2:
-        return Lead("none", say["no_comparison"])
+        return Lead("none", say("no_comparison"))
     if not any(lane in LANES and LANES[lane].baseline for lane, _ in measured):
-        return Lead("none", say["no_base"])
-    return Lead("none", say["lead_no_headline"])
+        return Lead("none", say("no_base"))
+    return Lead("none", say("lead_no_headline"))
 
 
 def headlines(comparison: Comparison) -> list[Against]:
@@ -54,41 +51,39 @@ def headlines(comparison: Comparison) -> list[Against]:
     return [a for row in comparison.cells for a in row.against if a.headline]
 
 
-def _several(heads: list[Against], comparison: Comparison, lang: str) -> Lead:
+def _several(heads: list[Against], comparison: Comparison, say: Language) -> Lead:
     """One sentence over several cells: how many of each verdict, and from which ratio to which."""
-    say = words(lang)
     verdicts = [a.verdict.word for a in heads]
     order = ("void", "faster", "slower", "equivalent", "inconclusive", "none")
-    counts = ", ".join(f"{verdicts.count(word)} × {say[word]}" for word in order if word in verdicts)
+    counts = ", ".join(f"{verdicts.count(word)} × {say(word)}" for word in order if word in verdicts)
     ratios = [a.speedup.ratio for a in heads if a.verdict.word not in ("void", "none")]
     lanes = sorted({label(a.lane, a.precision, comparison) for a in heads})
-    sentence = say["lead_several"].format(lane=", ".join(lanes), n=len(heads), counts=counts)
+    sentence = say("lead_several", lane=", ".join(lanes), n=len(heads), counts=counts)
     if ratios:
-        sentence += "; " + say["lead_ratios"].format(low=times(min(ratios), lang), high=times(max(ratios), lang))
+        sentence = say.clauses([sentence, say("lead_ratios", low=min(ratios), high=max(ratios))])
     word = "void" if "void" in verdicts else verdicts[0] if len(set(verdicts)) == 1 else "mixed"
     return Lead(word, sentence)
 
 
-def verdict_sentence(a: Against, comparison: Comparison, lang: str) -> str:
+def verdict_sentence(a: Against, comparison: Comparison, say: Language) -> str:
     """One sentence: the verdict and its interval, or why there is none."""
-    say = words(lang)
     lane, base = label(a.lane, a.precision, comparison), label(a.base, a.base_precision, comparison)
     word = a.verdict.word
     if comparison.simulated:
-        return f"{say['none']} ({say['simulated']})"
+        return f"{say('none')} ({say('simulated')})"
     if word in ("faster", "slower"):
         ratio = a.speedup.ratio if word == "faster" else 1 / a.speedup.ratio
-        sentence = say["headline_says"].format(lane=lane, ratio=times(ratio, lang), word=say[word], base=base)
+        sentence = say("headline_says", lane=lane, ratio=ratio, word=say(word), base=base)
     elif word == "equivalent":
-        sentence = say["headline_equivalent"].format(lane=lane, base=base)
+        sentence = say("headline_equivalent", lane=lane, base=base)
     else:
-        sentence = say["headline_open"].format(lane=lane, base=base, word=say[word])
+        sentence = say("headline_open", lane=lane, base=base, word=say(word))
     if word == "void":
         lanes = (a.lane, a.precision), (a.base, a.base_precision)
-        return f"{sentence} - {audit_text.reason(comparison.findings, a.verdict.reason, *lanes, lang)}"
-    reason = say[a.verdict.reason]
+        return f"{sentence} - {audit_text.reason(comparison.findings, a.verdict.reason, *lanes, say)}"
+    reasons = [say(a.verdict.reason)]
     if a.verdict.more_trials is not None:
-        reason += "; " + say["more_trials"].format(n=a.verdict.more_trials)
+        reasons.append(say("more_trials", n=a.verdict.more_trials))
     if a.speedup.low is not None and a.speedup.weak:
-        reason += "; " + say["weak"]
-    return f"{sentence}{in_brackets(a.speedup, lang)} - {reason}"
+        reasons.append(say("weak"))
+    return f"{sentence}{say.in_brackets(a.speedup)} - {say.clauses(reasons)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
-from trtbench.report.words.report import words
+from trtbench.report.language import Language
 from trtbench.settings.lanes import LANES
 
 
@@ -23,9 +23,9 @@ def several_precisions(comparison: Comparison) -> bool:
     return len({f.precision for row in comparison.cells for f in row.figures}) > 1
 
 
-def cell_name(row: Row, lang: str) -> str:
+def cell_name(row: Row, say: Language) -> str:
     """Batch, prompt and new tokens."""
-    return words(lang)["cell"].format(batch=row.batch, prompt=row.prompt_length, new=row.new_tokens)
+    return say("cell", batch=row.batch, prompt=row.prompt_length, new=row.new_tokens)
 
 
 def place(comparison: Comparison) -> str:

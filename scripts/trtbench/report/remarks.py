@@ -6,24 +6,24 @@ from trtbench.comparison.clean_text import plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import Figures
 from trtbench.records.trial import Failure
+from trtbench.report.language import Language
 from trtbench.report.names import bare_label, label
-from trtbench.report.words.report import words
 
 
-def remarks(row: Row, comparison: Comparison, lang: str) -> list[str]:
+def remarks(row: Row, comparison: Comparison, say: Language) -> list[str]:
     """What must be known about the figures of one cell."""
-    say = words(lang)
     sentences = [
-        f"{label(h.lane, h.precision, comparison)}: {say['hole'].format(reason=plain(h.reason))}" for h in row.holes
+        say.pair(label(h.lane, h.precision, comparison), say("hole", reason=plain(h.reason))) for h in row.holes
     ]
     if len(row.figures) == 1 and not row.holes:
-        sentences.append(say["no_comparison"])
+        sentences.append(say("no_comparison"))
     elif not row.against and len(row.figures) > 1:
-        sentences.append(say["no_base"])
+        sentences.append(say("no_base"))
     for a in row.against:
         if not a.same_precision:
             sentences.append(
-                say["not_same_precision"].format(
+                say(
+                    "not_same_precision",
                     lane=bare_label(a.lane),
                     precision=a.precision,
                     base=bare_label(a.base),
@@ -33,15 +33,14 @@ def remarks(row: Row, comparison: Comparison, lang: str) -> list[str]:
     for f in row.figures:
         if f.outliers:
             sentences.append(
-                say["outliers"].format(lane=label(f.lane, f.precision, comparison), n=f.outliers, of=f.iterations)
+                say("outliers", lane=label(f.lane, f.precision, comparison), n=f.outliers, of=f.iterations)
             )
     return sentences
 
 
-def counts(f: Figures, lang: str) -> str:
+def counts(f: Figures, say: Language) -> str:
     """How many trials of how many iterations stand behind the figures."""
-    sentence = words(lang)["trials" if f.trials > 1 else "trials_one"]
-    return sentence.format(trials=f.trials, iterations=f.iterations // f.trials)
+    return say("trials", trials=f.trials, iterations=f.iterations // f.trials)
 
 
 def failure_sentences(failure: Failure) -> str:

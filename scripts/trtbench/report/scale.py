@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 from trtbench.figures.summary import Figures
+from trtbench.report.language import Language
 from trtbench.report.spread import edges
 
 FAR = 2.5  # a ceiling more than this many times the best figure is named at the edge, not drawn to scale
@@ -55,3 +56,10 @@ def ticks(end: float, most: int = 5) -> list[float]:
     power = 10 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * (1 - 1e-12))
     return [step * i for i in range(math.floor(end / step + 1e-9) + 1)]
+
+
+def labels(marks: Sequence[float], say: Language) -> list[str]:
+    """The marks of an axis, with the decimal places that all of them need to be written as what they stand at."""
+    exact = (n for n in range(6) if all(math.isclose(round(mark, n), mark, abs_tol=1e-12) for mark in marks))
+    digits = next(exact, 6)
+    return [say.number(mark, digits if mark else 0) for mark in marks]

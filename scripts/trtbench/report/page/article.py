@@ -8,13 +8,13 @@ from typing import NamedTuple
 from trtbench.comparison.result import Comparison
 from trtbench.report import answers
 from trtbench.report.headline import Lead, lead
+from trtbench.report.language import Language
 from trtbench.report.names import place
 from trtbench.report.notices import marks
 from trtbench.report.page import conditions, sections
 from trtbench.report.page.cell import Cell, cell
 from trtbench.report.page.fields import Table
 from trtbench.report.page.sweep import Sweep, sweep
-from trtbench.report.page.wording import Say, words
 from trtbench.report.rerun import again
 
 OVERVIEW = 200  # cells in the table of all cells
@@ -23,8 +23,7 @@ OVERVIEW = 200  # cells in the table of all cells
 class Article(NamedTuple):
     """All that the template needs in one language."""
 
-    lang: str
-    say: Say
+    say: Language
     place: str
     lead: Lead
     notices: Sequence[sections.Notice]
@@ -47,31 +46,30 @@ class Article(NamedTuple):
     command: str
 
 
-def article(comparison: Comparison, lang: str, cells: int) -> Article:
+def article(comparison: Comparison, say: Language, cells: int) -> Article:
     """What the page says in one language, with at most so many cells in full."""
     rows = comparison.cells
     listed = rows[:OVERVIEW] if len(rows) > 1 else []
     return Article(
-        lang=lang,
-        say=words(lang),
+        say=say,
         place=place(comparison),
-        lead=lead(comparison, lang),
-        notices=sections.notices(comparison, lang),
-        marks=marks(comparison, lang),
+        lead=lead(comparison, say),
+        notices=sections.notices(comparison, say),
+        marks=marks(comparison, say),
         rows=len(rows),
-        overview=sections.overview(listed, comparison, lang),
+        overview=sections.overview(listed, comparison, say),
         cut_rows=len(rows[OVERVIEW:]),
-        sweep=sweep(listed, comparison, lang),
-        cells=[cell(row, comparison, lang) for row in rows[:cells]],
-        answers_note=answers.note(comparison, lang),
+        sweep=sweep(listed, comparison, say),
+        cells=[cell(row, comparison, say) for row in rows[:cells]],
+        answers_note=answers.note(comparison, say),
         failed=sections.failed(comparison),
-        history=sections.against(comparison, lang),
-        audit=sections.audit(comparison, lang),
+        history=sections.against(comparison, say),
+        audit=sections.audit(comparison, say),
         not_run=sections.not_run(comparison),
-        model=conditions.model(comparison, lang),
+        model=conditions.model(comparison, say),
         interleaved=comparison.interleaved,
-        machine=conditions.machine(comparison, lang),
-        settings=conditions.settings(comparison, lang),
-        statements=conditions.statements(comparison, lang),
+        machine=conditions.machine(comparison, say),
+        settings=conditions.settings(comparison, say),
+        statements=conditions.statements(comparison, say),
         command=again(comparison) if comparison.command else "",
     )

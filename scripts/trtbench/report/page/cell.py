@@ -9,12 +9,11 @@ from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import Figures
 from trtbench.report import answers
 from trtbench.report.columns import maybe_number, maybe_share
+from trtbench.report.language import Language
 from trtbench.report.names import cell_name, label
 from trtbench.report.notices import mark
-from trtbench.report.numbers import number, percent
 from trtbench.report.page.fields import Field, Table, ratio
 from trtbench.report.page.plot import Plot, rate_plot, time_plot
-from trtbench.report.page.wording import words
 from trtbench.report.remarks import counts, remarks
 from trtbench.report.scale import share_of_ceiling
 from trtbench.report.spread import edges, rates
@@ -46,35 +45,34 @@ class Cell(NamedTuple):
     remarks: Sequence[str]
 
 
-def cell(row: Row, comparison: Comparison, lang: str) -> Cell:
+def cell(row: Row, comparison: Comparison, say: Language) -> Cell:
     """What the page says of one cell."""
-    measured = _measured(row, comparison, lang) if row.figures else None
-    return Cell(cell_name(row, lang), measured, remarks(row, comparison, lang))
+    measured = _measured(row, comparison, say) if row.figures else None
+    return Cell(cell_name(row, say), measured, remarks(row, comparison, say))
 
 
-def _measured(row: Row, comparison: Comparison, lang: str) -> Measured:
+def _measured(row: Row, comparison: Comparison, say: Language) -> Measured:
     def table(columns: Sequence[Column]) -> Table:
-        return _table(row, columns, comparison, lang)
+        return _table(row, columns, comparison, say)
 
-    memory = table(_memory(row, lang))
-    head, lines = answers.table(row, comparison, lang)
+    memory = table(_memory(row, say))
+    head, lines = answers.table(row, comparison, say)
     return Measured(
-        lanes=_lanes(row, comparison, lang),
+        lanes=_lanes(row, comparison, say),
         ceiling_basis=next((f.ceiling_basis for f in row.figures if f.ceiling_basis), None),
-        rates=rate_plot(row, comparison, lang),
-        times=time_plot(row, comparison, lang),
-        phases=table(_phases(lang)),
-        once=table(_once(lang)),
+        rates=rate_plot(row, comparison, say),
+        times=time_plot(row, comparison, say),
+        phases=table(_phases(say)),
+        once=table(_once(say)),
         memory=memory if len(memory.head) > 1 else None,
         on_gpu=any(f.gpu_memory is not None for f in row.figures),
-        energy=table(_energy(lang)) if any(f.energy is not None for f in row.figures) else None,
+        energy=table(_energy(say)) if any(f.energy is not None for f in row.figures) else None,
         answers=Table(head, lines, range(1, len(head))) if lines else None,
     )
 
 
-def _table(row: Row, columns: Sequence[Column], comparison: Comparison, lang: str) -> Table:
+def _table(row: Row, columns: Sequence[Column], comparison: Comparison, say: Language) -> Table:
     """A line a lane; columns that no lane fills are left out, a dash stands where a lane has no figure."""
-    say = words(lang)
     head, filled = _filled(row, columns)
     lines = [
         [label(f.lane, f.precision, comparison), *(column[i] or "-" for column in filled)]
@@ -90,19 +88,18 @@ def _filled(row: Row, columns: Sequence[Column]) -> tuple[list[str], list[list[s
     return [key for key, _ in filled], [fields for _, fields in filled]
 
 
-def _with_spread(value: float, values: Sequence[float], lang: str) -> Field:
+def _with_spread(value: float, values: Sequence[float], say: Language) -> Field:
     whisker = edges(values)
-    return Field("figure", number(value, lang), f"{number(whisker.low, lang)}-{number(whisker.high, lang)}")
+    return Field("figure", say.number(value), say.span(whisker.low, whisker.high))
 
 
-def _lanes(row: Row, comparison: Comparison, lang: str) -> Table:
-    say = words(lang)
+def _lanes(row: Row, comparison: Comparison, say: Language) -> Table:
     against = row.by_lane
     bases = {(a.base, a.base_precision) for a in row.against}
     shares: list[Column] = [
-        ("ceiling_share", lambda f: maybe_share(share_of_ceiling(f), lang)),
-        ("mbu", lambda f: maybe_share(f.mbu, lang)),
-        ("mfu", lambda f: maybe_share(f.mfu, lang)),
+        ("ceiling_share", lambda f: maybe_share(share_of_ceiling(f), say)),
+        ("mbu", lambda f: maybe_share(f.mbu, say)),
+        ("mfu", lambda f: maybe_share(f.mfu, say)),
     ]
     keys, filled = _filled(row, shares)
     head = ["lane", "page_latency", "page_throughput", *keys, "speedup", "page_interval", "verdict"]
@@ -110,50 +107,50 @@ def _lanes(row: Row, comparison: Comparison, lang: str) -> Table:
     for i, f in enumerate(row.figures):
         simulated = mark(say("simulated")) if f.simulated else ""
         line: list[str | Field] = [
-            Field("lane", label(f.lane, f.precision, comparison), counts(f, lang), simulated),
-            _with_spread(f.latency, f.latency_trials, lang),
-            _with_spread(f.throughput, rates(f, row), lang),
+            Field("lane", label(f.lane, f.precision, comparison), counts(f, say), simulated),
+            _with_spread(f.latency, f.latency_trials, say),
+            _with_spread(f.throughput, rates(f, row), say),
             *(column[i] or "-" for column in filled),
         ]
         a = against.get((f.lane, f.precision))
         if a is not None:
-            line += ratio(a, lang, "" if a.headline else say("descriptive"))
+            line += ratio(a, say, "" if a.headline else say("descriptive"))
         else:
             line += ["-", "-", say("base") if (f.lane, f.precision) in bases else "-"]
         lines.append(line)
     return Table([say(name) for name in head], lines, range(1, len(head) - 1))
 
 
-def _phases(lang: str) -> list[Column]:
+def _phases(say: Language) -> list[Column]:
     return [
-        ("prefill", lambda f: _with_spread(f.ttft, f.ttft_trials, lang)),
-        ("decode", lambda f: number(f.latency - f.ttft, lang)),
-        ("tpot_ms", lambda f: maybe_number(f.tpot, lang)),
+        ("prefill", lambda f: _with_spread(f.ttft, f.ttft_trials, say)),
+        ("decode", lambda f: say.number(f.latency - f.ttft)),
+        ("tpot_ms", lambda f: maybe_number(f.tpot, say)),
     ]
 
 
-def _once(lang: str) -> list[Column]:
+def _once(say: Language) -> list[Column]:
     def prepared(f: Figures) -> str | Field | None:
-        prepare = maybe_number(f.prepare_ms, lang)
-        return Field("figure", prepare, words(lang)("cached")) if prepare and f.prepare_cached else prepare
+        prepare = maybe_number(f.prepare_ms, say)
+        return Field("figure", prepare, say("cached")) if prepare and f.prepare_cached else prepare
 
     return [
-        ("imports", lambda f: maybe_number(f.import_ms, lang)),
-        ("load_ms", lambda f: maybe_number(f.load_ms, lang)),
+        ("imports", lambda f: maybe_number(f.import_ms, say)),
+        ("load_ms", lambda f: maybe_number(f.load_ms, say)),
         ("prepare_ms", prepared),
-        ("first_call_ms", lambda f: maybe_number(f.first_call_ms, lang)),
+        ("first_call_ms", lambda f: maybe_number(f.first_call_ms, say)),
     ]
 
 
-def _memory(row: Row, lang: str) -> list[Column]:
+def _memory(row: Row, say: Language) -> list[Column]:
     against = row.by_lane
 
     def mib(value: int | None) -> str | None:
-        return number(value / MIB, lang) if value is not None else None
+        return say.number(value / MIB) if value is not None else None
 
     def variation(f: Figures) -> str | None:
         a = against.get((f.lane, f.precision))
-        return percent(a.memory_variation, lang, "+") if a and a.memory_variation is not None else None
+        return say.percent(a.memory_variation, "+") if a and a.memory_variation is not None else None
 
     return [
         ("gpu_peak", lambda f: mib(f.gpu_memory)),
@@ -167,12 +164,12 @@ def _memory(row: Row, lang: str) -> list[Column]:
     ]
 
 
-def _energy(lang: str) -> list[Column]:
+def _energy(say: Language) -> list[Column]:
     def net(f: Figures) -> float | None:
         return f.energy - f.idle_energy if f.energy is not None and f.idle_energy is not None else None
 
     return [
-        ("energy_token", lambda f: maybe_number(f.energy, lang)),
-        ("energy_idle_part", lambda f: maybe_number(f.idle_energy, lang)),
-        ("energy_net", lambda f: maybe_number(net(f), lang)),
+        ("energy_token", lambda f: maybe_number(f.energy, say)),
+        ("energy_idle_part", lambda f: maybe_number(f.idle_energy, say)),
+        ("energy_net", lambda f: maybe_number(net(f), say)),
     ]

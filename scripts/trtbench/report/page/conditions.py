@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison
+from trtbench.report.language import Language
 from trtbench.report.names import label
 from trtbench.report.notices import stopped
-from trtbench.report.numbers import number
 from trtbench.report.page.fields import Field, Table
-from trtbench.report.page.wording import words
 from trtbench.report.rerun import changed
 
-Facts = dict[str, "str | int | None"]  # as the template names them
+Facts = dict[str, "str | None"]  # as the template names them
 
 
-def model(comparison: Comparison, lang: str) -> Facts:
+def model(comparison: Comparison, say: Language) -> Facts:
     """Model, workload and run."""
     of = comparison.model
     return {
@@ -23,15 +22,15 @@ def model(comparison: Comparison, lang: str) -> Facts:
         "revision": _known(of.revision),
         "digest": plain(of.digest, NAME),
         "architecture": plain(of.architecture, NAME),
-        "millions": number(of.parameters / 1e6, lang, 1),
+        "parameters": f"{say.number(of.parameters / 1e6, 1)} M",
         "workload": plain(comparison.workload_digest, NAME),
         "run": plain(comparison.run, NAME),
         "created": plain(comparison.created, NAME),
-        "stopped": stopped(comparison.stopped, lang) if comparison.stopped else None,
+        "stopped": stopped(comparison.stopped, say) if comparison.stopped else None,
     }
 
 
-def machine(comparison: Comparison, lang: str) -> Facts:
+def machine(comparison: Comparison, say: Language) -> Facts:
     """What the run was measured on."""
     of, bandwidth = comparison.environment, comparison.read_bandwidth
     versions = {"Python": of.python, **of.libraries}
@@ -40,10 +39,11 @@ def machine(comparison: Comparison, lang: str) -> Facts:
         "driver": _known(of.driver),
         "cuda": _known(of.cuda),
         "cpu": plain(of.cpu_model, NAME),
-        "physical": of.physical_cores,
-        "logical": of.cores,
-        "ram": number(of.memory / 2**30, lang, 1),
-        "bandwidth": number(bandwidth / 1e9, lang, 1) if bandwidth else None,
+        "cores": say("cores_unknown", logical=of.cores)
+        if of.physical_cores is None
+        else say("cores_of", physical=of.physical_cores, logical=of.cores),
+        "ram": f"{say.number(of.memory / 2**30, 1)} {say('gibibytes')}",
+        "bandwidth": f"{say.number(bandwidth / 1e9, 1)} {say('gigabytes_s')}" if bandwidth else None,
         "system": plain(f"{of.os}, {of.kernel}", 2 * NAME),
         "container": _known(of.container),
         "versions": plain(", ".join(f"{name} {version}" for name, version in versions.items())),
@@ -55,16 +55,14 @@ def _known(text: str | None) -> str | None:
     return plain(text, NAME) if text else None
 
 
-def settings(comparison: Comparison, lang: str) -> Table | None:
+def settings(comparison: Comparison, say: Language) -> Table | None:
     """The settings that are not the defaults."""
-    say = words(lang)
     rows = [[Field("code", name), Field("long code", value)] for name, value in changed(comparison).items()]
     return Table([say("setting"), say("value")], rows) if rows else None
 
 
-def statements(comparison: Comparison, lang: str) -> Table | None:
+def statements(comparison: Comparison, say: Language) -> Table | None:
     """What the lanes say of themselves."""
-    say = words(lang)
 
     def fact(value: object) -> str:
         if value is None:
@@ -84,7 +82,7 @@ def statements(comparison: Comparison, lang: str) -> Table | None:
                 label(stated.lane, stated.precision, comparison),
                 plain(f"{of.runtime} {of.runtime_version}", NAME),
                 *(fact(value) for value in (*said, of.prefix_reuse)),
-                Field("long", plain("; ".join(part for part in (versions, *of.notes) if part))),
+                Field("long", plain(say.clauses(part for part in (versions, *of.notes) if part))),
             ]
         )
     return Table([say(name) for name in head], rows) if rows else None

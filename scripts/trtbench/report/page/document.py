@@ -8,12 +8,11 @@ from pathlib import Path
 
 from trtbench.comparison.result import Comparison
 from trtbench.records.files import write_whole
+from trtbench.report.language import LANGUAGES
 from trtbench.report.page.article import article
-from trtbench.report.words.report import WORDS
 
 LIMIT = 1_000_000  # bytes; a page is mailed and opened on phones
 CELLS = (24, 12, 6, 3, 1)  # cells shown in full; the first number that keeps the page under LIMIT is taken
-NAMES = {"en": "English", "fr": "Français"}
 
 
 def write(path: Path, comparison: Comparison, lang: str) -> None:
@@ -22,15 +21,14 @@ def write(path: Path, comparison: Comparison, lang: str) -> None:
 
 
 def render(comparison: Comparison, lang: str) -> str:
-    """The whole document."""
+    """The whole document; `lang` is shown first."""
     from trtbench.report.page import templates  # only who makes a page waits for jinja2
 
     style, script = templates.beside("page.css"), templates.beside("page.js")
-    articles = {code: article(comparison, code, CELLS[0]) for code in WORDS}
+    articles = {code: article(comparison, say, CELLS[0]) for code, say in LANGUAGES.items()}
     template = templates.environment().get_template("page.html.jinja")
     for cells in CELLS:
         page = template.render(
-            names=NAMES,
             articles=articles.values(),
             first=articles[lang],
             most=cells,

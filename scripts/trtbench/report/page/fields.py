@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from trtbench.comparison.result import Against
-from trtbench.report.numbers import limits, times
-from trtbench.report.page.wording import words
+from trtbench.report.language import Language
 
 Look = Literal["figure", "void", "lane", "about", "word", "code", "long code", "long"]
 
@@ -29,11 +28,11 @@ class Table(NamedTuple):
     numeric: Sequence[int] = ()
 
 
-def ratio(a: Against, lang: str, remark: str = "") -> list[str | Field]:
+def ratio(a: Against, say: Language, remark: str = "") -> list[str | Field]:
     """Three fields of a line: the ratio, its interval and the verdict with a remark; what is void is struck out."""
-    figures = [times(a.speedup.ratio, lang), limits(a.speedup, lang) or "-"]
+    figures = [say.times(a.speedup.ratio), say.limits(a.speedup) or "-"]
     void = a.verdict.word == "void"
     return [
         *(Field("void", figure) if void else figure for figure in figures),
-        Field("word", words(lang)(a.verdict.word), remark, a.verdict.word),
+        Field("word", say(a.verdict.word), remark, a.verdict.word),
     ]

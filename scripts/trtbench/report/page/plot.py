@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import Figures
+from trtbench.report.language import Language
 from trtbench.report.names import label
-from trtbench.report.numbers import number, percent
-from trtbench.report.scale import axis_end, beyond, height, highest_rate, share_of_ceiling, thinned, ticks
+from trtbench.report.scale import axis_end, beyond, height, highest_rate, labels, share_of_ceiling, thinned, ticks
 from trtbench.report.spread import Edges, edges, rates
 
 WIDTH, LEFT, RIGHT = 380.0, 6.0, 374.0
@@ -37,17 +37,15 @@ class Ceiling(NamedTuple):
     """The highest rate that the memory allows; without a path it lies beyond the axis and is only named."""
 
     figure: str
-    share: str
     path: str | None
 
 
 class RateLane(NamedTuple):
-    """The trials of one lane; `y` is the middle of its marks."""
+    """The trials of one lane; `y` is the middle of its marks. `spoken` is for who does not see them."""
 
     name: str
     figure: str
-    low: str
-    high: str
+    spoken: str
     y: float
     centre: float
     dots: str
@@ -60,8 +58,7 @@ class TimeLane(NamedTuple):
 
     name: str
     figure: str
-    prefill: str
-    decode: str
+    spoken: str
     y: float
     first_token: float
     last_token: float
@@ -88,7 +85,7 @@ class Plot(NamedTuple):
         return self.bottom + FOOT
 
 
-def rate_plot(row: Row, comparison: Comparison, lang: str) -> Plot:
+def rate_plot(row: Row, comparison: Comparison, say: Language) -> Plot:
     """Output tokens per second: one line a lane with its trials, their interval and the ceiling."""
     trials = [rates(f, row) for f in row.figures]
     ceilings = [highest_rate(f) for f in row.figures]
@@ -96,33 +93,33 @@ def rate_plot(row: Row, comparison: Comparison, lang: str) -> Plot:
     pitch = FAR_LANE if any(beyond(ceiling, end) for ceiling in ceilings) else LANE
     lanes = []
     for i, (f, values) in enumerate(zip(row.figures, trials)):
-        y, whisker = pitch * i + 30, edges(values)
+        name, y, whisker = label(f.lane, f.precision, comparison), pitch * i + 30, edges(values)
         dots = "".join(f"M{_x(v, end):.1f} {y + 5 * height(j):.0f}h0" for j, v in enumerate(thinned(values, DOTS)))
         lanes.append(
             RateLane(
-                name=label(f.lane, f.precision, comparison),
-                figure=number(f.throughput, lang),
-                low=number(whisker.low, lang),
-                high=number(whisker.high, lang),
+                name=name,
+                figure=say.number(f.throughput),
+                spoken=_spoken(f, whisker, name, say),
                 y=y,
                 centre=_x(f.throughput, end),
                 dots=dots,
                 whisker=_whisker(whisker, end, y),
-                ceiling=_ceiling(f, end, y, lang),
+                ceiling=_ceiling(f, end, y, say),
             )
         )
-    return _plot(row, lanes, all(lane.whisker.firm for lane in lanes), end, pitch, lang)
+    return _plot(row, lanes, all(lane.whisker.firm for lane in lanes), end, pitch, say)
 
 
-def time_plot(row: Row, comparison: Comparison, lang: str) -> Plot:
+def time_plot(row: Row, comparison: Comparison, say: Language) -> Plot:
     """One generation from left to right: prefill, then decode; the whiskers are the intervals of both ends."""
     end = axis_end([f.latency_trials for f in row.figures], (), ROOM)
     lanes = [
         TimeLane(
             name=label(f.lane, f.precision, comparison),
-            figure=number(f.latency, lang),
-            prefill=number(f.ttft, lang),
-            decode=number(f.latency - f.ttft, lang),
+            figure=say.number(f.latency),
+            spoken=say(
+                "spoken_time", lane=label(f.lane, f.precision, comparison), prefill=f.ttft, decode=f.latency - f.ttft
+            ),
             y=LANE * i + 30,
             first_token=_x(min(f.ttft, f.latency), end),
             last_token=_x(f.latency, end),
@@ -130,19 +127,18 @@ def time_plot(row: Row, comparison: Comparison, lang: str) -> Plot:
         )
         for i, f in enumerate(row.figures)
     ]
-    return _plot(row, lanes, all(lane.whiskers[-1].firm for lane in lanes), end, LANE, lang)
+    return _plot(row, lanes, all(lane.whiskers[-1].firm for lane in lanes), end, LANE, say)
 
 
 def _plot(
-    row: Row, lanes: Sequence[RateLane] | Sequence[TimeLane], firm: bool, end: float, pitch: float, lang: str
+    row: Row, lanes: Sequence[RateLane] | Sequence[TimeLane], firm: bool, end: float, pitch: float, say: Language
 ) -> Plot:
     values = ticks(end)
-    digits = 0 if values[-1] >= 10 else 2
     marks = []
-    for i, value in enumerate(values):
+    for i, (value, text) in enumerate(zip(values, labels(values, say))):
         x = _x(value, end)
         anchor = "start" if i == 0 else "end" if x > RIGHT - 40 else "middle"
-        marks.append(Tick(x, "0" if value == 0 else number(value, lang, digits), anchor))
+        marks.append(Tick(x, text, anchor))
     return Plot(
         lanes,
         marks,
@@ -163,9 +159,18 @@ def _whisker(whisker: Edges, end: float, y: float) -> Whisker:
     return Whisker(path, whisker.firm)
 
 
-def _ceiling(f: Figures, end: float, y: float, lang: str) -> Ceiling | None:
-    rate, share = highest_rate(f), share_of_ceiling(f)
-    if rate is None or share is None:
+def _ceiling(f: Figures, end: float, y: float, say: Language) -> Ceiling | None:
+    rate = highest_rate(f)
+    if rate is None:
         return None
     path = None if beyond(rate, end) else f"M{_x(rate, end):.1f} {y - 12:.0f}v24"
-    return Ceiling(number(rate, lang), percent(share, lang), path)
+    return Ceiling(say.number(rate), path)
+
+
+def _spoken(f: Figures, whisker: Edges, lane: str, say: Language) -> str:
+    """One lane's rate, how far it reaches, and its ceiling."""
+    spoken = say("spoken_rate", lane=lane, rate=f.throughput, low=whisker.low, high=whisker.high)
+    rate, share = highest_rate(f), share_of_ceiling(f)
+    if rate is None or share is None:
+        return spoken
+    return say("spoken_ceiling", spoken=spoken, rate=rate, share=share)

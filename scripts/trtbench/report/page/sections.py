@@ -9,12 +9,11 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.referee.audit.findings import FAIL, WARN, Finding
 from trtbench.report import audit_text, history
+from trtbench.report.language import Language
 from trtbench.report.names import bare_label, cell_name, label, several_precisions
 from trtbench.report.notices import mark, warnings
 from trtbench.report.page.fields import Field, Table, ratio
-from trtbench.report.page.wording import words
 from trtbench.report.remarks import failure_sentences
-from trtbench.report.words.audit import HEADINGS
 from trtbench.settings.lanes import LANES
 
 SHOWN = 60  # findings of one level; the JSON document holds all
@@ -51,7 +50,6 @@ class Audit(NamedTuple):
     title: str
     absent: str
     findings: Table | None
-    passed_word: str
     passed: Sequence[str]
 
 
@@ -62,18 +60,16 @@ class NotRun(NamedTuple):
     script: str
 
 
-def notices(comparison: Comparison, lang: str) -> list[Notice]:
+def notices(comparison: Comparison, say: Language) -> list[Notice]:
     """What must be read before any figure."""
-    say = words(lang)
     grave = (say("simulated"), say("void_notice"))
-    return [Notice(mark(s), s[len(mark(s)) :], s in grave) for s in warnings(comparison, lang)]
+    return [Notice(mark(s), s[len(mark(s)) :], s in grave) for s in warnings(comparison, say)]
 
 
-def overview(rows: Sequence[Row], comparison: Comparison, lang: str) -> Table | None:
+def overview(rows: Sequence[Row], comparison: Comparison, say: Language) -> Table | None:
     """One line a cell: what the headline says there."""
-    say = words(lang)
     lines = [
-        [cell_name(row, lang), label(a.lane, a.precision, comparison), *ratio(a, lang)]
+        [cell_name(row, say), label(a.lane, a.precision, comparison), *ratio(a, say)]
         for row in rows
         for a in row.against
         if a.headline
@@ -90,48 +86,46 @@ def failed(comparison: Comparison) -> list[Failed]:
     ]
 
 
-def against(comparison: Comparison, lang: str) -> History | None:
+def against(comparison: Comparison, say: Language) -> History | None:
     """This run against another one; None without one."""
     earlier = comparison.history
     if earlier is None:
         return None
-    rows = history.rows(earlier, comparison, lang)
+    rows = history.rows(earlier, comparison, say)
     return History(
-        title=history.title(earlier, lang).capitalize(),
-        notices=history.notices(earlier, lang),
-        changes=Table(history.head(lang), rows, (1, 2, 3, 4)) if rows else None,
-        note=history.note(earlier, lang),
-        sentences=[*history.remarks(earlier, comparison, lang), *history.differences(earlier, comparison, lang)],
+        title=history.title(earlier, say).capitalize(),
+        notices=history.notices(earlier, say),
+        changes=Table(history.head(say), rows, (1, 2, 3, 4)) if rows else None,
+        note=history.note(earlier, say),
+        sentences=[*history.remarks(earlier, comparison, say), *history.differences(earlier, comparison, say)],
     )
 
 
-def audit(comparison: Comparison, lang: str) -> Audit:
+def audit(comparison: Comparison, say: Language) -> Audit:
     """Fails and warnings with their figures and advice, and what passed."""
-    say, heads = words(lang), HEADINGS[lang]
     several = several_precisions(comparison)
     lines = []
     for level in (FAIL, WARN):
         groups = audit_text.merged([f for f in comparison.findings if f.level == level])
-        lines += [_finding(group, lang, several) for group in groups[:SHOWN]]
+        lines += [_finding(group, say, several) for group in groups[:SHOWN]]
     head = [say(name) for name in ("level_word", "about", "finding", "advice")]
     return Audit(
-        title=heads["title"].capitalize(),
-        absent="" if comparison.findings else heads["not_audited"],
+        title=say("audit.title").capitalize(),
+        absent="" if comparison.findings else say("audit.not_audited"),
         findings=Table(head, lines) if lines else None,
-        passed_word=heads["passed"],
-        passed=audit_text.passes(comparison.findings, several),
+        passed=audit_text.passes(comparison.findings, several, say),
     )
 
 
-def _finding(group: Sequence[Finding], lang: str, several: bool) -> list[str | Field]:
+def _finding(group: Sequence[Finding], say: Language, several: bool) -> list[str | Field]:
     first = group[0]
-    who = ", ".join(dict.fromkeys(plain(audit_text.lane_name(f, lang, several), NAME) for f in group))
-    where = audit_text.cells_of(group, lang)
+    who = ", ".join(dict.fromkeys(plain(audit_text.lane_name(f, say, several), NAME) for f in group))
+    where = audit_text.cells_of(group, say)
     return [
-        Field("word", HEADINGS[lang][first.level], mark=first.level),
+        Field("word", say(f"audit.{first.level}"), mark=first.level),
         Field("about", who, where) if where else who,
-        Field("long", plain(audit_text.sentence(first, lang)), first.code),
-        Field("long", plain(audit_text.advice(first, lang))),
+        Field("long", plain(audit_text.sentence(first, say)), first.code),
+        Field("long", plain(audit_text.advice(first, say))),
     ]
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from trtbench.comparison.result import Comparison, Row
+from trtbench.report.language import Language
 from trtbench.report.names import cell_name, label
-from trtbench.report.numbers import number
-from trtbench.report.scale import ticks
+from trtbench.report.scale import labels, ticks
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 380.0, 230.0, 48.0, 372.0, 12.0, 28.0
 ROOM = 1.05  # of both axes, so that the last spot is whole
@@ -27,9 +27,7 @@ class Spot(NamedTuple):
 
     x: float
     y: float
-    cell: str
-    ms: str
-    rate: str
+    spoken: str
 
 
 class Line(NamedTuple):
@@ -55,12 +53,12 @@ class Sweep(NamedTuple):
     bottom: float = HEIGHT
 
 
-def sweep(rows: Sequence[Row], comparison: Comparison, lang: str) -> Sweep | None:
+def sweep(rows: Sequence[Row], comparison: Comparison, say: Language) -> Sweep | None:
     """The plot; None when no lane has two cells."""
     lanes: dict[str, list[tuple[float, float, str]]] = {}
     for row in rows:
         for f in row.figures:
-            point = (f.latency, f.throughput, cell_name(row, lang))
+            point = (f.latency, f.throughput, cell_name(row, say))
             lanes.setdefault(label(f.lane, f.precision, comparison), []).append(point)
     lettered = list(zip(LETTERS, lanes.items()))
     drawn = [points for _, (_, points) in lettered]
@@ -71,15 +69,15 @@ def sweep(rows: Sequence[Row], comparison: Comparison, lang: str) -> Sweep | Non
     lines = []
     for letter, (name, points) in lettered:
         spots = [
-            Spot(_x(ms, most_ms), _y(rate, most_rate), where, number(ms, lang), number(rate, lang))
+            Spot(_x(ms, most_ms), _y(rate, most_rate), say("spoken_cell", lane=name, cell=where, ms=ms, rate=rate))
             for ms, rate, where in sorted(points)
         ]
         lines.append(Line(letter, name, "M" + "L".join(f"{spot.x:.1f} {spot.y:.1f}" for spot in spots), spots))
     times, rates = ticks(most_ms), ticks(most_rate)
     return Sweep(
         lines,
-        [Tick(_x(ms, most_ms), number(ms, lang, _digits(times))) for ms in times],
-        [Tick(_y(rate, most_rate), number(rate, lang, _digits(rates))) for rate in rates],
+        [Tick(_x(ms, most_ms), text) for ms, text in zip(times, labels(times, say))],
+        [Tick(_y(rate, most_rate), text) for rate, text in zip(rates, labels(rates, say))],
     )
 
 
@@ -89,7 +87,3 @@ def _x(ms: float, most: float) -> float:
 
 def _y(rate: float, most: float) -> float:
     return HEIGHT - (HEIGHT - TOP) * rate / most
-
-
-def _digits(values: Sequence[float]) -> int:
-    return 0 if values[-1] >= 10 else 2

@@ -37,8 +37,7 @@ def shown(value: str | int | float) -> str:
         return f"{value:.2f}".rstrip("0").rstrip(".")
     if isinstance(value, int):
         return str(value)
-    # A per cent sign stays on the line of its number.
-    return safe(value).replace(" %", "\u00a0%")
+    return safe(value)
 
 
 def beside(name: str) -> Markup:

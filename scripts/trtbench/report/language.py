@@ -1,0 +1,158 @@
+"""How a language writes figures and sentences: the only place that knows its decimal sign, its plural, and the spaces
+before its colon.
+
+A sentence of `trtbench.report.words` is a template of str.format. Text stands in it as it is, `{lane}`; a figure says how
+it is written, and one that does not is refused, so that "1 trials" can't come about:
+
+    {n:trial}         a count with its noun from the list of terms: 1 trial, 5 trials
+    {ids:which trial} the numbers of trials, which are text: trial 3, trials 1, 2
+    {n:# is|# are}    a count, or only the words that agree with it: the form for one, the form for several; # is the count
+    {ms:n}            a number with as many digits as mean something: 1,048.2
+    {batch:i}         a number that is a name: 2048
+    {share:p}         a share in per cent: 58.5%
+    {ratio:x}         a ratio: 2.41x
+    {base:label}      a lane's id, shown as its label
+
+This is the plural format of ICU in little. gettext chooses by one number a message; here most sentences hold several.
+Templates are written with plain spaces before : ; ! ? and %, in French; which spaces those are is known here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from trtbench.figures.speedup import Interval
+from trtbench.report.words import SENTENCES
+from trtbench.report.words.terms import TERMS
+from trtbench.settings.lanes import LANES
+
+NO_BREAK, THIN = "\u00a0", "\u202f"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Language:
+    """One language. `place`: its place in the rows of the tables of words; `one`: whether a count takes the form for one
+    (the rules of Unicode's CLDR for whole numbers); `spaces`: what stands for a space and the sign behind it."""
+
+    code: str
+    name: str
+    place: int
+    decimal: str
+    group: str
+    one: Callable[[float], bool]
+    spaces: dict[str, str]
+
+    def __contains__(self, key: str) -> bool:
+        """Whether there is a sentence of that name, for names that come from records."""
+        return key in SENTENCES
+
+    def __call__(self, key: str, **figures: Any) -> str:
+        """The sentence of that name with its figures. KeyError for a name that no table has, or a figure that is missing;
+        TypeError for a figure whose place in the sentence does not say how it is written."""
+        return self.fill(SENTENCES[key], **figures)
+
+    def fill(self, row: tuple[str, str], **figures: Any) -> str:
+        """The sentence of a row of a table with its figures; raises as a call does."""
+        return self.typeset(row[self.place]).format(**{name: _Figure(value, self) for name, value in figures.items()})
+
+    def typeset(self, template: str) -> str:
+        """The template with this language's spaces before punctuation and its sign between the ends of a range."""
+        return _typeset(self, template)
+
+    def number(self, value: float, digits: int | None = None) -> str:
+        """A number with as many digits as mean something, or with that many."""
+        if digits is None:
+            digits = 0 if isinstance(value, int) else 1 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3
+        english = f"{value:,.{digits}f}"
+        return english.translate({ord(","): self.group, ord("."): self.decimal})
+
+    def percent(self, share: float, sign: str = "") -> str:
+        """A share in per cent with one digit; `sign` "+" shows the plus too."""
+        return f"{share:{sign}.1%}".replace(".", self.decimal).replace("%", self.spaces[" %"])
+
+    def times(self, ratio: float) -> str:
+        """A ratio the way people write it: 2.41x."""
+        return f"{self.number(float(ratio), 2)}x"
+
+    def span(self, low: float, high: float, digits: int | None = None) -> str:
+        """From the one to the other: 98.50-101.5."""
+        return f"{self.number(low, digits)}-{self.number(high, digits)}"
+
+    def limits(self, ratio: Interval) -> str | None:
+        """The interval of a ratio: 1.98-2.41; None where there is none."""
+        return None if ratio.low is None or ratio.high is None else self.span(ratio.low, ratio.high, 2)
+
+    def in_brackets(self, ratio: Interval) -> str:
+        """The interval behind a ratio or a sentence: ` (1.98-2.41)`; nothing where there is none."""
+        interval = self.limits(ratio)
+        return f" ({interval})" if interval else ""
+
+    def pair(self, name: str, value: str = "") -> str:
+        """`name: value`, the colon as the language sets it; `name:` without a value."""
+        return f"{name}{self.spaces[' :']} {value}" if value else name + self.spaces[" :"]
+
+    def clauses(self, parts: Iterable[str]) -> str:
+        """Parts of one sentence behind one another, with semicolons between them."""
+        return f"{self.spaces[' ;']} ".join(parts)
+
+
+# Per cent and colon after the usage of each: none before them in English; in French a thin space that does not break
+# before ; ! ? and %, a whole one before the colon.
+ENGLISH = Language(
+    code="en", name="English", place=0, decimal=".", group=",", one=lambda n: n == 1,
+    spaces={" :": ":", " ;": ";", " !": "!", " ?": "?", " %": "%"},
+)  # fmt: skip
+FRENCH = Language(
+    code="fr", name="Français", place=1, decimal=",", group=THIN, one=lambda n: abs(n) < 2,
+    spaces={" :": f"{NO_BREAK}:", " ;": f"{THIN};", " !": f"{THIN}!", " ?": f"{THIN}?", " %": f"{THIN}%"},
+)  # fmt: skip
+LANGUAGES = {language.code: language for language in (ENGLISH, FRENCH)}
+
+
+def language(code: str) -> Language:
+    """The language of that code. KeyError where there is none."""
+    return LANGUAGES[code]
+
+
+class _Figure:
+    """A value on its place in a sentence, which says how it is written."""
+
+    def __init__(self, value: Any, language: Language) -> None:
+        self.value, self.language = value, language
+
+    def __format__(self, kind: str) -> str:
+        value, language = self.value, self.language
+        if kind == "" and isinstance(value, str):
+            return value
+        if kind == "label":
+            return LANES[value].label if value in LANES else str(value)
+        if kind == "n":
+            return language.number(value)
+        if kind == "i":
+            return str(int(value))
+        if kind == "p":
+            return language.percent(value)
+        if kind == "x":
+            return language.times(value)
+        forms = [f"# {form}" for form in _forms(kind, language)] or kind.split("|")
+        if kind.startswith("which "):
+            forms = [f"{form} #" for form in _forms(kind[6:], language)]
+        if len(forms) != 2:
+            raise TypeError(f"{value!r} stands in a sentence without a form: {kind!r}")
+        # Text with a form is a list of numbers, which agrees with how many they are.
+        alone = value.isdigit() if isinstance(value, str) else language.one(value)
+        return forms[not alone].replace("#", value if isinstance(value, str) else language.number(value))
+
+
+def _forms(term: str, language: Language) -> tuple[str, ...]:
+    """The form of the term for one and that for several; nothing for what is not in the list."""
+    return TERMS[term][language.place][:2] if term in TERMS else ()
+
+
+@functools.cache
+def _typeset(language: Language, template: str) -> str:
+    return re.sub(r" [:;!?%]", lambda found: language.spaces[found[0]], template)

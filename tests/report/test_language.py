@@ -1,0 +1,224 @@
+"""How figures and sentences are written: every sentence of every table with every count, in both languages."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import string
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trtbench.report.language import ENGLISH, FRENCH, LANGUAGES, NO_BREAK, THIN, Language, language
+from trtbench.report.words import SENTENCES
+from trtbench.report.words.audit import FINDINGS
+from trtbench.report.words.report import REPORT
+from trtbench.report.words.terms import TERMS
+from trtbench.settings.knobs import ROOT, ROWS
+from trtbench.settings.lanes import LANES
+
+COUNTS = (0, 1, 2, 1000)
+PLAIN = ("", "n", "i", "p", "x", "label")  # kinds that agree with nothing
+ROWS_OF_WORDS = {
+    **SENTENCES,
+    **{f"{code} (sentence)": said.sentence for code, said in FINDINGS.items()},
+    **{f"{code} (advice)": said.advice for code, said in FINDINGS.items()},
+}
+EVERY_ROW = pytest.mark.parametrize("name", ROWS_OF_WORDS)
+
+
+def places(template: str) -> list[tuple[str, str]]:
+    """The names and kinds of the figures of a sentence."""
+    return [(name, kind or "") for _, name, kind, _ in string.Formatter().parse(template) if name is not None]
+
+
+def filled(row: tuple[str, str], say: Language, count: int) -> str:
+    """The sentence with that count in each of its places."""
+    kinds = {name: kind for side in row for name, kind in places(side) if kind}
+    figures: dict[str, Any] = {name: "Text" for side in row for name, _ in places(side)}
+    for name, kind in kinds.items():
+        numbers = ", ".join(map(str, range(1, min(count, 6) + 1)))
+        figures[name] = numbers if _of_a_list(kind) else "pytorch-eager" if kind == "label" else count
+        if {kind for side in row for other, kind in places(side) if other == name} == {"i"}:
+            figures[name] = 2048  # a name, which no word agrees with
+    return say.fill(row, **figures)
+
+
+def _of_a_list(kind: str) -> bool:
+    return kind.startswith("which ") or bool(re.search(r"[^#|]+ #", kind))
+
+
+def forms(place: int) -> Iterator[tuple[str, str]]:
+    """What stands behind a number in the sentences of a language: the word for one and the word for several."""
+    for row in ROWS_OF_WORDS.values():
+        for _, kind in places(row[place]):
+            pair = [f"# {form}" for form in TERMS[kind][place][:2]] if kind in TERMS else kind.split("|")
+            words = [re.match(r"# (\w+)", form) for form in pair]
+            if len(pair) == 2 and words[0] and words[1] and words[0][1] != words[1][1]:
+                yield words[0][1], words[1][1]
+
+
+FORMS = {say.code: [set(words) for words in zip(*forms(say.place))] for say in LANGUAGES.values()}
+
+
+# Figures
+
+
+@pytest.mark.parametrize(
+    ("value", "english", "french"),
+    [
+        (0, "0", "0"), (0.0123, "0.012", "0,012"), (1.5, "1.50", "1,50"), (226.64, "226.6", "226,6"),
+        (1048.2, "1,048.2", f"1{THIN}048,2"), (1_000_000, "1,000,000", f"1{THIN}000{THIN}000"), (-3.0, "-3.00", "-3,00"),
+    ],
+)  # fmt: skip
+def test_a_number_has_the_digits_that_mean_something(value: float, english: str, french: str) -> None:
+    assert (ENGLISH.number(value), FRENCH.number(value)) == (english, french)
+
+
+def test_shares_ratios_ranges_and_names() -> None:
+    assert [say.percent(0.585) for say in (ENGLISH, FRENCH)] == ["58.5%", f"58,5{THIN}%"]
+    assert [say.percent(0.02, "+") for say in (ENGLISH, FRENCH)] == ["+2.0%", f"+2,0{THIN}%"]
+    assert [say.times(2) for say in (ENGLISH, FRENCH)] == ["2.00x", "2,00x"]
+    assert [say.span(1.5, 200.0) for say in (ENGLISH, FRENCH)] == ["1.50-200.0", "1,50-200,0"]
+    assert [say.pair("a", "b") for say in (ENGLISH, FRENCH)] == ["a: b", f"a{NO_BREAK}: b"]
+    assert [say.pair("a") for say in (ENGLISH, FRENCH)] == ["a:", f"a{NO_BREAK}:"]
+    assert [say.clauses(["a", "b"]) for say in (ENGLISH, FRENCH)] == ["a; b", f"a{THIN}; b"]
+
+
+@given(st.floats(-1e12, 1e12, allow_nan=False), st.integers(0, 4))
+def test_both_languages_write_the_same_number(value: float, digits: int) -> None:
+    for say in (ENGLISH, FRENCH):
+        read = say.number(value, digits).replace(say.group, "").replace(say.decimal, ".")
+        assert float(read) == float(f"{value:.{digits}f}")
+
+
+# Counts
+
+
+@pytest.mark.parametrize(("count", "english", "french"), [(0, False, True), (1, True, True), (2, False, False)])
+def test_zero_is_several_in_english_and_one_in_french(count: int, english: bool, french: bool) -> None:
+    assert (ENGLISH.one(count), FRENCH.one(count)) == (english, french)
+
+
+def test_a_count_takes_its_noun_from_the_list_of_terms() -> None:
+    row = ("{n:trial}, {n:# is|# are} left", "{n:trial}, {n:# reste|# restent}")
+    assert [ENGLISH.fill(row, n=n) for n in COUNTS] == [
+        "0 trials, 0 are left", "1 trial, 1 is left", "2 trials, 2 are left", "1,000 trials, 1,000 are left",
+    ]  # fmt: skip
+    assert [FRENCH.fill(row, n=n) for n in COUNTS] == [
+        "0 essai, 0 reste", "1 essai, 1 reste", "2 essais, 2 restent", f"1{THIN}000 essais, 1{THIN}000 restent",
+    ]  # fmt: skip
+
+
+def test_a_list_of_numbers_agrees_with_how_many_they_are() -> None:
+    row = ("({ids:which trial})", "({ids:which trial})")
+    assert [ENGLISH.fill(row, ids=ids) for ids in ("7", "1, 2", "1, 2, …")] == [
+        "(trial 7)",
+        "(trials 1, 2)",
+        "(trials 1, 2, …)",
+    ]
+    assert [FRENCH.fill(row, ids=ids) for ids in ("7", "1, 2")] == ["(essai 7)", "(essais 1, 2)"]
+
+
+@pytest.mark.parametrize("value", [1, 0, 2.5, None, True])
+def test_a_figure_without_a_form_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match="without a form"):
+        ENGLISH.fill(("{n} trials", ""), n=value)
+
+
+@pytest.mark.parametrize("kind", ["trials", "# is|# are|# be", "which", "which trials", ".2f"])
+def test_a_form_that_is_none_is_refused(kind: str) -> None:
+    with pytest.raises(TypeError, match="without a form"):
+        ENGLISH.fill((f"{{n:{kind}}}", ""), n=3)
+
+
+# Every sentence
+
+
+@EVERY_ROW
+def test_both_languages_say_the_same_figures(name: str) -> None:
+    english, french = (places(side) for side in ROWS_OF_WORDS[name])
+    assert {place for place, _ in english} == {place for place, _ in french}
+    for side in (english, french):
+        for _, kind in side:
+            pair = kind.split("|")
+            if kind not in PLAIN and kind.removeprefix("which ") not in TERMS:
+                assert len(pair) == 2 and all(pair), kind
+                # Zero takes the form for one in French: without its number it would be told as one.
+                assert ("#" in pair[0]) == ("#" in pair[1]), kind
+
+
+@EVERY_ROW
+def test_each_sentence_is_there_in_both_languages(name: str) -> None:
+    english, french = ROWS_OF_WORDS[name]
+    assert english.strip() and french.strip()
+    bare = re.sub(r"\{[^}]*\}", "", english)
+    assert english != french or len(bare.split()) < 3, "the French sentence is the English one"
+
+
+@EVERY_ROW
+def test_no_number_stands_before_the_wrong_form(name: str) -> None:
+    for say, count in itertools.product(LANGUAGES.values(), COUNTS):
+        ones, several = FORMS[say.code]
+        said = filled(ROWS_OF_WORDS[name], say, count)
+        wrong = several - ones if say.one(count) else ones - several
+        number = re.escape(say.number(count))
+        for word in re.findall(rf"(?<![\w.,{THIN}]){number} (\w+)(?!/)\b", said):
+            assert word not in wrong, said
+
+
+def test_the_check_of_forms_finds_a_wrong_one() -> None:
+    ones, several = FORMS["en"]
+    assert {"trial", "call", "row"} <= ones - several
+    assert {"trials", "calls", "rows"} <= several - ones
+
+
+@EVERY_ROW
+def test_a_lane_is_named_by_its_label(name: str) -> None:
+    for say in LANGUAGES.values():
+        said = filled(ROWS_OF_WORDS[name], say, 2)
+        assert not [lane for lane in LANES if "-" in lane and lane in said]
+        assert ("PyTorch eager" in said) == any(kind == "label" for _, kind in places(ROWS_OF_WORDS[name][say.place]))
+
+
+def misspaced(text: str, say: Language) -> list[str]:
+    """Signs of punctuation that another language would set so. Times of day, ratios and addresses have none."""
+    if say is ENGLISH:
+        return re.findall(rf"\S?[ {NO_BREAK}{THIN}][:;!?%](?:\s|$)", text)
+    return re.findall(r"[^\s:][:;!?%](?=[\s)]|$)|[ ][:;!?%](?=[\s)]|$)", text)
+
+
+@EVERY_ROW
+def test_punctuation_is_set_as_the_language_does(name: str) -> None:
+    for say in LANGUAGES.values():
+        assert misspaced(filled(ROWS_OF_WORDS[name], say, 2), say) == []
+
+
+@pytest.mark.parametrize("wrong", ["Réduction: 3", "a; b", "vite !", "58 %", "58% de", "ceci:"])
+def test_the_check_of_punctuation_finds_english_in_french(wrong: str) -> None:
+    assert misspaced(wrong, FRENCH)
+    assert not misspaced(FRENCH.typeset(re.sub(r" ?([:;!?%])", r" \1", wrong)), FRENCH)
+
+
+# The tables
+
+
+def test_no_sentence_is_there_for_nothing() -> None:
+    house = ROOT / "scripts" / "trtbench"
+    files = [path for kind in ("*.py", "*.jinja") for path in house.rglob(kind) if path.parent.name != "words"]
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    said = set(re.findall(r"""["']([\w.]+)["']""", sources))
+    unused = [key for key in SENTENCES if key not in said and key.split(".")[-1] not in said]
+    assert [key for key in unused if not key.startswith("ceiling_")] == []  # said as ceiling_<basis>
+
+
+def test_no_key_stands_in_two_tables() -> None:
+    assert not [key for key in SENTENCES if key in REPORT and key.split(".")[0] in ("history", "audit")]
+
+
+def test_the_languages_are_those_of_the_setting() -> None:
+    assert tuple(LANGUAGES) == tuple(ROWS["REPORT_LANG"].choices or ())
+    assert all(language(code).code == code for code in LANGUAGES)
