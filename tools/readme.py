@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from trtbench.comparison import untrusted  # noqa: E402
+from trtbench.comparison.result import Comparison  # noqa: E402
 from trtbench.report import text  # noqa: E402
 from trtbench.report.page import document  # noqa: E402
 
@@ -39,14 +40,9 @@ def sample(report: str) -> str:
     return "```text\n" + "\n\n".join(blocks[: last + 1]) + "\n```\n"
 
 
-def files(charts: bool) -> dict[Path, str]:
-    """Everything that is made, by its path."""
-    comparison, _ = untrusted.read(EXAMPLE / "run.bundle")
+def files(comparison: Comparison) -> dict[Path, str]:
+    """Everything that is text, by its path."""
     reports = {"report.txt": text.render(comparison, "en"), "rapport.txt": text.render(comparison, "fr")}
-    if charts:
-        from trtbench.report import chart
-
-        chart.write(EXAMPLE / "benchmark_comparison.png", comparison, "en")
     made = {EXAMPLE / name: report for name, report in reports.items()}
     made[EXAMPLE / "benchmark_comparison.html"] = document.render(comparison, "en")
     for name, report in SAMPLES.items():
@@ -57,7 +53,12 @@ def files(charts: bool) -> dict[Path, str]:
 
 def main(check: bool, charts: bool) -> int:
     status = 0
-    for path, content in files(charts).items():
+    comparison, _ = untrusted.read(EXAMPLE / "run.bundle")
+    if charts and not check:
+        from trtbench.report import chart
+
+        chart.write(EXAMPLE / "benchmark_comparison.png", comparison, "en")
+    for path, content in files(comparison).items():
         if check and path.read_text(encoding="utf-8") != content:
             print(f"{path.relative_to(ROOT)} is not what tools/readme.py makes", file=sys.stderr)
             status = 1

@@ -219,7 +219,7 @@ def test_lanes_that_fail_are_kept_as_failed_and_the_rest_goes_on(bench: Bench) -
         assert all(t.failure is not None for t in by_lane[lane])
     assert "toy-unprepared" not in by_lane
     without = done.stdout[done.stdout.index("Without figures:") :]
-    for part in ("got 1 rows of 7", "the engine fell over", "SIGKILL", "the toy converter refuses this model"):
+    for part in ("got 1 row of 7", "the engine fell over", "SIGKILL", "the toy converter refuses this model"):
         assert part in " ".join(without.split())
 
 

@@ -63,7 +63,7 @@ def test_exactly_as_many_ids_as_asked_for(output: list[list[int]]) -> None:
     ("output", "said"),
     [
         ([[1, 2], [1, 2, 3]], "asked for 2 x 3 new ids, got 2 rows of 2, 3"),
-        ([[1, 2, 3]], "got 1 rows of 3"),
+        ([[1, 2, 3]], "got 1 row of 3"),
         ([[1, 2, 3, 4], [1, 2, 3, 4]], "got 2 rows of 4"),
         ([], "got 0 rows of no"),
         ([[], []], "got 2 rows of 0"),
@@ -224,7 +224,7 @@ def test_every_lane_is_asked_the_same_prompts(results: Path) -> None:
 @pytest.mark.parametrize(
     ("lane", "phase", "reason", "in_log"),
     [
-        ("toy-short", "warm-up", "asked for 1 x 8 new ids, got 1 rows of 7", "toy loaded"),
+        ("toy-short", "warm-up", "asked for 1 x 8 new ids, got 1 row of 7", "toy loaded"),
         ("toy-raises", "warm-up", "RuntimeError: the engine fell over", "and said more on a second line"),
         ("toy-unprepared", "prepare", "the toy converter refuses this model", "prepare"),
         ("toy-killed", "process", "ended by SIGKILL (last words: last words of the engine)", "last words"),

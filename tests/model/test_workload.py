@@ -154,7 +154,7 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
 
 
 def test_a_prompt_that_is_too_short_is_named(tiny_model: Path) -> None:
-    with pytest.raises(UserError, match=r"prompt 2 of mine\.txt is too short: 1 tokens, at least 8"):
+    with pytest.raises(UserError, match=r"prompt 2 of mine\.txt is too short: 1 token, at least 8"):
         build(["A long enough prompt about how the weather was in April.", "a"], tiny_model, [], Sampling(), "mine.txt")
 
 

@@ -14,6 +14,8 @@ from trtbench.model.shape import TINYLLAMA
 from trtbench.referee import claim_table, roofline
 from trtbench.referee.audit.findings import FAIL, WARN
 from trtbench.referee.claim_table import Row, check, parse, read
+from trtbench.report.audit_text import sentence
+from trtbench.report.language import ENGLISH
 
 OLD = [
     {"name": "PyTorch", "batch": 1, "new_tokens": 200, "latency_ms": 627.9, "throughput": 864.4},
@@ -104,3 +106,10 @@ def test_status_and_words_of_the_command(tmp_path: Path, capsys: pytest.CaptureF
     assert main([str(file)]) == 0
     with pytest.raises(UserError, match="go together"):
         main([str(file), "--gpu", "H200"])
+
+
+def test_the_name_of_a_row_stays_as_it_was_written() -> None:
+    row = Row(name="vllm, decode", batch=1, new_tokens=200, latency=0.0, throughput=100.0)
+    assert [sentence(f, ENGLISH) for f in check([row])] == [
+        "vllm, decode: a time of 0.0 ms or a rate of 100.0 tok/s is none."
+    ]

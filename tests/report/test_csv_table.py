@@ -50,7 +50,9 @@ def test_no_field_runs_as_a_formula_and_none_is_endless() -> None:
             assert len(value) < 1000
 
 
-@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1"])
+@pytest.mark.parametrize(
+    "start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", "\u00a0=1", "\u3000+1", "\u202f-1"]
+)
 def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe(start: str) -> None:
     assert csv_table.cell(start).startswith("'")
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 import factory
 import reports
+from trtbench.comparison.clean_text import plain
 from trtbench.measure import stopping
 from trtbench.records.run import Absent
 from trtbench.records.trial import Failure
@@ -34,6 +37,22 @@ def test_every_reason_to_stop_has_its_french_sentence() -> None:
         assert re.search("tours?|tourné", french), reason
         numbers = [re.findall(r"\d+", sentence) for sentence in (reason, french)]
         assert sorted(numbers[0]) == sorted(numbers[1])
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "all , trials of each lane were run",
+        "every headline interval is within 1.2.3% after 3 rounds",
+        "every headline interval is within .% after 3 rounds",
+        f"all {'9' * 5000} trials of each lane were run",
+        f"TIME_BUDGET={'A' * 5000} s is spent after 3 rounds; raise it for a narrower interval",
+        "TIME_BUDGET=\x1b[31m s is spent after 3 rounds; raise it for a narrower interval",
+    ],
+)
+def test_a_reason_that_only_looks_like_one_of_ours_is_shown_as_text(told: str) -> None:
+    for say in (ENGLISH, FRENCH):
+        assert stopped(told, say) == plain(told)
 
 
 def test_a_reason_that_an_older_record_wrote_with_the_wrong_form_is_set_right() -> None:

@@ -306,6 +306,23 @@ def test_the_figures_of_an_axis_are_what_they_stand_at(
     assert french is None or scale.labels(scale.ticks(end), FRENCH) == french
 
 
+def test_decode_is_what_the_prefill_leaves_of_the_whole() -> None:
+    mine = article(made("honest"), "en")
+    phases = mine[mine.index("<h3>Where the time goes</h3>") :]
+    row = re.search(r'<th scope="row">PyTorch eager</th>(.*?)</tr>', phases)
+    assert row
+    assert re.findall(r'<td class="n">([\d.]+)', row[1])[:2] == ["10.00", "90.00"]
+
+
+def test_an_overview_that_was_cut_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentence = "cells are in the CSV (compare.py --format csv)"
+    assert sentence not in document.render(reports.many(4), "en")
+    monkeypatch.setattr("trtbench.report.page.article.OVERVIEW", 2)
+    mine = article(document.render(reports.many(4), "en"), "en")
+    assert f"2 more {sentence}" in mine
+    assert mine[: mine.index("<h3>")].count("<tr>") == 1 + 2  # the head, and a line a cell
+
+
 def test_several_cells_stand_in_one_plot_of_throughput_against_latency() -> None:
     comparison = reports.many(3)
     points = sum(len(row.figures) for row in comparison.cells)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from trtbench.report.words import SENTENCES
+from trtbench.report.language import SENTENCES
 from trtbench.report.words.audit import FIGURES, FINDINGS
 from trtbench.report.words.terms import TERMS
 from trtbench.settings.knobs import ROOT

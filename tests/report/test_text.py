@@ -204,6 +204,16 @@ def test_made_up_models_are_marked(name: str, synthetic: bool, mark: str | None)
     assert found == ({mark} if mark else set())
 
 
+@pytest.mark.parametrize(
+    ("threads", "shown"), [(1, ", 1 thread\n"), (8, ", 8 threads\n"), (0, None), ("8", None), ([1], None)]
+)
+def test_threads_of_the_settings_are_counted_where_they_are_a_count(threads: object, shown: str | None) -> None:
+    comparison = compare(factory.run(), factory.trials(LANE_MS))
+    comparison.settings["THREADS"] = threads
+    text = render(comparison, "en")
+    assert (shown in text) if shown else ("thread" not in text)
+
+
 def test_step_by_step_figures_are_marked() -> None:
     trials = factory.trials(LANE_MS)
     assert "not interleaved" not in render(compare(factory.run(), trials), "en")

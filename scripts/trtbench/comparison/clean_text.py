@@ -16,6 +16,8 @@ def plain(text: str, limit: int = REASON) -> str:
     kept = text[: limit * 4]  # enough for the cut, however many spaces are folded; the rest need not be looked at
     # Spaces that do not break a line are kept: languages set them before their punctuation.
     line = " ".join(word for word in safe(kept).split(" ") if word)
+    if not line.strip():
+        return ""
     if len(line) > limit or len(text) > len(kept):
         line = line[:limit].rstrip()
         return f"{line}… (+{max(1, len(text) - len(line))})"

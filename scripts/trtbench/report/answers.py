@@ -5,22 +5,10 @@ from __future__ import annotations
 import textwrap
 
 from trtbench.comparison.result import Comparison, Row
-from trtbench.report.columns import Column, filled, maybe_number, maybe_share
+from trtbench.report.columns import Column, maybe_number, maybe_share
 from trtbench.report.columns import table as table_of
 from trtbench.report.language import Language
 from trtbench.report.text_layout import WIDTH, named, wrapped
-
-
-def columns(row: Row, say: Language) -> list[Column]:
-    """Name and figure of each column that a lane of the row fills."""
-    scores: list[Column] = [
-        (say("near"), lambda f: maybe_share(f.near, say)),
-        (say("equal"), lambda f: maybe_share(f.equal, say)),
-        (say("exact"), lambda f: maybe_share(f.exact, say)),
-        ("BLEU", lambda f: maybe_number(f.bleu, say)),
-        (say("perplexity"), lambda f: maybe_number(f.perplexity, say)),
-    ]
-    return filled(row, scores)
 
 
 def note(comparison: Comparison, say: Language) -> str:
@@ -30,9 +18,15 @@ def note(comparison: Comparison, say: Language) -> str:
 
 def table(row: Row, comparison: Comparison, say: Language) -> tuple[list[str], list[list[str]]]:
     """Head and lines; no lines where nothing was judged."""
-    scores = columns(row, say)
+    scores: list[Column[str]] = [
+        ("near", lambda f: maybe_share(f.near, say)),
+        ("equal", lambda f: maybe_share(f.equal, say)),
+        ("exact", lambda f: maybe_share(f.exact, say)),
+        ("bleu", lambda f: maybe_number(f.bleu, say)),
+        ("perplexity", lambda f: maybe_number(f.perplexity, say)),
+    ]
     head, lines = table_of(row, scores, comparison, say)
-    return head, lines if scores else []
+    return head, lines if len(head) > 1 else []
 
 
 def text(row: Row, comparison: Comparison, say: Language) -> list[str]:
@@ -42,10 +36,11 @@ def text(row: Row, comparison: Comparison, say: Language) -> list[str]:
         return []
     title = f"{say('answers').upper()} ({note(comparison, say)})"
     block = ["", *wrapped(title)]
-    width = (WIDTH - 22) // (len(head) - 1)
-    names = [textwrap.wrap(name, width - 1) for name in head[1:]]
+    words = [max(map(len, name.split())) + 1 for name in head[1:]]
+    widths = [width + (WIDTH - 22 - sum(words)) // len(words) for width in words]
+    names = [textwrap.wrap(name, width - 1) for name, width in zip(head[1:], widths)]
     for i in range(max(map(len, names))):
-        block.append(" " * 22 + "".join(f"{name[i] if i < len(name) else '':>{width}}" for name in names))
+        block.append(" " * 22 + "".join(f"{name[i] if i < len(name) else '':>{w}}" for name, w in zip(names, widths)))
     for lane, *figures in lines:
-        block += named(lane, 20, "".join(f"{figure:>{width}}" for figure in figures))
+        block += named(lane, 20, "".join(f"{figure:>{width}}" for figure, width in zip(figures, widths)))
     return block

@@ -12,27 +12,22 @@ from trtbench.referee.audit.findings import FAIL, PASS, THEMES, WARN, Finding
 from trtbench.report.language import ENGLISH, Language
 from trtbench.report.names import bare_label
 from trtbench.report.text_layout import WIDTH, named, ruled, wrapped
-from trtbench.report.words.audit import FIGURES, FINDINGS
+from trtbench.report.words.audit import FINDINGS
 
 
 def sentence(finding: Finding, say: Language) -> str:
     """What was found, with its figures."""
-    return say.fill(FINDINGS[finding.code].sentence, **_figures(finding, say))
+    return say.fill(FINDINGS[finding.code].sentence, **_figures(finding))
 
 
 def advice(finding: Finding, say: Language) -> str:
     """What to do about it."""
-    return say.fill(FINDINGS[finding.code].advice, **_figures(finding, say))
+    return say.fill(FINDINGS[finding.code].advice, **_figures(finding))
 
 
-def _figures(finding: Finding, say: Language) -> dict[str, Any]:
-    """The figures of a finding; those that are text are put into the language, word by word of a list, and cleaned."""
-    return {name: _text(value, say) if isinstance(value, str) else value for name, value in finding.figures.items()}
-
-
-def _text(value: str, say: Language) -> str:
-    words = value.split(", ")
-    return plain(", ".join(FIGURES[word][say.place] if word in FIGURES else word for word in words))
+def _figures(finding: Finding) -> dict[str, Any]:
+    """The figures of a finding, those that are text made safe to show."""
+    return {name: plain(value) if isinstance(value, str) else value for name, value in finding.figures.items()}
 
 
 def reason(findings: Sequence[Finding], code: str, lane: tuple[str, str], base: tuple[str, str], say: Language) -> str:
@@ -122,5 +117,6 @@ def passes(findings: Sequence[Finding], several: bool, say: Language) -> list[st
         if not passed:
             continue
         every_lane = theme == "aa" or {(f.lane, f.precision) for f in passed} == lanes
-        themes.append(theme if every_lane else f"{theme} ({', '.join(lane_name(f, say, several) for f in passed)})")
+        name = say(f"audit.theme.{theme}")
+        themes.append(name if every_lane else f"{name} ({', '.join(lane_name(f, say, several) for f in passed)})")
     return themes

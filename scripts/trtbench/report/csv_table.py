@@ -125,4 +125,4 @@ def cell(value: object) -> str:
     if isinstance(value, (int, float)):
         return f"{value:.10g}" if isinstance(value, float) else str(value)
     text = plain(str(value))
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠") else text
+    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@", "|", "%", "＝", "＋", "－", "＠") else text

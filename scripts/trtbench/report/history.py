@@ -97,7 +97,12 @@ def remarks(history: History, comparison: Comparison, say: Language) -> list[str
 def differences(history: History, comparison: Comparison, say: Language) -> list[str]:
     """One sentence for each condition that differs."""
     sentences = [
-        say("history.was", what=_condition(d, comparison, say), then=_value(d.earlier, say), now=_value(d.now, say))
+        say(
+            "history.was",
+            what=_condition(d, comparison, say),
+            then=_value(d.earlier, d, say),
+            now=_value(d.now, d, say),
+        )
         for d in history.differences[:SHOWN]
     ]
     cut = len(history.differences) - SHOWN
@@ -105,12 +110,17 @@ def differences(history: History, comparison: Comparison, say: Language) -> list
 
 
 def _condition(d: Difference, comparison: Comparison, say: Language) -> str:
-    name = say(d.name) if d.name in _OF_PAGE else plain(d.name, NAME)
+    known = d.name if d.name in _OF_PAGE else f"history.what.{d.name}"
+    name = say(known) if known in say and d.kind != "setting" else plain(d.name, NAME)
     return f"{label(d.lane, '', comparison).strip()}, {name}" if d.lane else name
 
 
-def _value(value: str | None, say: Language) -> str:
-    return say("history.absent") if value is None else plain(value, NAME)
+def _value(value: str | None, d: Difference, say: Language) -> str:
+    if value is None:
+        return say("history.absent")
+    if d.lane and value in ("True", "False"):
+        return say("yes" if value == "True" else "no")
+    return plain(value, NAME)
 
 
 def text(comparison: Comparison, say: Language) -> list[str]:
@@ -124,10 +134,10 @@ def text(comparison: Comparison, say: Language) -> list[str]:
     if history.changes:
         lines += ["", *wrapped(note(history, say))]
         names = head(say)
-        lines.append(f"  {'':<10}" + "".join(f"{name:>{w}}" for name, w in zip(names[1:5], (14, 14, 10, 14))))
+        lines.append(f"  {'':<10}" + "".join(f"{name:>{w}}" for name, w in zip(names[1:5], (15, 15, 10, 14))))
         for who, then, now, ratio, edges, word in rows(history, comparison, say):
             lines += textwrap.wrap(say.pair(who, word), WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
-            lines.append(f"  {'':<10}{then:>14}{now:>14}{ratio:>10}{edges:>14}")
+            lines.append(f"  {'':<10}{then:>15}{now:>15}{ratio:>10}{edges:>14}")
     sentences = [*remarks(history, comparison, say), say.pair(say("history.differs"))]
     lines += ["", *(line for sentence in sentences for line in wrapped(sentence))]
     for difference in differences(history, comparison, say):

@@ -12,6 +12,7 @@ it is written, and one that does not is refused, so that "1 trials" can't come a
     {share:p}         a share in per cent: 58.5%
     {ratio:x}         a ratio: 2.41x
     {base:label}      a lane's id, shown as its label
+    {what:word}       words that findings know by an id, behind commas: génération entière
 
 This is the plural format of ICU in little. gettext chooses by one number a message; here most sentences hold several.
 Templates are written with plain spaces before : ; ! ? and %, in French; which spaces those are is known here.
@@ -26,11 +27,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from trtbench.figures.speedup import Interval
-from trtbench.report.words import SENTENCES
+from trtbench.report.words.audit import FIGURES, HEADINGS
+from trtbench.report.words.history import HISTORY
+from trtbench.report.words.report import REPORT
 from trtbench.report.words.terms import TERMS
 from trtbench.settings.lanes import LANES
 
-NO_BREAK, THIN = "\u00a0", "\u202f"
+NO_BREAK, THIN, RANGE = "\u00a0", "\u202f", "-"
+SENTENCES = REPORT | HISTORY | HEADINGS
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,29 +54,31 @@ class Language:
         """Whether there is a sentence of that name, for names that come from records."""
         return key in SENTENCES
 
-    def __call__(self, key: str, **figures: Any) -> str:
+    def __call__(self, key: str, /, **figures: Any) -> str:
         """The sentence of that name with its figures. KeyError for a name that no table has, or a figure that is missing;
         TypeError for a figure whose place in the sentence does not say how it is written."""
         return self.fill(SENTENCES[key], **figures)
 
-    def fill(self, row: tuple[str, str], **figures: Any) -> str:
+    def fill(self, row: tuple[str, str], /, **figures: Any) -> str:
         """The sentence of a row of a table with its figures; raises as a call does."""
         return self.typeset(row[self.place]).format(**{name: _Figure(value, self) for name, value in figures.items()})
 
     def typeset(self, template: str) -> str:
-        """The template with this language's spaces before punctuation and its sign between the ends of a range."""
+        """The template with this language's spaces before punctuation and the sign between the ends of a range."""
         return _typeset(self, template)
 
     def number(self, value: float, digits: int | None = None) -> str:
         """A number with as many digits as mean something, or with that many."""
         if digits is None:
             digits = 0 if isinstance(value, int) else 1 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3
-        english = f"{value:,.{digits}f}"
-        return english.translate({ord(","): self.group, ord("."): self.decimal})
+        return self._written(f"{value:,.{digits}f}")
 
     def percent(self, share: float, sign: str = "") -> str:
         """A share in per cent with one digit; `sign` "+" shows the plus too."""
-        return f"{share:{sign}.1%}".replace(".", self.decimal).replace("%", self.spaces[" %"])
+        return self._written(f"{share:{sign},.1%}")
+
+    def _written(self, english: str) -> str:
+        return english.translate({ord(","): self.group, ord("."): self.decimal, ord("%"): self.spaces[" %"]})
 
     def times(self, ratio: float) -> str:
         """A ratio the way people write it: 2.41x."""
@@ -80,7 +86,7 @@ class Language:
 
     def span(self, low: float, high: float, digits: int | None = None) -> str:
         """From the one to the other: 98.50-101.5."""
-        return f"{self.number(low, digits)}-{self.number(high, digits)}"
+        return f"{self.number(low, digits)}{RANGE}{self.number(high, digits)}"
 
     def limits(self, ratio: Interval) -> str | None:
         """The interval of a ratio: 1.98-2.41; None where there is none."""
@@ -128,6 +134,9 @@ class _Figure:
         value, language = self.value, self.language
         if kind == "" and isinstance(value, str):
             return value
+        if kind == "word":
+            words = str(value).split(", ")
+            return ", ".join(FIGURES[word][language.place] if word in FIGURES else word for word in words)
         if kind == "label":
             return LANES[value].label if value in LANES else str(value)
         if kind == "n":
@@ -141,11 +150,13 @@ class _Figure:
         forms = [f"# {form}" for form in _forms(kind, language)] or kind.split("|")
         if kind.startswith("which "):
             forms = [f"{form} #" for form in _forms(kind[6:], language)]
-        if len(forms) != 2:
+        # Text that stands behind its word is a list of numbers, which agrees with how many they are.
+        listed = isinstance(value, str) and all(form.find("#") > 0 for form in forms)
+        if len(forms) != 2 or not (listed or (isinstance(value, (int, float)) and not isinstance(value, bool))):
             raise TypeError(f"{value!r} stands in a sentence without a form: {kind!r}")
-        # Text with a form is a list of numbers, which agrees with how many they are.
-        alone = value.isdigit() if isinstance(value, str) else language.one(value)
-        return forms[not alone].replace("#", value if isinstance(value, str) else language.number(value))
+        if listed:
+            return forms[not value.isdigit()].replace("#", value)
+        return forms[not language.one(value)].replace("#", language.number(value))
 
 
 def _forms(term: str, language: Language) -> tuple[str, ...]:
@@ -155,4 +166,5 @@ def _forms(term: str, language: Language) -> tuple[str, ...]:
 
 @functools.cache
 def _typeset(language: Language, template: str) -> str:
-    return re.sub(r" [:;!?%]", lambda found: language.spaces[found[0]], template)
+    spaced = re.sub(r" [:;!?%]", lambda found: language.spaces[found[0]], template)
+    return spaced.replace("}-{", f"}}{RANGE}{{")

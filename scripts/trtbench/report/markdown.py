@@ -77,7 +77,7 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> list[str]:
     """The table of the figures, one line a lane."""
     against = row.by_lane
     gpu = any(f.gpu_memory is not None for f in row.figures)
-    head = [say("lane"), say("page_latency"), say("page_interval"), say("page_throughput"), say("prefill")]
+    head = [say("lane"), say("page_latency"), say("interval_head"), say("page_throughput"), say("prefill")]
     head += [say("gpu_peak" if gpu else "peak_rss"), say("ceiling_share"), say("speedup"), say("verdict")]
     body = []
     for f in row.figures:

@@ -9,10 +9,11 @@ from trtbench.comparison.result import Comparison
 from trtbench.report.language import Language
 
 # A record keeps the sentence in English (trtbench.measure.run and stopping); a test makes each there and looks for it here.
+_N = r"(?P<n>\d{1,9}|\d{1,3}(?:,\d{3}){1,2})"
 _STOPPED = {
-    "stopped.trials": r"(?:all )?(?P<n>[\d,]+) trials? of each lane (?:was|were) run",
-    "stopped.narrow": r"every headline interval is within (?P<width>[\d.]+)% after (?P<n>[\d,]+) rounds?",
-    "stopped.budget": r"TIME_BUDGET=(?P<budget>\S+) s is spent after (?P<n>[\d,]+) rounds?; raise it for a narrower interval",
+    "stopped.trials": rf"(?:all )?{_N} trials? of each lane (?:was|were) run",
+    "stopped.narrow": rf"every headline interval is within (?P<width>\d{{1,3}}\.\d)% after {_N} rounds?",
+    "stopped.budget": rf"TIME_BUDGET=(?P<budget>[\d.e+]{{1,20}}) s is spent after {_N} rounds?; raise it for a narrower interval",
 }
 
 
@@ -41,7 +42,7 @@ def marks(comparison: Comparison, say: Language) -> list[str]:
 
 
 def stopped(sentence: str, say: Language) -> str:
-    """Why the run ended, in the language; a sentence that is not known stays as it is."""
+    """Why the run ended, in the language; a sentence that is not known stays as it is, but for what `plain` takes out."""
     for key, pattern in _STOPPED.items():
         match = re.fullmatch(pattern, sentence)
         if match:

@@ -34,7 +34,7 @@ def _top(comparison: Comparison, say: Language) -> list[str]:
     revision = f" @ {plain(model.revision[:12], NAME)}" if model.revision else ""
     gpus = ", ".join(plain(name, NAME) for name in machine.gpus) + ", " if machine.gpus else ""
     threads = comparison.settings.get("THREADS")
-    limited = ", " + say("threads", threads=threads) if threads else ""
+    limited = ", " + say("threads", threads=threads) if type(threads) is int and threads > 0 else ""
     why = stopped(comparison.stopped, say) if comparison.stopped else ""
     end = f" ({say.pair(say('stopped').lower(), why)})" if why else ""
     named_model = f"{plain(model.name, NAME)}{revision}, {say.number(model.parameters / 1e6, 1)} M"

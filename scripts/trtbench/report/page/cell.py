@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import Figures
 from trtbench.report import answers
-from trtbench.report.columns import maybe_number, maybe_share
+from trtbench.report.columns import Column, filled, maybe_number, maybe_share
+from trtbench.report.columns import table as columns_of
 from trtbench.report.language import Language
 from trtbench.report.names import cell_name, label
 from trtbench.report.notices import mark
@@ -19,7 +20,6 @@ from trtbench.report.scale import share_of_ceiling
 from trtbench.report.spread import edges, rates
 
 MIB = 2**20
-Column = tuple[str, Callable[[Figures], "str | Field | None"]]  # the key of its name, and a lane's figure
 
 
 class Measured(NamedTuple):
@@ -52,8 +52,10 @@ def cell(row: Row, comparison: Comparison, say: Language) -> Cell:
 
 
 def _measured(row: Row, comparison: Comparison, say: Language) -> Measured:
-    def table(columns: Sequence[Column]) -> Table:
-        return _table(row, columns, comparison, say)
+    def table(columns: Sequence[Column[str | Field]]) -> Table:
+        lines: Sequence[Sequence[str | Field]]
+        head, lines = columns_of(row, columns, comparison, say)
+        return Table(head, lines, range(1, len(head)))
 
     memory = table(_memory(row, say))
     head, lines = answers.table(row, comparison, say)
@@ -71,23 +73,6 @@ def _measured(row: Row, comparison: Comparison, say: Language) -> Measured:
     )
 
 
-def _table(row: Row, columns: Sequence[Column], comparison: Comparison, say: Language) -> Table:
-    """A line a lane; columns that no lane fills are left out, a dash stands where a lane has no figure."""
-    head, filled = _filled(row, columns)
-    lines = [
-        [label(f.lane, f.precision, comparison), *(column[i] or "-" for column in filled)]
-        for i, f in enumerate(row.figures)
-    ]
-    return Table([say(name) for name in ("lane", *head)], lines, range(1, len(head) + 1))
-
-
-def _filled(row: Row, columns: Sequence[Column]) -> tuple[list[str], list[list[str | Field | None]]]:
-    """The keys and the fields of the columns in which any lane has a figure."""
-    picked = [(key, [pick(f) for f in row.figures]) for key, pick in columns]
-    filled = [(key, fields) for key, fields in picked if any(field is not None for field in fields)]
-    return [key for key, _ in filled], [fields for _, fields in filled]
-
-
 def _with_spread(value: float, values: Sequence[float], say: Language) -> Field:
     whisker = edges(values)
     return Field("figure", say.number(value), say.span(whisker.low, whisker.high))
@@ -96,13 +81,13 @@ def _with_spread(value: float, values: Sequence[float], say: Language) -> Field:
 def _lanes(row: Row, comparison: Comparison, say: Language) -> Table:
     against = row.by_lane
     bases = {(a.base, a.base_precision) for a in row.against}
-    shares: list[Column] = [
+    shares: list[Column[str]] = [
         ("ceiling_share", lambda f: maybe_share(share_of_ceiling(f), say)),
         ("mbu", lambda f: maybe_share(f.mbu, say)),
         ("mfu", lambda f: maybe_share(f.mfu, say)),
     ]
-    keys, filled = _filled(row, shares)
-    head = ["lane", "page_latency", "page_throughput", *keys, "speedup", "page_interval", "verdict"]
+    keys, fields = filled(row, shares)
+    head = ["lane", "page_latency", "page_throughput", *keys, "speedup", "interval_head", "verdict"]
     lines: list[list[str | Field]] = []
     for i, f in enumerate(row.figures):
         simulated = mark(say("simulated")) if f.simulated else ""
@@ -110,7 +95,7 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> Table:
             Field("lane", label(f.lane, f.precision, comparison), counts(f, say), simulated),
             _with_spread(f.latency, f.latency_trials, say),
             _with_spread(f.throughput, rates(f, row), say),
-            *(column[i] or "-" for column in filled),
+            *(field[i] or "-" for field in fields),
         ]
         a = against.get((f.lane, f.precision))
         if a is not None:
@@ -121,7 +106,7 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> Table:
     return Table([say(name) for name in head], lines, range(1, len(head) - 1))
 
 
-def _phases(say: Language) -> list[Column]:
+def _phases(say: Language) -> list[Column[str | Field]]:
     return [
         ("prefill", lambda f: _with_spread(f.ttft, f.ttft_trials, say)),
         ("decode", lambda f: say.number(f.latency - f.ttft)),
@@ -129,7 +114,7 @@ def _phases(say: Language) -> list[Column]:
     ]
 
 
-def _once(say: Language) -> list[Column]:
+def _once(say: Language) -> list[Column[str | Field]]:
     def prepared(f: Figures) -> str | Field | None:
         prepare = maybe_number(f.prepare_ms, say)
         return Field("figure", prepare, say("cached")) if prepare and f.prepare_cached else prepare
@@ -142,7 +127,7 @@ def _once(say: Language) -> list[Column]:
     ]
 
 
-def _memory(row: Row, say: Language) -> list[Column]:
+def _memory(row: Row, say: Language) -> list[Column[str | Field]]:
     against = row.by_lane
 
     def mib(value: int | None) -> str | None:
@@ -164,7 +149,7 @@ def _memory(row: Row, say: Language) -> list[Column]:
     ]
 
 
-def _energy(say: Language) -> list[Column]:
+def _energy(say: Language) -> list[Column[str | Field]]:
     def net(f: Figures) -> float | None:
         return f.energy - f.idle_energy if f.energy is not None and f.idle_energy is not None else None
 

@@ -18,7 +18,7 @@ def model(comparison: Comparison, say: Language) -> Facts:
     of = comparison.model
     return {
         "name": plain(of.name, NAME),
-        "source": plain(of.source, NAME),
+        "source": say(source) if (source := f"source.{of.source}") in say else plain(of.source, NAME),
         "revision": _known(of.revision),
         "digest": plain(of.digest, NAME),
         "architecture": plain(of.architecture, NAME),

@@ -74,7 +74,7 @@ def overview(rows: Sequence[Row], comparison: Comparison, say: Language) -> Tabl
         for a in row.against
         if a.headline
     ]
-    head = ("overview_cell", "lane", "speedup", "page_interval", "verdict")
+    head = ("overview_cell", "lane", "speedup", "interval_head", "verdict")
     return Table([say(name) for name in head], lines, (2, 3)) if lines else None
 
 

@@ -11,13 +11,22 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "audit.title": ("AUDIT", "AUDIT"),
     "audit.fail": ("FAIL", "ÉCHEC"),
     "audit.warn": ("WARN", "ALERTE"),
-    "audit.passed": ("Passed", "Réussi"),
+    "audit.passed": ("Passed", "Sans anomalie"),
     "audit.everywhere": ("all lanes", "toutes les voies"),
     "audit.more": ("and in {n:# more cell|# more cells}", "et dans {n:# autre cellule|# autres cellules}"),
     "audit.not_audited": (
         "Not audited: these figures were not checked.",
         "Sans audit : ces chiffres n'ont pas été vérifiés.",
     ),
+    "audit.theme.count": ("count", "comptage"),
+    "audit.theme.rate": ("rate", "débit"),
+    "audit.theme.ceiling": ("ceiling", "plafond"),
+    "audit.theme.parity": ("parity", "parité"),
+    "audit.theme.fairness": ("fairness", "équité"),
+    "audit.theme.steady": ("steady", "stabilité"),
+    "audit.theme.machine": ("machine", "machine"),
+    "audit.theme.provenance": ("provenance", "provenance"),
+    "audit.theme.aa": ("aa", "base contre elle-même"),
     "audit.evidence": ("CEILING", "PLAFOND"),
     "audit.evidence_note": ("from {basis} bandwidth", "d'après la bande passante {basis}"),
     "audit.nominal": ("nominal", "nominale"),
@@ -42,12 +51,18 @@ FIGURES: dict[str, tuple[str, str]] = {
     "model": ("model", "modèle"),
     "gpu": ("GPU", "GPU"),
     "version": ("version", "version"),
+    "runtime": ("runtime", "moteur d'exécution"),
+    "the lane made no statement": ("the lane made no statement", "la voie n'a rien déclaré"),
+    "the memory bandwidth of this machine was not measured": (
+        "the memory bandwidth of this machine was not measured",
+        "la bande passante mémoire de cette machine n'a pas été mesurée",
+    ),
     "latency": ("latency", "latence"),
     "throughput": ("throughput", "débit"),
     "latency and throughput": ("latency and throughput", "latence ni débit"),
     "statement": ("statement", "déclaration"),
     "precision": ("precision", "précision"),
-    "threads": ("threads", "fils"),
+    "threads": ("threads", "fils d'exécution"),
     "prefix reuse": ("prefix reuse", "réemploi de préfixe"),
     "telemetry": ("telemetry", "télémétrie"),
     "SM clock": ("SM clock", "horloge SM"),
@@ -70,7 +85,7 @@ FINDINGS: dict[str, Said] = {
     "count.new_ids": Said(
         sentence=(
             "{asked:# new id|# new ids} a row and {batch:# row|# rows} were asked for, {least:n} to {most:# id|# ids} in {rows:# row|# rows} came back after {prompt:# prompt id|# prompt ids} ({trials:which trial}).",
-            "{asked:# nouvel identifiant|# nouveaux identifiants} par ligne et {batch:# ligne|# lignes} étaient demandés ; {least:n} à {most:# identifiant|# identifiants} en {rows:# ligne|# lignes} sont revenus après {prompt:# identifiant|# identifiants} d'entrée ({trials:which trial}).",
+            "{asked:# nouvel identifiant|# nouveaux identifiants} par ligne et {batch:# ligne|# lignes} étaient demandés ; {least:n} à {most:# identifiant est revenu|# identifiants sont revenus} en {rows:# ligne|# lignes}, après {prompt:# identifiant|# identifiants} d'entrée ({trials:which trial}).",
         ),
         advice=(
             "Turn end-of-sequence off in the lane and count only new ids.",
@@ -116,8 +131,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "rate.disagrees": Said(
         sentence=(
-            "{raw:n} ids/s from raw sums, {printed:n} tok/s from the mean latency.",
-            "{raw:n} identifiants/s d'après les sommes brutes, {printed:n} tok/s d'après la latence moyenne.",
+            "{raw:id}/s from raw sums, {printed:n} tok/s from the mean latency.",
+            "{raw:id}/s d'après les sommes brutes, {printed:n} tok/s d'après la latence moyenne.",
         ),
         advice=(
             "Throughput is output tokens over wall time; count them again.",
@@ -126,8 +141,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "rate.wall": Said(
         sentence=(
-            "{timed:n} s were timed in a trial that took {seconds:n} s ({trials:which trial}).",
-            "{timed:n} s chronométrées dans un essai qui a duré {seconds:n} s ({trials:which trial}).",
+            "The clock counted {timed:n} s in a trial that took {seconds:n} s ({trials:which trial}).",
+            "Le chronomètre compte {timed:n} s dans un essai qui a duré {seconds:n} s ({trials:which trial}).",
         ),
         advice=(
             "These times were not measured in these trials; run again.",
@@ -166,8 +181,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "ceiling.measured": Said(
         sentence=(
-            "{what}: {measured:n} ms where the bandwidth measured here, {gbs:n} GB/s, allows {least:n} ms for {gb:n} GB of {weights} weights and cache: {ratio:n} times ({trials:which trial}).",
-            "{what} : {measured:n} ms alors que la bande passante mesurée ici, {gbs:n} Go/s, permet {least:n} ms pour {gb:n} Go de poids {weights} et de cache : {ratio:n} fois ({trials:which trial}).",
+            "{what:word}: {measured:n} ms where the bandwidth measured here, {gbs:n} GB/s, allows {least:n} ms for {gb:n} GB of {weights} weights and cache: {ratio:n} times ({trials:which trial}).",
+            "{what:word} : {measured:n} ms alors que la bande passante mesurée ici, {gbs:n} Go/s, permet {least:n} ms pour {gb:n} Go de poids {weights} et de cache : {ratio:n} fois ({trials:which trial}).",
         ),
         advice=(
             "Part of the model stays in a cache, or the measured bandwidth is too low (a busy machine); run again.",
@@ -176,8 +191,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "ceiling.unknown": Said(
         sentence=(
-            "No ceiling is known, so none was checked: {reason}.",
-            "Aucun plafond n'est connu, donc rien n'a été vérifié : {reason}.",
+            "No ceiling is known, so none was checked: {reason:word}.",
+            "Aucun plafond n'est connu, donc aucun n'a été vérifié : {reason:word}.",
         ),
         advice=(
             "Give the card a row in cards.py, or take a model whose shape is known.",
@@ -187,7 +202,7 @@ FINDINGS: dict[str, Said] = {
     "ceiling.no_peak": Said(
         sentence=(
             "The peak of {device} is not known: only memory bandwidth was checked.",
-            "Le pic de {device} n'est pas connu : seule la bande passante a été vérifiée.",
+            "La puissance de calcul crête de {device} n'est pas connue : seule la bande passante mémoire a été vérifiée.",
         ),
         advice=("Give the card a row in cards.py.", "Donnez une ligne à la carte dans cards.py."),
     ),
@@ -233,18 +248,18 @@ FINDINGS: dict[str, Said] = {
     ),
     "parity.near": Said(
         sentence=(
-            "{share:p} of {positions:# judged id is|# judged ids are} near the reference's first choice; {limit:p} is asked for ({trials:which trial}).",
-            "{share:p} de {positions:# identifiant jugé est proche|# identifiants jugés sont proches} du premier choix de la référence ; {limit:p} sont exigés ({trials:which trial}).",
+            "{share:p} of {positions:the # judged id is|the # judged ids are} near the reference's first choice; {limit:p} is asked for ({trials:which trial}).",
+            "{share:p} {positions:de # identifiant jugé est proche|des # identifiants jugés sont proches} du premier choix de la référence ; {limit:p} sont exigés ({trials:which trial}).",
         ),
         advice=(
             "It computes another model: check weights, layers, rotary base and heads.",
-            "Elle calcule un autre modèle : vérifiez poids, couches, base rotative et têtes.",
+            "Elle calcule un autre modèle : vérifiez poids, couches, base RoPE et têtes d'attention.",
         ),
     ),
     "parity.sampled": Said(
         sentence=(
-            "The sampled ids are {gap:n} nats an id off what the model's distribution gives ({trials:which trial}).",
-            "Les identifiants tirés sont à {gap:n} nats par identifiant de ce que donne la distribution du modèle ({trials:which trial}).",
+            "The sampled ids are {gap:# nat|# nats} an id off what the model's distribution gives ({trials:which trial}).",
+            "Les identifiants tirés sont à {gap:# nat|# nats} par identifiant de ce que donne la distribution du modèle ({trials:which trial}).",
         ),
         advice=("Check temperature, top-p, top-k and the model.", "Vérifiez température, top-p, top-k et modèle."),
     ),
@@ -271,7 +286,7 @@ FINDINGS: dict[str, Said] = {
     "parity.unstable": Said(
         sentence=(
             "Greedy ids differ between trials ({share:p} are equal).",
-            "Les identifiants gloutons diffèrent d'un essai à l'autre ({share:p} sont égaux).",
+            "Les identifiants du décodage glouton diffèrent d'un essai à l'autre ({share:p} sont égaux).",
         ),
         advice=(
             "Nothing, if the lane adds up in no fixed order; else look for what is not initialised.",
@@ -290,8 +305,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "parity.absent": Said(
         sentence=(
-            "Nobody judged what the lanes returned: {reason}.",
-            "Personne n'a jugé ce que les voies ont rendu : {reason}.",
+            "Nobody judged what the lanes returned: {reason:word}.",
+            "Personne n'a jugé ce que les voies ont rendu : {reason:word}.",
         ),
         advice=(
             "Run the judge where torch and transformers are: bench.py does it after the trials.",
@@ -325,17 +340,17 @@ FINDINGS: dict[str, Said] = {
     "fairness.precision": Said(
         sentence=(
             "{asked} was asked for, the lane says {found} ({trials:which trial}).",
-            "{asked} était demandé, la voie dit {found} ({trials:which trial}).",
+            "{asked} était demandé, la voie annonce {found} ({trials:which trial}).",
         ),
         advice=(
             "Compare lanes in the precision that they say they run.",
-            "Comparez les voies dans la précision qu'elles disent.",
+            "Comparez les voies dans la précision qu'elles annoncent.",
         ),
     ),
     "fairness.weights": Said(
         sentence=(
             "It says {precision} and holds {held:n} MB of weights; these would take {least:n} MB ({trials:which trial}).",
-            "Elle dit {precision} et tient {held:n} Mo de poids ; ils en prendraient {least:n} Mo ({trials:which trial}).",
+            "La voie annonce {precision} et détient {held:n} Mo de poids ; dans cette précision, ils prendraient {least:n} Mo ({trials:which trial}).",
         ),
         advice=("Find out what precision is really stored.", "Trouvez quelle précision est vraiment stockée."),
     ),
@@ -349,7 +364,7 @@ FINDINGS: dict[str, Said] = {
     "fairness.threads": Said(
         sentence=(
             "Threads: {found} instead of {wanted} ({trials:which trial}).",
-            "Fils : {found} au lieu de {wanted} ({trials:which trial}).",
+            "Fils d'exécution : {found} au lieu de {wanted} ({trials:which trial}).",
         ),
         advice=("Set THREADS and see that the lane obeys.", "Fixez THREADS et voyez si la voie obéit."),
     ),
@@ -391,7 +406,7 @@ FINDINGS: dict[str, Said] = {
         ),
     ),
     "fairness.unstated": Said(
-        sentence=("The lane does not say: {what}.", "La voie ne dit pas : {what}."),
+        sentence=("The lane does not say: {what:word}.", "La voie ne dit pas : {what:word}."),
         advice=("Take it as unproven.", "Tenez-le pour non prouvé."),
     ),
     "steady.drift": Said(
@@ -413,8 +428,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "steady.compile": Said(
         sentence=(
-            "Call {call:i} of {part} takes {ratio:n} times the median in {n:n} of {of:trial}: compilation inside the clock.",
-            "L'appel {call:i} ({part}) prend {ratio:n} fois la médiane dans {n:# essai|# essais} sur {of:n} : une compilation sous le chronomètre.",
+            "Call {call:i} of {part:word} takes {ratio:n} times the median in {n:n} of {of:trial}: compilation inside the clock.",
+            "L'appel {call:i} ({part:word}) prend {ratio:n} fois la médiane dans {n:# essai|# essais} sur {of:n} : une compilation sous le chronomètre.",
         ),
         advice=(
             "Warm up with the same shapes, so that it compiles before.",
@@ -447,8 +462,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "machine.clock": Said(
         sentence=(
-            "SM clock {mhz:n} MHz where the middle is {middle:n} ({trials:which trial}).",
-            "Horloge SM à {mhz:n} MHz quand le milieu est à {middle:n} ({trials:which trial}).",
+            "SM clock {mhz:n} MHz where the median is {middle:n} MHz ({trials:which trial}).",
+            "Horloge SM à {mhz:n} MHz pour une médiane de {middle:n} MHz ({trials:which trial}).",
         ),
         advice=(
             "Lock the clocks (nvidia-smi -lgc), or let the card cool.",
@@ -460,7 +475,7 @@ FINDINGS: dict[str, Said] = {
             "{processes:# other process was|# other processes were} on the GPU ({trials:which trial}).",
             "{processes:# autre processus était|# autres processus étaient} sur le GPU ({trials:which trial}).",
         ),
-        advice=("End them, or take a card of your own.", "Arrêtez-les, ou prenez une carte à vous."),
+        advice=("End them, or take a card of your own.", "Arrêtez-les, ou prenez une carte pour vous seul."),
     ),
     "machine.busy": Said(
         sentence=(
@@ -470,21 +485,27 @@ FINDINGS: dict[str, Said] = {
         advice=("End them and run again.", "Arrêtez-les et recommencez."),
     ),
     "machine.changed": Said(
-        sentence=("The {what} changed between trials: {values}.", "A changé entre les essais ({what}) : {values}."),
+        sentence=(
+            "The {what:word} changed between trials: {values}.",
+            "Changement entre les essais ({what:word}) : {values}.",
+        ),
         advice=("Fix it and run all lanes again.", "Fixez-le et mesurez à nouveau toutes les voies."),
     ),
     "machine.swap": Said(
         sentence=(
             "Swap grew by {mib:n} MiB ({trials:which trial}).",
-            "L'espace d'échange a grandi de {mib:n} Mio ({trials:which trial}).",
+            "L'espace d'échange utilisé a augmenté de {mib:n} Mio ({trials:which trial}).",
         ),
         advice=("Free memory, or lower BATCH_SIZES.", "Libérez de la mémoire, ou baissez BATCH_SIZES."),
     ),
     "machine.unwatched": Said(
-        sentence=("Not watched: {what} ({trials:which trial}).", "Non observé : {what} ({trials:which trial})."),
+        sentence=(
+            "Not watched: {what:word} ({trials:which trial}).",
+            "Non observé : {what:word} ({trials:which trial}).",
+        ),
         advice=(
             "Install nvidia-ml-py, or take the figures as unguarded.",
-            "Installez nvidia-ml-py, ou tenez les chiffres pour non surveillés.",
+            "Installez nvidia-ml-py, ou considérez ces chiffres comme non surveillés.",
         ),
     ),
     "provenance.simulated": Said(
@@ -524,8 +545,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "provenance.engine": Said(
         sentence=(
-            "The engine's {what} is {found}, here it is {wanted}.",
-            "Pour le moteur ({what}) : {found} ; ici : {wanted}.",
+            "The engine's {what:word} is {found}, here it is {wanted}.",
+            "Pour le moteur ({what:word}) : {found} ; ici : {wanted}.",
         ),
         advice=(
             "Build the engine again (scripts/build_engine.sh).",
@@ -534,8 +555,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "provenance.versions": Said(
         sentence=(
-            "{name} is {one} in some trials and {other} in others ({trials:which trial}).",
-            "{name} est à {one} dans des essais et à {other} dans d'autres ({trials:which trial}).",
+            "{name:word} is {one} in some trials and {other} in others ({trials:which trial}).",
+            "{name:word} est à {one} dans certains essais et à {other} dans d'autres ({trials:which trial}).",
         ),
         advice=(
             "Do not update in the middle of a run; run again.",
@@ -569,7 +590,7 @@ FINDINGS: dict[str, Said] = {
     "aa.differs": Said(
         sentence=(
             "Its odd and even trials differ: {ratio:n} ({low:n}-{high:n}), though they are the same thing. One in twenty does by chance.",
-            "Ses essais impairs et pairs diffèrent : {ratio:n} ({low:n}-{high:n}), bien qu'ils soient la même chose. Un cas sur vingt l'est par hasard.",
+            "Ses essais impairs et pairs diffèrent : {ratio:n} ({low:n}-{high:n}), bien qu'ils soient la même chose. Cela arrive par hasard une fois sur vingt.",
         ),
         advice=(
             "Mistrust small differences; quiet the machine and run more trials.",
@@ -586,7 +607,7 @@ FINDINGS: dict[str, Said] = {
     "claims.rate": Said(
         sentence=(
             "{name}: {rate:n} tok/s x {latency:n} ms is {product:token} where {made:# is|# are} new.",
-            "{name} : {rate:n} tok/s x {latency:n} ms font {product:token} quand {made:# est nouveau|# sont nouveaux}.",
+            "{name} : {rate:n} tok/s x {latency:n} ms font {product:token} alors que {made:# est nouveau|# sont nouveaux}.",
         ),
         advice=(
             "Rate and time contradict each other: refuse both.",
@@ -605,8 +626,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "claims.ceiling": Said(
         sentence=(
-            "{name}: {ratio:n} times what {gbs:n} GB/s and {weights} weights allow ({what}).",
-            "{name} : {ratio:n} fois ce que permettent {gbs:n} Go/s et des poids {weights} ({what}).",
+            "{name}: {ratio:n} times what {gbs:n} GB/s and {weights} weights allow ({what:word}).",
+            "{name} : {ratio:n} fois ce que permettent {gbs:n} Go/s et des poids {weights} ({what:word}).",
         ),
         advice=("Not possible on this card.", "Impossible sur cette carte."),
     ),
@@ -622,8 +643,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "claims.incomplete": Said(
         sentence=(
-            "{name}: without {what} the figures cannot be held against each other.",
-            "{name} : sans {what}, les chiffres ne peuvent être confrontés.",
+            "{name}: without {what:word} the figures cannot be held against each other.",
+            "{name} : sans {what:word}, les chiffres ne peuvent être confrontés.",
         ),
         advice=(
             "Ask for latency, throughput, batch and new tokens.",

@@ -16,8 +16,8 @@ REPORT: dict[str, tuple[str, str]] = {
     "energy": ("ENERGY", "ÉNERGIE"),
     "energy_note": ("joules per new token of the whole card", "joules par nouveau jeton, carte entière"),
     "energy_idle": ("of it idle: {joules:n} J", "dont à vide : {joules:n} J"),
-    "phases": ("FIRST TOKEN AND ONE-OFF COSTS", "PREMIER JETON ET COÛTS UNIQUES"),
-    "phases_note": ("ms; never averaged into the figures above", "ms ; jamais mêlés aux chiffres ci-dessus"),
+    "phases": ("FIRST TOKEN AND ONE-OFF COSTS", "PREMIER JETON ET COÛTS PONCTUELS"),
+    "phases_note": ("ms; never averaged into the figures above", "ms ; jamais dans les moyennes ci-dessus"),
     "ttft": ("TTFT", "TTFT"),
     "tpot": ("TPOT", "TPOT"),
     "load": ("load", "chargement"),
@@ -35,9 +35,9 @@ REPORT: dict[str, tuple[str, str]] = {
     "run": ("Run", "Exécution"),
     "cell": (
         "batch {batch:i}, {prompt:i} prompt + {new:i} new {new:token|tokens}",
-        "lot {batch:i}, {prompt:i} {prompt:jeton|jetons} d'entrée + {new:i} {new:nouveau|nouveaux}",
+        "lot de {batch:i}, {prompt:i} {prompt:jeton|jetons} d'entrée + {new:i} {new:nouveau|nouveaux}",
     ),
-    "cell_short": ("batch {batch:i}, {prompt:i} + {new:i}", "lot {batch:i}, {prompt:i} + {new:i}"),
+    "cell_short": ("batch {batch:i}, {prompt:i} + {new:i}", "lot de {batch:i}, {prompt:i} + {new:i}"),
     "trials": ("{trials:trial} x {iterations:iteration}", "{trials:trial} x {iterations:iteration}"),
     "not_same_precision": (
         "{lane} computes in {precision}, {base} in {base_precision}: part of the difference is precision",
@@ -46,7 +46,7 @@ REPORT: dict[str, tuple[str, str]] = {
     "faster": ("faster", "plus rapide"),
     "slower": ("slower", "plus lent"),
     "equivalent": ("equivalent", "équivalent"),
-    "inconclusive": ("inconclusive", "indécis"),
+    "inconclusive": ("inconclusive", "non concluant"),
     "none": ("no verdict", "pas de verdict"),
     "void": ("void", "nul"),
     "interval_excludes_one": (
@@ -62,7 +62,7 @@ REPORT: dict[str, tuple[str, str]] = {
     "too_few_trials": ("fewer than three trials on one side", "moins de trois essais d'un côté"),
     "more_trials": (
         "about {n:# more trial|# more trials} of each would likely settle it",
-        "environ {n:# essai|# essais} de plus pour chacun {n:trancherait|trancheraient} sans doute",
+        "environ {n:# essai|# essais} de plus par voie {n:trancherait|trancheraient} sans doute",
     ),
     "weak": ("weak: fewer than five trials", "faible : moins de cinq essais"),
     "headline": ("HEADLINE", "RÉSULTAT PRINCIPAL"),
@@ -75,7 +75,7 @@ REPORT: dict[str, tuple[str, str]] = {
         "No PyTorch lane in this cell: no speed-up is computed.",
         "Aucune voie PyTorch dans cette cellule : pas d'accélération calculée.",
     ),
-    "missing": ("Not in this run", "Absents de cette exécution"),
+    "missing": ("Not in this run", "Voies absentes de cette exécution"),
     "failed": ("Without figures", "Sans chiffres"),
     "hole": ("not measured: {reason}", "non mesuré : {reason}"),
     "demonstration": (
@@ -84,7 +84,7 @@ REPORT: dict[str, tuple[str, str]] = {
     ),
     "synthetic": (
         "SYNTHETIC WEIGHTS: {model} has a real model's shape and random weights: right for speed, meaningless as text.",
-        "POIDS SYNTHÉTIQUES : {model} a la forme d'un vrai modèle et des poids aléatoires : juste pour la vitesse, sans valeur comme texte.",
+        "POIDS SYNTHÉTIQUES : {model} a la forme d'un vrai modèle et des poids aléatoires : valable pour la vitesse, sans valeur pour le texte.",
     ),
     "simulated": (
         "SIMULATED: at least one lane is a stand-in for tests; these figures are no measurement and get no verdict.",
@@ -92,7 +92,7 @@ REPORT: dict[str, tuple[str, str]] = {
     ),
     "not_interleaved": (
         "The lanes were run step by step, not interleaved: slow drift of the machine is part of the differences.",
-        "Les voies ont été mesurées l'une après l'autre, sans entrelacement : la dérive de la machine fait partie des écarts.",
+        "Les voies ont été mesurées l'une après l'autre, sans entrelacement : la lente dérive de la machine fait partie des écarts.",
     ),
     "outliers": (
         "{lane}: {n:# iteration|# iterations} of {of:n} {n:is an outlier (counted, not dropped)|are outliers (counted, not dropped)}.",
@@ -105,7 +105,7 @@ REPORT: dict[str, tuple[str, str]] = {
     ),
     "stopped.narrow": (
         "every headline interval is within {width:p} after {n:round}",
-        "chaque intervalle du résultat principal est à moins de {width:p} après {n:round}",
+        "l'intervalle de chaque résultat principal tient à ± {width:p} après {n:round}",
     ),
     "stopped.budget": (
         "TIME_BUDGET={budget} s is spent after {n:round}; raise it for a narrower interval",
@@ -113,8 +113,11 @@ REPORT: dict[str, tuple[str, str]] = {
     ),
     "threads": ("{threads:thread}", "{threads:thread}"),
     "minmax": ("min {low:n} / median {mid:n} / max {high:n}", "min {low:n} / médiane {mid:n} / max {high:n}"),
-    "chart_latency": ("Whole generation (ms), lower is better", "Génération entière (ms), moins vaut mieux"),
-    "chart_throughput": ("Output tokens per second, higher is better", "Jetons produits par seconde, plus vaut mieux"),
+    "chart_latency": ("Whole generation (ms), lower is better", "Génération entière (ms), plus c'est bas, mieux c'est"),
+    "chart_throughput": (
+        "Output tokens per second, higher is better",
+        "Jetons produits par seconde, plus c'est haut, mieux c'est",
+    ),
     "chart_note": (
         "points: trials; whiskers: 95 % interval of the mean",
         "points : essais ; barres d'erreur : intervalle à 95 % de la moyenne",
@@ -155,14 +158,15 @@ REPORT: dict[str, tuple[str, str]] = {
     "page_latency": ("Whole generation (ms)", "Génération entière (ms)"),
     "page_throughput": ("Output tokens/s", "Jetons produits/s"),
     "page_interval": ("95 % interval", "intervalle à 95 %"),
+    "interval_head": ("95 % interval", "Intervalle à 95 %"),
     "ceiling": ("ceiling", "plafond"),
     "ceiling_nominal": (
         "Ceiling: what the card's nominal memory bandwidth and peak allow for this model and precision.",
-        "Plafond : ce que la bande passante et le pic nominaux de la carte permettent pour ce modèle et cette précision.",
+        "Plafond : ce que la bande passante mémoire et la puissance de calcul crête nominales de la carte permettent pour ce modèle et cette précision.",
     ),
     "ceiling_measured": (
         "Ceiling: what the memory bandwidth measured on this machine allows for this model and precision; a model that fits the CPU's cache can pass it.",
-        "Plafond : ce que la bande passante mesurée sur cette machine permet pour ce modèle et cette précision ; un modèle qui tient dans le cache du processeur peut le dépasser.",
+        "Plafond : ce que la bande passante mémoire mesurée sur cette machine permet pour ce modèle et cette précision ; un modèle qui tient dans le cache du processeur peut le dépasser.",
     ),
     "ceiling_share": ("Share of ceiling", "Part du plafond"),
     "mbu": ("MBU", "MBU"),
@@ -170,21 +174,21 @@ REPORT: dict[str, tuple[str, str]] = {
     "base": ("base", "base"),
     "plot_throughput": (
         "Output tokens per second of every trial; more is better",
-        "Jetons produits par seconde de chaque essai ; plus vaut mieux",
+        "Jetons produits par seconde de chaque essai ; plus c'est haut, mieux c'est",
     ),
     "plot_sweep": (
         "Output tokens per second against the latency of a whole generation, every cell; up and left is better",
-        "Jetons produits par seconde selon la latence d'une génération entière, chaque cellule ; en haut à gauche vaut mieux",
+        "Jetons produits par seconde selon la latence d'une génération entière, chaque cellule ; le mieux est en haut à gauche",
     ),
     "plot_time": (
         "Where one generation's time goes; less is better",
-        "Où passe le temps d'une génération ; moins vaut mieux",
+        "Où passe le temps d'une génération ; plus c'est court, mieux c'est",
     ),
     "plot_point": ("one trial", "un essai"),
     "plot_span": ("95 % interval of the mean", "intervalle à 95 % de la moyenne"),
     "plot_range": (
         "lowest and highest trial: too few for an interval",
-        "essais le plus bas et le plus haut : trop peu pour un intervalle",
+        "essai le plus bas et essai le plus haut : trop peu d'essais pour un intervalle",
     ),
     "plot_prefill": ("prefill (time to first token)", "préremplissage (temps jusqu'au premier jeton)"),
     "plot_decode": ("decode", "décodage"),
@@ -210,10 +214,10 @@ REPORT: dict[str, tuple[str, str]] = {
     "prefill": ("Prefill = TTFT (ms)", "Préremplissage = TTFT (ms)"),
     "decode": ("Decode (ms)", "Décodage (ms)"),
     "tpot_ms": ("TPOT (ms)", "TPOT (ms)"),
-    "once": ("One-off costs", "Coûts uniques"),
+    "once": ("One-off costs", "Coûts ponctuels"),
     "once_note": (
         "Median over trials, in ms; never averaged into the figures above.",
-        "Médiane des essais, en ms ; jamais mêlés aux chiffres ci-dessus.",
+        "Médiane des essais, en ms ; ces coûts n'entrent jamais dans les moyennes ci-dessus.",
     ),
     "imports": ("Imports", "Imports"),
     "load_ms": ("Load", "Chargement"),
@@ -235,7 +239,7 @@ REPORT: dict[str, tuple[str, str]] = {
     ),
     "energy_token": ("J per new token", "J par nouveau jeton"),
     "energy_idle_part": ("of it idle", "dont à vide"),
-    "energy_net": ("above idle", "au-dessus du vide"),
+    "energy_net": ("above idle", "au-delà de la consommation à vide"),
     "page_variation": ("Against the base", "Par rapport à la base"),
     "answers": ("Answers", "Réponses"),
     "answers_note": (
@@ -249,6 +253,7 @@ REPORT: dict[str, tuple[str, str]] = {
     "exact": ("Exact answers", "Réponses exactes"),
     "near": ("Near the reference", "Proches de la référence"),
     "equal": ("Equal ids", "Identifiants égaux"),
+    "bleu": ("BLEU", "BLEU"),
     "perplexity": ("Perplexity", "Perplexité"),
     "conditions": ("Conditions", "Conditions"),
     "what_model": ("Model and workload", "Modèle et jeu d'entrées"),
@@ -257,6 +262,9 @@ REPORT: dict[str, tuple[str, str]] = {
     "what_statements": ("What the lanes say of themselves", "Ce que les voies disent d'elles-mêmes"),
     "no_settings": ("None: every setting is the default.", "Aucun : tous les réglages ont leur valeur par défaut."),
     "source": ("Source", "Source"),
+    "source.synthetic": ("synthetic", "synthétique"),
+    "source.local": ("local", "locale"),
+    "source.hub": ("hub", "Hub"),
     "revision": ("Revision", "Révision"),
     "digest": ("Digest of the weights", "Empreinte des poids"),
     "parameters": ("Parameters", "Paramètres"),
@@ -275,7 +283,10 @@ REPORT: dict[str, tuple[str, str]] = {
         "{physical:n} physical, {logical:n} logical",
         "{physical:# physique|# physiques}, {logical:# logique|# logiques}",
     ),
-    "cores_unknown": ("physical unknown, {logical:n} logical", "physiques inconnus, {logical:# logique|# logiques}"),
+    "cores_unknown": (
+        "physical unknown, {logical:n} logical",
+        "nombre de cœurs physiques inconnu, {logical:# logique|# logiques}",
+    ),
     "ram": ("Memory", "Mémoire"),
     "system": ("System", "Système"),
     "gpu": ("GPU", "GPU"),
@@ -291,7 +302,7 @@ REPORT: dict[str, tuple[str, str]] = {
     "stores": ("Weights in", "Poids en"),
     "kv": ("KV cache in", "Cache KV en"),
     "graphs": ("CUDA graphs", "Graphes CUDA"),
-    "threads_word": ("Threads", "Fils"),
+    "threads_word": ("Threads", "Fils d'exécution"),
     "attention": ("Attention", "Attention"),
     "reuse": ("Prefix reuse", "Réemploi de préfixe"),
     "notes": ("Notes", "Notes"),
@@ -305,11 +316,11 @@ REPORT: dict[str, tuple[str, str]] = {
     "level_word": ("Level", "Niveau"),
     "finding": ("Finding", "Constat"),
     "advice": ("What to do", "Que faire"),
-    "about": ("About", "À propos de"),
+    "about": ("About", "Concerne"),
     "unknown": ("unknown", "inconnu"),
     "page_foot": (
         "Made by trtbench from the records of run {run}. Every figure is in benchmark_comparison_report.json.",
-        "Fait par trtbench à partir des enregistrements de l'exécution {run}. Tous les chiffres sont dans benchmark_comparison_report.json.",
+        "Produit par trtbench à partir des enregistrements de l'exécution {run}. Tous les chiffres sont dans benchmark_comparison_report.json.",
     ),
     "chart_range": ("below three trials: no bar, no interval", "moins de trois essais : ni barre ni intervalle"),
     "chart_cut": (

@@ -42,7 +42,10 @@ TERMS: dict[str, Term] = {
         ("alterné", "alternés", "alternée", "alternées", "alternance", "imbriqué", "imbriqués"),
     ),
     "warm-up": Term(("warm-up", "warm-ups", "warm up"), ("échauffement", "échauffements", "échauffez", "échauffer")),
-    "thread": Term(("thread", "threads"), ("fil", "fils"), ("thread", "threads")),
+    "thread": Term(("thread", "threads"), ("fil d'exécution", "fils d'exécution"), ("thread", "threads")),
+    "exit status": Term(
+        ("exit status", "exit statuses", "status 3", "own status"), ("code de retour", "codes de retour"), ("état 0", "état 1", "état 2", "état 3", "état 4", "statut")
+    ),
     "record": Term(("record", "records"), ("enregistrement", "enregistrements"), ("record", "records")),
     "stand-in": Term(("stand-in", "stand-ins"), ("doublure", "doublures")),
     # where the time goes
