@@ -27,7 +27,9 @@ selections() {
   mapfile -t files < <(git ls-files 'tests/*.bats')
   call shell bats "${files[@]}"
   # Each core takes what is left to do.
-  call plain .venv/bin/python -m pytest -n logical --dist worksteal -m "not docker"
+  call plain .venv/bin/python -m pytest -n logical --dist worksteal -m "not docker and not alone"
+  # Those that look at what a neighbour does to a run: nothing else is to be one.
+  call alone .venv/bin/python -m pytest -n 0 -m alone tests/e2e tests/machine
   # Those that share the images run one after another, and beside them the logins at a registry.
   call docker .venv/bin/python -m pytest -n 2 --dist loadfile -m docker
   # Only the files that have such tests: the others import what this environment lacks.
@@ -46,7 +48,7 @@ selection() {
 fast_tests() {
   local long=() name
   for name in docker e2e shell standin; do long+=("--ignore=tests/$name"); done
-  .venv/bin/python -m pytest -n logical --dist worksteal -m "not docker" "${long[@]}"
+  .venv/bin/python -m pytest -n logical --dist worksteal -m "not docker and not alone" "${long[@]}"
 }
 
 lint() {
@@ -125,6 +127,7 @@ else
   selection plain || status=$?
   [ -z "${beside[shell]:-}" ] || finish shell || status=$?
   finish environment
+  selection alone || status=$?
   # Not beside the tests above: some of them measure, and both together take no less time.
   say "again under transformers 4.57.3 and numpy 1.26.4, and beside it what needs a Docker engine"
   begin docker selection docker

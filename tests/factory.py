@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from trtbench.measure import rules
 from trtbench.model.workload import Workload
 from trtbench.records import run_folder
 from trtbench.records.files import SCHEMA
 from trtbench.records.run import Run
+from trtbench.records.telemetry import CpuUse, Telemetry
 from trtbench.records.trial import (
     CellRecord,
     Cold,
@@ -24,7 +26,6 @@ from trtbench.records.trial import (
     Pass,
     Sampling,
     Statement,
-    Telemetry,
     Trial,
     checksum,
     write_trial,
@@ -80,6 +81,7 @@ def cell_record(
         e2e=timed_pass(e2e_ms, [ids(cell)]),
         ttft=timed_pass(ttft_ms, [ids(cell, 1)]),
         memory=Memory(peak_rss=2 * GIB, load_peak_rss=GIB, weights=GIB // 2),
+        cpu=cpu_use(seconds=2.0),
     )
     return CellRecord(**{**fields, **more})
 
@@ -166,11 +168,25 @@ def trial(
         statement=None if failure else statement(cell.precision),
         cold=Cold() if failure else Cold(imports=900 * MS, load=500 * MS),
         cells=[] if failure else [cell_record(cell, e2e_ms, ttft_ms)],
-        telemetry=Telemetry(load_average=0.5, swap_used_before=0, swap_used_after=0, read_bandwidth=2e10),
+        telemetry=telemetry(),
+        round=index,
+        disturbed=[],
     )
     made = Trial(**{**fields, **more})
     made.checksum = checksum(made)
     return made
+
+
+def telemetry(others: float = 0.0, **more: Any) -> Telemetry:
+    """A machine left alone over ten seconds; `others`: the share of all cores that somebody else took."""
+    fields: dict[str, Any] = dict(
+        load_average=0.5, swap_used_before=0, swap_used_after=0, read_bandwidth=2e10, cpu=cpu_use(others), waited=0.0
+    )
+    return Telemetry(**{**fields, **more})
+
+
+def cpu_use(others: float = 0.0, seconds: float = 10.0) -> CpuUse:
+    return CpuUse(seconds=seconds, cores=4, others=others * 4 * seconds, stolen=0.0)
 
 
 def trials(means: dict[str, Sequence[float]], **more: Any) -> list[Trial]:
@@ -210,6 +226,9 @@ def run(lanes: Sequence[str] = ("pytorch-eager", "onnxruntime"), **more: Any) ->
         stopped="all 3 trials of each lane were run",
         read_bandwidth=2e10,
         command="bash scripts/bench_local.sh",
+        rules=rules.sealed(Settings(), "cpu"),
+        candidates=[(lane, CELL.precision) for lane in lanes if LANES[lane].baseline],
+        departures=[],
     )
     return Run(**{**fields, **more})
 

@@ -14,28 +14,21 @@ from typing import Any
 import msgspec
 
 import factory
+from trtbench.measure import rules
+from trtbench.measure.stopping import every_trial
 from trtbench.model.shape import ModelShape
 from trtbench.model.workload import Workload, digest_prompts
 from trtbench.records import judgement
 from trtbench.records.files import SCHEMA
 from trtbench.records.judgement import Judgement, LaneScore, Reference, Score
 from trtbench.records.run import Run
-from trtbench.records.trial import (
-    CellRecord,
-    Cold,
-    Gpu,
-    Memory,
-    Model,
-    Pass,
-    Sampling,
-    Statement,
-    Telemetry,
-    Trial,
-    checksum,
-)
+from trtbench.records.telemetry import Gpu, Telemetry
+from trtbench.records.trial import CellRecord, Cold, Memory, Model, Pass, Sampling, Statement, Trial, checksum
 from trtbench.referee import roofline
 from trtbench.referee.audit.findings import Finding
 from trtbench.settings.cells import Cell
+from trtbench.settings.knobs import Settings
+from trtbench.settings.lanes import LANES
 
 TINYLLAMA: dict[str, Any] = {
     "model_type": "llama",
@@ -121,6 +114,9 @@ class Story:
             workload_digest=self.workload.digest(),
             demonstration=self.synthetic,
             read_bandwidth=4e10,
+            rules=rules.sealed(Settings(), "cuda" if self.gpu else "cpu"),
+            candidates=[(lane, self.precision_of(lane)) for lane in self.latency if LANES[lane].baseline],
+            stopped=every_trial(self.rounds),
         )
         self.trials = []
         for index in range(1, self.rounds + 1):
@@ -165,6 +161,7 @@ class Story:
             e2e=e2e,
             ttft=ttft,
             memory=Memory(peak_rss=factory.GIB, weights=self.weights(precision)),
+            cpu=factory.cpu_use(seconds=2.0),
         )
         timed = sum(e2e.times) + sum(ttft.times) + (record.first_call or 0) + sum(record.warmup)
         return Trial(
@@ -190,6 +187,8 @@ class Story:
             cold=Cold(imports=900 * MS, load=500 * MS),
             cells=[record],
             telemetry=self.telemetry(),
+            round=index,
+            disturbed=[],
         )
 
     def model(self) -> Model:
@@ -229,9 +228,14 @@ class Story:
                     power_cap=200.0,
                     memory_bus_width=192 if "4070" in self.gpu else None,
                     memory_clock_max=10501 if "4070" in self.gpu else None,
+                    foreign_compute=0,
+                    idle_utilisation=0.0,
+                    idle_temperature=40,
+                    early_clock=2475,
+                    early_reasons=[],
                 )
             ]
-        return Telemetry(gpus=gpus, load_average=0.3, swap_used_before=0, swap_used_after=0, read_bandwidth=4e10)
+        return factory.telemetry(gpus=gpus, load_average=0.3, read_bandwidth=4e10)
 
     def of(self, lane: str) -> Iterator[Trial]:
         """The trials of one lane."""

@@ -1,6 +1,6 @@
 """Run the benchmark: model, workload, preparation, interleaved trials, judgement, and on request the comparison.
 
-python -m trtbench.bench [--local] [--family NAME] [--compare] [--resume [RUN]] [--new-run] [--quiet] [settings]
+python -m trtbench.bench [--local] [--family NAME] [--compare] [--resume [RUN]] [--new-run] [--no-progress] [settings]
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def parser() -> Parser:
         help="go on with the latest run when it was cut off and is asked for again; the compose services do so",
     )
     bench.add_argument("--new-run", action="store_true", help="never add to the current run")
-    bench.add_argument("--quiet", action="store_true", help="no progress")
+    bench.add_argument("--no-progress", action="store_true", help="tell nothing on the way")
     add_flags(bench)
     return bench
 

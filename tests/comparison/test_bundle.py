@@ -19,7 +19,8 @@ import factory
 from trtbench.comparison import bundle, sieve, untrusted
 from trtbench.errors import UserError
 from trtbench.records.run import Absent
-from trtbench.records.trial import Failure, Gpu, Telemetry, Trial, checksum
+from trtbench.records.telemetry import Gpu, Telemetry
+from trtbench.records.trial import Failure, Trial, checksum
 from trtbench.referee.audit import audit
 
 TRIALS = {"pytorch-eager": [241.0, 242.0, 240.0], "onnxruntime": [100.0, 100.5, 99.5]}
@@ -177,6 +178,7 @@ def deep(levels: int) -> Any:
 FIRST = ("trials", 0)
 PASS = (*FIRST, "cells", 0, "e2e")
 endless = [put("cells", 0, "cell", name, most) for name, most in (("batch", 4096), ("prompt_length", 131072))]
+NONSENSE = {"lane": "magic", "precision": "x", "round": 1, "rule": "y", "cells": []}
 HOSTILE: dict[str, tuple[bytes, str]] = {
     "deep": (changed(put(*FIRST, "model", "config", {"x": deep(60)})), "deeper than 24 levels"),
     "very deep": (gzip.compress(b'{"kind":"bundle","note":' + b"[" * 200_000 + b"]" * 200_000 + b"}"), "deep|truncated or not JSON"),
@@ -204,6 +206,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "setting gone": (changed(lambda d: d["run"]["settings"].pop("EQUIVALENCE_MARGIN")), "lacks the setting"),
     "iterations of text": (changed(put("run", "settings", "NUM_ITERATIONS", [1])), "NUM_ITERATIONS"),
     "config of nonsense": (changed(each(put("model", "config", {"vocab_size": "x", "hidden_size": {}, "num_hidden_layers": -1}))), "."),
+    "level that is none": (changed(put("run", "rules", "candidate_level", 7.0)), "rules with a level that is none"),
+    "departures of nonsense": (changed(put("run", "departures", [NONSENSE])), "."),
     "cut": (made()[:-20], "not a whole gzip file"),
     "garbage behind": (made() + b"evil", "not a whole gzip file"),
     "not a bundle": (b"\x1f\x8b" + os.urandom(100), "not a whole gzip file"),

@@ -8,11 +8,13 @@ import pytest
 
 import factory
 from trtbench.comparison.comparing import compare
+from trtbench.comparison.result import Against
 from trtbench.figures.base import base_of
 from trtbench.figures.summary import Figures, figures, shape
-from trtbench.records.files import encode
-from trtbench.records.run import Absent
+from trtbench.records.files import decode_as, encode
+from trtbench.records.run import Absent, Departure
 from trtbench.records.trial import Failure, Memory
+from trtbench.referee.audit.findings import FAIL, Finding, found
 from trtbench.settings.cells import Cell
 from trtbench.settings.lanes import LANES, Row
 
@@ -132,3 +134,56 @@ def test_memory_is_compared_only_like_with_like() -> None:
     assert variation(Memory(peak_rss=200, gpu_peak=100), Memory(peak_rss=1, gpu_peak=150)) == pytest.approx(0.5)
     assert variation(Memory(peak_rss=200), Memory(peak_rss=150, gpu_peak=150)) is None
     assert variation(Memory(), Memory(peak_rss=150)) is None
+
+
+THREE = {
+    "pytorch-eager": [240.0, 241.0, 239.0, 240.5, 239.5],
+    "pytorch-compile": [240.5, 241.5, 239.5, 240.0, 240.2],
+    "pytorch-tuned": [480.0, 481.0, 479.0, 482.0, 478.0],
+    "onnxruntime": [100.0, 100.5, 99.5, 100.2, 99.8],
+}
+
+
+def compared(findings: list[Finding] | None = None, **more: object) -> dict[str, Against]:
+    made = compare(factory.run(list(THREE), **more), factory.trials(THREE), findings or [])
+    return {a.lane: a for a in made.cells[0].against}
+
+
+def test_the_candidates_are_named_and_the_range_is_over_them() -> None:
+    head = compared()["onnxruntime"]
+    assert (head.base, head.candidates) == (
+        "pytorch-eager", [("pytorch-eager", "float32"), ("pytorch-compile", "float32")],
+    )  # fmt: skip
+    assert head.verdict.word == "faster"
+    assert compared()["pytorch-compile"].candidates == [("pytorch-eager", "float32")]
+
+
+def test_a_report_of_an_earlier_version_names_no_candidates_and_is_read() -> None:
+    made = compare(factory.run(), factory.trials(LANE_MS))
+    data = encode(made).replace(b'"candidates"', b'"unheard_of"')
+    read = decode_as(type(made), data, "report")
+    assert read.cells[0].against[0].candidates == []
+
+
+@pytest.mark.parametrize(
+    ("lane", "code", "void"),
+    [
+        ("onnxruntime", "count.new_ids", True),
+        ("pytorch-eager", "count.new_ids", True),
+        ("pytorch-compile", "count.new_ids", True),
+        ("pytorch-tuned", "count.new_ids", False),
+        ("pytorch-tuned", "base.left", True),
+        ("pytorch-tuned", "base.vanished", True),
+        ("openvino", "base.vanished", False),
+    ],
+)
+def test_a_failure_voids_that_touches_a_candidate_or_hides_a_base(lane: str, code: str, void: bool) -> None:
+    head = compared([found(code, (lane, "float32"))])["onnxruntime"]
+    assert (head.verdict.word == "void") is void
+    assert found(code).level == FAIL
+
+
+def test_the_figures_of_a_lane_that_left_say_so() -> None:
+    gone = Departure(lane="pytorch-tuned", precision="float32", round=1, position=3, rule="ratio", cells=[])
+    made = compare(factory.run(list(THREE), departures=[gone]), factory.trials(THREE))
+    assert {f.lane: f.left for f in made.cells[0].figures if f.left is not None} == {"pytorch-tuned": 1}

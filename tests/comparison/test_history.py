@@ -13,6 +13,7 @@ from trtbench.comparison.result import Comparison, History
 from trtbench.errors import UserError
 from trtbench.figures.speedup import interval
 from trtbench.records.run import Absent
+from trtbench.records.telemetry import Disturbance
 from trtbench.records.trial import Failure
 from trtbench.referee.audit.findings import found
 from trtbench.report import history as shown
@@ -100,6 +101,27 @@ def test_what_the_audit_refuses_on_either_side_is_void(side: str) -> None:
     assert (change(history, "onnxruntime").verdict.word, history.fails) == ("void", 0 if side == "now" else 1)
     assert change(history, "pytorch-eager").verdict.word == "equivalent"
     assert regressions(history, 0.03) == []
+
+
+@pytest.mark.parametrize("side", ["now", "then"])
+def test_a_neighbour_proves_no_regression(side: str) -> None:
+    """A lane whose trials others disturbed and that count all the same, on either side."""
+    trials = factory.trials(slower(0.5) if side == "now" else THEN)
+    for t in trials:
+        if t.lane == "onnxruntime":
+            t.disturbed = [Disturbance(kind="cpu", value=0.3, limit=0.01)]
+    noisy = compare(factory.run(), trials)
+    history = against(noisy, a_run(), "run") if side == "now" else against(a_run(slower(0.5)), noisy, "run")
+    one = change(history, "onnxruntime")
+    assert (one.verdict.word, one.verdict.reason) == ("none", "not_quiet")
+    assert regressions(history, 0.03) == []
+    assert any("not quiet" in line for line in shown.text(a_run_with(history), language("en")))
+
+
+def a_run_with(history: History) -> Comparison:
+    comparison = a_run()
+    comparison.history = history
+    return comparison
 
 
 def test_another_model_and_stand_ins_get_no_verdict() -> None:

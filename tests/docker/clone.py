@@ -15,6 +15,7 @@ IMAGES = "trtbench", "trtbench-compare", "trtbench-cpu"
 SHORT = {
     "MODEL_NAME": "demo",
     "TRIALS": "1",
+    "QUIET": "warn",
     "NUM_ITERATIONS": "1",
     "WARMUP_LIMIT": "1",
     "PROMPT_LENGTHS": "8",

@@ -176,7 +176,7 @@ def test_progress_is_told_in_plain_lines_and_not_at_all_when_quiet(bench: Bench)
     loud = bench(TRIALS="1")
     assert "trial 1 of 2  toy-" in loud.stderr
     assert "\x1b" not in loud.stderr
-    quiet = bench("--quiet", TRIALS="1")
+    quiet = bench("--no-progress", TRIALS="1")
     assert (quiet.stdout, quiet.stderr) == ("", "")
 
 
@@ -184,7 +184,7 @@ def test_progress_is_told_in_plain_lines_and_not_at_all_when_quiet(bench: Bench)
 
 
 def test_two_runs_at_once_are_refused(bench: Bench) -> None:
-    first = bench.start("--quiet", LANES="toy-hangs")
+    first = bench.start("--no-progress", LANES="toy-hangs")
     try:
         wait_for(lambda: (bench.results / ".lock").is_file() and (bench.results / ".lock").read_text() != "")
         second = bench()

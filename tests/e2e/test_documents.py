@@ -31,8 +31,9 @@ ELSEWHERE = {
 LONG = ("--model-name tinyllama",)
 QUICK = {
     "TRIALS": "1",
+    "QUIET": "warn",
     "NUM_ITERATIONS": "1",
-    "WARMUP_LIMIT": "3",
+    "WARMUP_LIMIT": "2",
     "PROMPT_LENGTHS": "16",
     "NEW_TOKENS": "4",
     "THREADS": "1",

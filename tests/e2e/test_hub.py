@@ -125,7 +125,7 @@ class User:
 
     def refused(self, **settings: str) -> str:
         """Run the benchmark, expect exit status 2 and nothing but one sentence, and return it."""
-        done = self.run("-m", "trtbench.bench", "--local", "--quiet", **settings)
+        done = self.run("-m", "trtbench.bench", "--local", "--no-progress", **settings)
         assert done.returncode == 2, done.stderr
         assert done.stdout == ""
         lines = [line for line in done.stderr.splitlines() if not line.startswith("downloading ")]
@@ -278,6 +278,7 @@ def test_a_whole_benchmark_and_again_without_the_hub(user: User) -> None:
     small = {
         "LANES": "pytorch-eager",
         "TRIALS": "1",
+        "QUIET": "warn",
         "NUM_ITERATIONS": "1",
         "WARMUP_LIMIT": "1",
         "PROMPT_LENGTHS": "8",

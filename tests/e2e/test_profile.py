@@ -17,7 +17,7 @@ pytest.importorskip("transformers")
 
 
 def test_a_profile_lies_beside_the_first_trials_log(tiny_model: Path, tmp_path: Path) -> None:
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "LANES": "pytorch-eager", "TRIALS": "2"}
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "LANES": "pytorch-eager", "TRIALS": "2", "QUIET": "warn"}
     env |= {"NUM_ITERATIONS": "1", "WARMUP_LIMIT": "1", "PROMPT_LENGTHS": "16", "NEW_TOKENS": "5", "THREADS": "1"}
     env |= {"MODEL_NAME": str(tiny_model)}
     done = subprocess.run(

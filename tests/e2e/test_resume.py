@@ -102,6 +102,13 @@ def test_resume_with_other_settings_is_refused(bench: Bench, changed: dict[str, 
     assert len(bench.runs()) == 1
 
 
+def test_a_lane_that_comes_to_rounds_without_it_took_no_turns(bench: Bench) -> None:
+    bench(TRIALS="2", LANES="toy-torch")
+    assert bench("--resume", TRIALS="2", LANES="toy-torch,toy-fast").returncode == 0
+    found = run_folder.trials(bench.results, bench.runs()[0].name)
+    assert {(t.lane, t.interleaved) for t in found} == {("toy-torch", True), ("toy-fast", False)}
+
+
 def test_resume_without_a_run_says_how_to_start_one(bench: Bench) -> None:
     done = bench("--resume")
     assert done.returncode == 2

@@ -6,11 +6,11 @@ import math
 import statistics
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from trtbench.figures.speedup import MIN_EFFECT, interval, more_trials, verdict
+from trtbench.figures.speedup import MIN_EFFECT, interval, interval_over, more_trials, verdict, verdict_over
 
 times = st.lists(st.floats(min_value=0.01, max_value=1e5), min_size=3, max_size=8)
 near = st.lists(st.floats(min_value=97.0, max_value=103.0), min_size=3, max_size=8)
@@ -133,5 +133,109 @@ def test_the_number_of_further_trials_is_the_fewest_that_would_settle_it() -> No
     assert not settled(3 + more - 1)
 
 
+@pytest.mark.parametrize(("trials", "base_trials"), [(20, 36), (36, 20), (5, 5), (4, 12)])
+def test_the_fewest_further_trials_are_counted_from_what_each_side_has(trials: int, base_trials: int) -> None:
+    """A lane at 1 % noise and a base at 5 % that had extra trials, 1.6 % apart; counted up one by one with scipy."""
+
+    def spread(count: int, deviation: float) -> list[float]:
+        logs = [i - (count - 1) / 2 for i in range(count)]
+        return [math.exp(x * deviation / statistics.stdev(logs)) for x in logs]
+
+    lane, base = [ms * math.exp(-0.016) for ms in spread(trials, 0.01)], spread(base_trials, 0.05)
+
+    def settled(more: int) -> bool:
+        one, other = 0.01**2 / (trials + more), 0.05**2 / (base_trials + more)
+        df = (one + other) ** 2 / (one**2 / (trials + more - 1) + other**2 / (base_trials + more - 1))
+        error = math.sqrt(one + other)
+        return bool(stats.t.ppf(0.975, df) * error < 0.016 or 0.016 + stats.t.ppf(0.95, df) * error <= math.log1p(0.03))
+
+    assert not settled(0)
+    assert more_trials(lane, base, 0.03, 0.95) == next(more for more in range(1, 1001) if settled(more))
+
+
 def test_no_number_of_trials_is_promised_for_a_difference_that_is_hardly_one() -> None:
     assert more_trials([90.0, 100.0, 111.111], [100.0, 100.5, 99.5], 0.001, 0.95) is None
+
+
+# Over several candidates for the base
+
+several = st.lists(near, min_size=1, max_size=3)
+
+
+@given(lane=near, bases=several)
+def test_the_range_holds_the_interval_to_each_candidate_and_no_more(
+    lane: list[float], bases: list[list[float]]
+) -> None:
+    over = interval_over(lane, bases)
+    alone = [interval(lane, base) for base in bases]
+    assert over.ratio == alone[0].ratio
+    assert over.low == min(i.low for i in alone if i.low is not None)
+    assert over.high == max(i.high for i in alone if i.high is not None)
+
+
+@settings(max_examples=40)
+@given(lane=near, bases=several)
+def test_faster_and_equivalent_hold_against_every_candidate(lane: list[float], bases: list[list[float]]) -> None:
+    over = verdict_over(lane, bases, 0.03)
+    words = [verdict(lane, base, 0.03).word for base in bases]
+    if over.word == "faster":
+        assert set(words) == {"faster"}
+    if over.word == "equivalent":
+        alike = [interval(lane, base, 0.90) for base in bases]
+        assert all(i.low is not None and i.high is not None and 1 / 1.03 <= i.low <= i.high <= 1.03 for i in alike)
+    if set(words) <= {"faster"} or set(words) == {"slower"} or set(words) == {"equivalent"}:
+        assert over.word == words[0]
+
+
+@given(lane=near, base=near)
+def test_one_candidate_is_judged_as_a_base_is(lane: list[float], base: list[float]) -> None:
+    over, one = verdict_over(lane, [base], 0.03), verdict(lane, base, 0.03)
+    assert (over.word, over.reason, over.more_trials) == (one.word, one.reason, one.more_trials)
+
+
+@settings(max_examples=40)
+@given(lane=near, bases=several, more=near)
+def test_another_candidate_never_makes_a_lane_faster(
+    lane: list[float], bases: list[list[float]], more: list[float]
+) -> None:
+    if verdict_over(lane, bases, 0.03).word != "faster":
+        assert verdict_over(lane, [*bases, more], 0.03).word != "faster"
+
+
+TIGHT = [100.0, 100.2, 99.8, 100.1, 99.9]
+WIDE = [100.0, 112.0, 89.0, 106.0, 95.0]
+
+
+def test_slower_than_one_candidate_is_enough_and_that_one_is_named() -> None:
+    said = verdict_over([ms * 1.05 for ms in TIGHT], [WIDE, TIGHT], 0.03)
+    assert (said.word, said.reason, said.candidate) == ("slower", "slower_than_candidate", 1)
+
+
+def test_slower_than_one_of_several_takes_more_than_slower_than_a_single_one() -> None:
+    """The bound is shared among the candidates: what just excludes 1 against one does not among three."""
+    shifted = ([ms * (1 + step / 1e3) for ms in WIDE] for step in range(1, 400))
+    lane = next(times for times in shifted if (interval(times, TIGHT).high or 1) < 1)
+    assert verdict_over(lane, [TIGHT], 0.001).word == "slower"
+    assert verdict_over(lane, [TIGHT, [ms * 1.02 for ms in WIDE], [ms * 1.02 for ms in WIDE]], 0.001).word != "slower"
+
+
+def test_the_candidate_whose_noise_alone_is_in_the_way_is_named() -> None:
+    lane = [ms * 0.97 for ms in TIGHT]
+    assert verdict_over(lane, [TIGHT], 0.001).word == "faster"
+    for bases, place in (([WIDE, TIGHT], 0), ([TIGHT, [ms * 1.001 for ms in WIDE]], 1), ([WIDE], 0)):
+        said = verdict_over(lane, bases, 0.001)
+        assert (said.word, said.candidate) == ("inconclusive", place)
+    assert verdict_over(WIDE, [TIGHT, TIGHT], 0.001).candidate is None  # the lane's own noise
+
+
+def test_the_noise_of_a_candidate_is_that_of_its_trials_and_not_that_of_their_small_number() -> None:
+    said = verdict_over([ms * 0.9 for ms in WIDE * 6], [WIDE[:3]], 0.001)
+    assert (said.word, said.candidate) == ("inconclusive", None)
+
+
+def test_a_candidate_with_two_trials_leaves_no_interval_and_no_verdict() -> None:
+    over = interval_over(TIGHT, [TIGHT, WIDE[:2]])
+    assert (over.low, over.high) == (None, None)
+    said = verdict_over(TIGHT, [TIGHT, WIDE[:2]], 0.03)
+    assert (said.word, said.reason, said.candidate) == ("none", "few_trials_of_candidate", 1)
+    assert verdict_over(TIGHT, [TIGHT[:2], WIDE], 0.03).reason == "too_few_trials"

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pytest
 
 from trtbench.machine import host, processes
+from trtbench.records.telemetry import CpuUse
 from trtbench.settings.knobs import ROOT
 
 
@@ -100,6 +102,78 @@ def test_foreign_work_is_seen() -> None:
     while others.seconds() < 0.4 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert others.seconds() >= 0.4
+
+
+class Cpu(NamedTuple):
+    """What the kernel counts for one CPU, in seconds."""
+
+    user: float
+    nice: float
+    system: float
+    steal: float
+    idle: float = 0.0
+
+
+def looks(monkeypatch: pytest.MonkeyPatch, *each: tuple[list[Cpu], float, dict[tuple[str, bytes], int]]) -> CpuUse:
+    """What is made of two looks: at every CPU, at what is ours, at the kernel's threads (ticks)."""
+    cpus, own, kernel = (iter(values) for values in zip(*each))
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: next(cpus))
+    monkeypatch.setattr(processes, "_kernel_threads", lambda: next(kernel))
+    use = processes.CpuClock(lambda: next(own)).use()
+    assert use is not None
+    return use
+
+
+TICKS = os.sysconf("SC_CLK_TCK")
+THREAD = ("7", b"1")
+
+
+@pytest.mark.parametrize(
+    ("kernel", "others"),
+    [
+        (({}, {}), 6.0),
+        (({THREAD: 100 * TICKS}, {THREAD: 102 * TICKS}), 4.0),
+        (({THREAD: 100 * TICKS}, {}), 6.0),  # it has ended: what it used before is not used now
+        (({}, {("7", b"9"): TICKS}), 5.0),  # another one of the same number
+    ],
+)
+def test_whose_the_cpu_was(
+    monkeypatch: pytest.MonkeyPatch,
+    kernel: tuple[dict[tuple[str, bytes], int], dict[tuple[str, bytes], int]],
+    others: float,
+) -> None:
+    monkeypatch.setattr(processes, "CPUS", [0, 1])
+    before, after = [Cpu(1, 1, 1, 1), Cpu(2, 0, 0, 0)], [Cpu(4, 2, 3, 1.5), Cpu(6, 0, 0, 0)]
+    use = looks(monkeypatch, (before, 10.0, kernel[0]), (after, 14.0, kernel[1]))
+    assert (use.others, use.stolen, use.cores) == (others, 0.5, 2)
+
+
+def test_only_the_cpus_that_may_be_used_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "CPUS", [1])
+    before, after = [Cpu(0, 0, 0, 0), Cpu(0, 0, 0, 0)], [Cpu(50, 0, 0, 50), Cpu(3, 0, 0, 0)]
+    use = looks(monkeypatch, (before, 0.0, {THREAD: 0}), (after, 1.0, {THREAD: 9 * TICKS}))
+    assert (use.others, use.stolen, use.cores) == (2.0, 0.0, 1)
+
+
+@pytest.mark.parametrize("cpus", [[0, 2, 4, 6], [8, 9, 10, 11]])
+def test_cpus_that_are_numbered_otherwise_are_all_looked_at(monkeypatch: pytest.MonkeyPatch, cpus: list[int]) -> None:
+    """CPUs that are switched off, and containers whose CPUs are counted from zero."""
+    monkeypatch.setattr(processes, "CPUS", cpus)
+    use = looks(monkeypatch, ([Cpu(0, 0, 0, 0)] * 4, 0.0, {}), ([Cpu(1, 0, 0, 0)] * 4, 1.0, {}))
+    assert (use.others, use.cores) == (3.0, 4)
+
+
+def test_a_kernel_that_does_not_count_our_own_work_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "CPUS", [0])
+    cpus, own = iter([[Cpu(0, 0, 0, 0)], [Cpu(0, 0, 0, 0)]]), iter([0.0, 9.0])
+    monkeypatch.setattr(psutil, "cpu_times", lambda percpu: next(cpus))
+    assert processes.CpuClock(lambda: next(own)).use() is None
+
+
+def test_work_that_is_ours_and_was_not_counted_yet_takes_nothing_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "CPUS", [0])
+    use = looks(monkeypatch, ([Cpu(0, 0, 0, 0)], 0.0, {}), ([Cpu(1, 0, 0, 0)], 1.02, {}))
+    assert use.others == 0.0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")

@@ -19,7 +19,8 @@ from trtbench.errors import UserError
 from trtbench.figures.summary import Figures, figures, shape
 from trtbench.machine import device, nvml, telemetry
 from trtbench.machine.telemetry import Watch
-from trtbench.records.trial import CellRecord, Energy, Gpu, Telemetry, Trial
+from trtbench.records.telemetry import Gpu, Telemetry
+from trtbench.records.trial import CellRecord, Energy, Trial
 from trtbench.referee.audit import machine
 from trtbench.referee.audit.context import Context
 from trtbench.referee.audit.findings import Finding
@@ -32,6 +33,7 @@ UUIDS = ("GPU-aaaa1111", "GPU-bbbb2222", "GPU-cccc3333")
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telemetry, "GONE", 0.0)
+    monkeypatch.setattr(telemetry, "FORGETS", 0.0)
 
 
 def watched(
@@ -203,6 +205,61 @@ def test_a_long_trial_keeps_evenly_spaced_samples(monkeypatch: pytest.MonkeyPatc
     kept = gpu(watched(during=0.6)[1]).sm_clock or []
     steps = {b - a for a, b in zip(kept, kept[1:])}
     assert 5 <= len(kept) <= 10 and len(steps) == 1 and steps.pop() > 1
+
+
+# Before the first call: what somebody did to the card before the lane could have done it
+
+
+def test_what_is_from_before_is_apart_from_what_the_lane_does(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Idle looks first (import), then those of loading, then the first call."""
+    clocks = [300] * 4 + [1500] * 4 + [1980] * 400
+    tape = answers(
+        **{"nvmlDeviceGetClockInfo@0@1": clocks},
+        CurrentClocksEventReasons=[0x1] * 4 + [0x40] * 400,
+        UtilizationRates=[{"gpu": 3, "memory": 0}] * 4 + [{"gpu": 99, "memory": 50}] * 400,
+        ComputeRunningProcesses=[[]],
+    )
+    play(monkeypatch, tmp_path, tape)
+    watch = Watch(0.05)
+    watch.start()
+    watch.phase("import")
+    while watch.looks < 4:
+        time.sleep(0.002)
+    watch.phase("load")
+    while watch.looks < 8:
+        time.sleep(0.002)
+    watch.phase("warm-up")
+    time.sleep(0.2)
+    watch.stop()
+    trial = factory.trial()
+    watch.fill(trial, told(trial))
+    found = gpu(trial)
+    assert found.early_reasons == ["gpu_idle"], "heat under the lane's own load is the lane's own"
+    assert found.idle_utilisation == 3
+    assert found.early_clock == 1500, "neither the idle clock nor that of the first call"
+    assert found.foreign_compute == 0
+
+
+def test_a_clock_that_was_hardly_looked_at_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    play(monkeypatch, tmp_path, answers(ComputeRunningProcesses=[[]]))
+    watch = Watch(0.05)
+    watch.start()
+    watch.phase("import")
+    time.sleep(0.3)
+    watch.phase("load")
+    watch.phase("warm-up")
+    watch.stop()
+    trial = factory.trial()
+    watch.fill(trial, told(trial))
+    assert gpu(trial).early_clock is None
+
+
+def test_a_program_that_also_draws_does_not_compute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A browser on a desktop: how busy it keeps the card shows in the utilisation."""
+    both = on_card([1, 7])
+    play(monkeypatch, tmp_path, answers(ComputeRunningProcesses=both, GraphicsRunningProcesses=on_card([7])))
+    found = gpu(watched(root=2**22 + 5)[1])
+    assert (found.foreign_processes, found.foreign_compute) == (2, 1)
 
 
 # Energy

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import factory
-from trtbench.measure.stopping import Stop, enough, headline_widths, narrow
+from trtbench.measure.stopping import Stop, enough, headline_widths, narrow, without_last
+from trtbench.records.run import Departure
 from trtbench.settings.knobs import Settings
 
 STEADY = {
@@ -27,6 +28,13 @@ def test_the_first_round_always_runs() -> None:
 def test_auto_stops_after_nine_rounds_when_the_headline_is_narrow() -> None:
     said = enough(factory.trials(STEADY), factory.run(), AUTO, at(9))
     assert said == "every headline interval is within 1.0% after 9 rounds"
+
+
+def test_a_run_taken_up_again_stops_for_a_narrow_interval_in_no_round_that_was_run_before() -> None:
+    """A lane that came with the call is to have all rounds of the others."""
+    trials = factory.trials({lane: [ms] * 12 for lane, ms in (("pytorch-eager", 200.0), ("onnxruntime", 100.0))})
+    assert enough(trials, factory.run(), AUTO, at(9)) is None
+    assert enough(trials, factory.run(), AUTO, at(12)) is not None
 
 
 def test_auto_stops_only_when_the_headline_was_narrow_a_round_earlier_too() -> None:
@@ -80,3 +88,36 @@ def test_a_run_without_a_headline_comparison_is_never_narrow() -> None:
 def test_one_missing_headline_interval_is_not_passed_over() -> None:
     trials = factory.trials({"pytorch-eager": STEADY["pytorch-eager"], "onnxruntime": [100.0, 100.0]})
     assert headline_widths(trials, factory.run()) == []
+
+
+def test_the_width_is_of_the_range_over_all_candidates() -> None:
+    noisy = [240.0, 248.0, 232.0, 246.0, 234.0, 240.0, 242.0, 238.0, 240.0]
+    run = factory.run(["pytorch-eager", "pytorch-compile", "onnxruntime"])
+    (alone,) = headline_widths(factory.trials(STEADY), run)
+    (both,) = headline_widths(factory.trials({**STEADY, "pytorch-compile": noisy}), run)
+    assert both > 10 * alone
+    assert enough(factory.trials({**STEADY, "pytorch-compile": noisy}), run, AUTO, at(9)) is None
+
+
+def test_a_lane_that_left_does_not_keep_a_run_going() -> None:
+    gone = Departure(lane="pytorch-compile", precision="float32", round=1, position=3, rule="ratio", cells=[])
+    trials = factory.trials({**STEADY, "pytorch-compile": [241.0]})
+    run = factory.run(["pytorch-eager", "pytorch-compile", "onnxruntime"])
+    assert headline_widths(trials, run) == []
+    run.departures = [gone]
+    assert enough(trials, run, AUTO, at(9)) is not None
+
+
+def test_the_round_before_is_without_the_last_rounds_extra_trial_too() -> None:
+    trials = factory.trials(STEADY)
+    extra = factory.trial("pytorch-eager", [240.0], index=10, position=len(trials) + 1, round=9)
+    before = without_last([*trials, extra])
+    assert {t.round for t in before} == set(range(1, 9))
+    assert len(before) == 16
+
+
+def test_records_without_rounds_lose_their_last_trial() -> None:
+    trials = factory.trials(STEADY)
+    for trial in trials:
+        trial.round = None
+    assert len(without_last(trials)) == 16

@@ -18,7 +18,7 @@ import pytest
 import factory
 from trtbench.machine import child
 from trtbench.measure import out_of_memory, trial_process
-from trtbench.measure.passes import AGREE, WrongCount, check_count, run_pass, settled, timed
+from trtbench.measure.passes import AGREE, WrongCount, check_count, run_pass, settled, timed, warm
 from trtbench.measure.spec import Spec
 from trtbench.records import run_folder
 from trtbench.records.files import encode, write_whole
@@ -81,15 +81,41 @@ def test_another_count_is_no_result(output: list[list[int]], said: str) -> None:
     ("times", "expected"),
     [
         ([], False),
-        ([100] * (AGREE - 1), False),
-        ([100] * AGREE, True),
-        ([900, 100, 104, 102], True),
-        ([100, 104, 106], False),
-        ([100, 100, 100, 900], False),
+        ([100] * (2 * AGREE - 1), False),
+        ([100] * 2 * AGREE, True),
+        ([900, 100, 101, 100, 102, 101, 100], True),
+        ([100, 100, 100, 103, 103, 103], False),
+        ([103, 103, 103, 100, 100, 100], False),
+        ([100, 300, 100, 100, 101, 250], True),  # single calls of noise
+        ([100, 300, 300, 100, 101, 100], False),
     ],
 )
-def test_warm_up_has_settled_when_the_last_calls_agree(times: list[int], expected: bool) -> None:
+def test_warm_up_has_settled_when_medians_agree(times: list[int], expected: bool) -> None:
     assert settled(times) is expected
+
+
+SECOND = 10**9
+
+
+@pytest.mark.parametrize(
+    ("times", "limit", "expected"),
+    [
+        ([SECOND] * 2, 10, False),  # two seconds and not three calls
+        ([SECOND // 10] * 6, 10, False),  # settled, and not two seconds
+        ([SECOND // 10] * 20, 10, True),
+        ([SECOND // 1000] * 50, 10, False),  # the limit counts once there were two seconds
+        ([SECOND] * 6, 10, True),
+        ([SECOND + n * SECOND // 20 for n in range(9)], 10, False),
+        ([SECOND + n * SECOND // 20 for n in range(10)], 10, True),  # the limit, unsettled
+        ([SECOND * 9 * n for n in range(1, 6)], 10, False),
+        ([SECOND * 9 * n for n in range(1, 7)], 10, True),  # long enough
+        ([SECOND * 9] * 3, 3, True),
+        ([1], 1, True),  # a wish for fewer
+        ([1], 2, False),
+    ],
+)
+def test_how_long_the_warm_up_is(times: list[int], limit: int, expected: bool) -> None:
+    assert warm(times, limit) is expected
 
 
 @pytest.mark.parametrize(
@@ -141,11 +167,12 @@ def spec(results: Path, lane: str, cells: list[Cell], **more: Any) -> Spec:
         index=1,
         attempt=1,
         position=1,
+        round=1,
         interleaved=True,
         device="cpu",
         threads=1,
         iterations=3,
-        warmup_limit=4,
+        warmup_limit=2,
         cells=cells,
         sampling=workload.sampling,
         model_path=str(results),
@@ -201,7 +228,7 @@ def test_the_record_holds_what_was_measured(results: Path) -> None:
                 [[(sum(p) + i) % 500 for i in range(new)] for p in workload.prompts(cell, first + c)] for c in range(3)
             ]
             assert [part.outputs[number] for number in part.output] == wanted
-        assert 1 <= len(record.warmup) <= 4
+        assert len(record.warmup) == 2
         assert record.memory.peak_rss is not None
         assert record.memory.peak_rss > 5e6
         assert record.memory.gpu_peak is None

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 import factory
 from trtbench.errors import UserError
 from trtbench.records.files import encode, write_whole
-from trtbench.records.trial import Failure, Telemetry, checksum, json_schema, read_trial, write_trial
+from trtbench.records.telemetry import Telemetry
+from trtbench.records.trial import Failure, checksum, json_schema, read_trial, write_trial
 from trtbench.settings.knobs import ROOT
 
-SCHEMA_FILE = ROOT / "docs" / "schema" / "trial-1.json"
+SCHEMA_FILE = ROOT / "docs" / "schema" / "trial-2.json"
 
 
 @pytest.fixture
@@ -84,16 +85,64 @@ def test_a_truncated_record(file: Path, kept: int) -> None:
         read_trial(file)
 
 
-@pytest.mark.parametrize("version", [0, 2, 99])
+@pytest.mark.parametrize("version", [0, 3, 99])
 def test_another_schema_version(file: Path, version: int) -> None:
     change(file, set_at("schema", version))
-    with pytest.raises(UserError, match=f"trial.json has schema version {version}; this program reads version 1"):
+    with pytest.raises(
+        UserError, match=f"trial.json has schema version {version}; this program reads versions 1 and 2"
+    ):
+        read_trial(file)
+
+
+def as_recorded_before(data: dict[str, Any]) -> None:
+    """What a trial of schema 1 looks like: none of what came with schema 2."""
+    data["schema"] = 1
+    for name in ("round", "disturbed"):
+        data[name] = None
+    data["telemetry"]["cpu"] = data["telemetry"]["waited"] = data["cells"][0]["cpu"] = None
+    data["settings"].pop("QUIET", None)
+
+
+def test_a_record_of_schema_1_is_read(file: Path) -> None:
+    change(file, as_recorded_before)
+    assert read_trial(file).schema == 1
+
+
+CPU = {"seconds": 1.0, "cores": 2, "others": 0.0, "stolen": 0.0}
+LATER = {
+    "round": 1,
+    "disturbed": [],
+    "telemetry.cpu": CPU,
+    "telemetry.waited": 0.0,
+    "cells.0.cpu": CPU,
+    "settings.QUIET": "wait",
+}
+
+
+@pytest.mark.parametrize("place", LATER)
+def test_a_record_of_schema_2_does_not_pass_as_one_of_schema_1(file: Path, place: str) -> None:
+    change(file, as_recorded_before)
+    change(file, set_at(place, LATER[place]))
+    with pytest.raises(UserError, match="has schema version 1 and holds .*, which came with version 2"):
+        read_trial(file)
+
+
+@pytest.mark.parametrize("name", ["round", "disturbed"])
+def test_a_record_of_schema_2_has_what_came_with_it(file: Path, name: str) -> None:
+    change(file, set_at(name, None))
+    with pytest.raises(UserError, match=f"has schema version 2 and lacks {name}"):
+        read_trial(file)
+
+
+def test_a_disturbance_of_an_unknown_kind_is_refused(file: Path) -> None:
+    change(file, set_at("disturbed", [{"kind": "bad luck", "value": 1.0, "limit": 0.0}]))
+    with pytest.raises(UserError, match="not a valid trial record"):
         read_trial(file)
 
 
 def test_another_schema_version_is_named_also_when_its_fields_are_unknown(file: Path) -> None:
-    change(file, lambda data: data.update(schema=2, news=[1]))
-    with pytest.raises(UserError, match="schema version 2"):
+    change(file, lambda data: data.update(schema=3, news=[1]))
+    with pytest.raises(UserError, match="schema version 3"):
         read_trial(file)
 
 

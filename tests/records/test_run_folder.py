@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ import factory
 from command import environment
 from trtbench.errors import UserError
 from trtbench.records import run_folder
-from trtbench.records.run import counting
+from trtbench.records.run import Unquiet, counting
 from trtbench.records.trial import Failure
 
 FAILED = Failure(phase="load", reason="x")
@@ -27,8 +28,40 @@ def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_run_of_another_version_is_refused(tmp_path: Path) -> None:
-    run_folder.write(tmp_path, factory.run(schema=2))
-    with pytest.raises(UserError, match=r"run\.json has schema version 2; this program reads version 1"):
+    run_folder.write(tmp_path, factory.run(schema=3))
+    with pytest.raises(UserError, match=r"run\.json has schema version 3; this program reads versions 1 and 2"):
+        run_folder.read(tmp_path, factory.RUN)
+
+
+BEFORE: dict[str, Any] = dict(schema=1, rules=None, candidates=None, departures=None, settings={"SEED": 1})
+
+
+def test_a_run_of_schema_1_is_read(tmp_path: Path) -> None:
+    run_folder.write(tmp_path, factory.run(**BEFORE))
+    assert run_folder.read(tmp_path, factory.RUN).rules is None
+
+
+@pytest.mark.parametrize(
+    ("later", "value"),
+    [
+        ("rules", factory.run().rules),
+        ("candidates", []),
+        ("departures", []),
+        ("tried", []),
+        ("unquiet", Unquiet(position=1, kind="warn")),
+        ("settings", {"QUIET": "warn"}),
+    ],
+)
+def test_a_run_of_schema_2_does_not_pass_as_one_of_schema_1(tmp_path: Path, later: str, value: Any) -> None:
+    run_folder.write(tmp_path, factory.run(**{**BEFORE, later: value}))
+    with pytest.raises(UserError, match="has schema version 1 and holds"):
+        run_folder.read(tmp_path, factory.RUN)
+
+
+@pytest.mark.parametrize("lacking", ["rules", "candidates", "departures"])
+def test_a_run_of_schema_2_has_what_came_with_it(tmp_path: Path, lacking: str) -> None:
+    run_folder.write(tmp_path, factory.run(**{lacking: None}))
+    with pytest.raises(UserError, match=f"has schema version 2 and lacks {lacking}"):
         run_folder.read(tmp_path, factory.RUN)
 
 

@@ -80,6 +80,22 @@ def test_absent_evidence_warns_and_never_passes() -> None:
     assert liars.codes(findings, FAIL) == set()
 
 
+def test_records_that_cannot_show_who_is_missing_do_not_pass_as_complete() -> None:
+    for change in ("rules", "round", "step"):
+        story = Story().tell()
+        for t in story.trials:
+            if change == "round":
+                t.round = None
+            if change == "step":
+                t.interleaved = False
+        if change == "rules":
+            story.run.rules = None
+        story.seal()
+        assert "base" not in liars.codes(audit(story.run, story.trials, story.judged, story.workload), PASS)
+    story = Story().tell().seal()
+    assert "base" in liars.codes(audit(story.run, story.trials, story.judged, story.workload), PASS)
+
+
 def test_a_gpu_without_samples_is_not_watched() -> None:
     story = Story().tell()
     for t in story.of(TRT):
@@ -189,7 +205,7 @@ def test_an_honest_run_gives_status_0(tmp_path: Path, capsys: pytest.CaptureFixt
     write(tmp_path, Story().tell().seal())
     assert command.main(["--results-dir", str(tmp_path), "--no-chart"]) == 0
     printed = capsys.readouterr().out
-    assert "Passed: count, rate, ceiling, parity, fairness, steady, machine, provenance, aa" in " ".join(
+    assert "Passed: count, rate, ceiling, parity, fairness, steady, machine, provenance, base, aa" in " ".join(
         printed.split()
     )
 

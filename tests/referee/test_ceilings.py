@@ -11,7 +11,8 @@ from tape import answers, play
 from trtbench.machine import cards
 from trtbench.machine.nvml import Session
 from trtbench.model.synthetic import SYNTHETIC
-from trtbench.records.trial import Gpu, Statement, Telemetry, Trial
+from trtbench.records.telemetry import Gpu, Telemetry
+from trtbench.records.trial import Statement, Trial
 from trtbench.referee import record_roofline
 from trtbench.referee.record_roofline import NOMINAL, Roof
 

@@ -15,16 +15,22 @@ import liars
 from liars import DEMO, TINYLLAMA, Story
 from trtbench.comparison.comparing import compare
 from trtbench.errors import UserError
+from trtbench.figures.leaving import departures
+from trtbench.machine.disturbance import disturbances
+from trtbench.measure.stopping import every_trial
 from trtbench.records import judgement, run_folder
-from trtbench.records.trial import Sampling, checksum
+from trtbench.records.run import Absent, Compared, Departure
+from trtbench.records.telemetry import Disturbance
+from trtbench.records.trial import Failure, Pass, Sampling, Trial, checksum
 from trtbench.referee.audit import audit
 from trtbench.referee.audit.findings import FAIL, PASS, WARN, Finding
 from trtbench.report.audit_text import advice, sentence
-from trtbench.report.language import LANGUAGES, Language
+from trtbench.report.headline import lead
+from trtbench.report.language import ENGLISH, LANGUAGES, Language
 from trtbench.report.words.audit import FIGURES
 from trtbench.settings.lanes import LANES
 
-TRT, TORCH = "tensorrt-engine", "pytorch-eager"
+TRT, TORCH, TUNED = "tensorrt-engine", "pytorch-eager", "pytorch-tuned"
 CELL = (1, 128, 200)
 Cheat = Callable[[Story], None]
 CHEATS: dict[str, tuple[Cheat, str, str]] = {}
@@ -277,9 +283,126 @@ def does_not_warm_up(story: Story) -> None:
 
 
 @cheat("machine.busy", WARN)
-def has_a_noisy_neighbour(story: Story) -> None:
+def has_a_noisy_neighbour_and_hides_the_whole_trial(story: Story) -> None:
+    for t in story.of(TORCH):
+        assert t.telemetry is not None
+        t.telemetry.cpu = None
     for _, e2e, _ in story.passes(TORCH):
         e2e.foreign_cpu = [t / 1e9 for t in e2e.times]
+
+
+def beside_a_neighbour(t: Trial, story: Story, share: float = 0.2) -> None:
+    """As the program writes it: the telemetry, and what it decides by it."""
+    assert t.telemetry is not None and story.run.rules is not None
+    t.telemetry.cpu = factory.cpu_use(share)
+    t.disturbed = disturbances(t, story.run.rules, None)
+
+
+def again(t: Trial, factor: float = 0.97) -> Trial:
+    """One attempt more at the same trial, with times of its own."""
+    made: Trial = msgspec.convert(msgspec.to_builtins(t), type(t))
+    made.attempt = t.attempt + 1
+    for record in made.cells:
+        assert record.e2e is not None
+        record.e2e.times = [round(time * factor) + i for i, time in enumerate(record.e2e.times)]
+    return made
+
+
+@cheat("machine.disturbed", WARN)
+def counts_what_a_neighbour_disturbed(story: Story) -> None:
+    for t in story.of(TORCH):
+        beside_a_neighbour(t, story)
+
+
+@cheat("provenance.disturbed")
+def forgets_its_neighbour(story: Story) -> None:
+    slowed = next(story.of(TORCH))
+    beside_a_neighbour(slowed, story)
+    slowed.disturbed = []
+
+
+@cheat("provenance.disturbed")
+def invents_a_neighbour_for_a_slow_trial(story: Story) -> None:
+    slow = next(t for t in story.of(TRT) if t.index == 2)
+    story.trials.append(again(slow))
+    slow.disturbed = [Disturbance(kind="cpu", value=0.2, limit=0.01)]
+
+
+@cheat("provenance.disturbed")
+def says_that_the_card_was_hot_before(story: Story) -> None:
+    """It was hot while the calls were timed: that is the lane's own load."""
+    slow = next(t for t in story.of(TRT) if t.index == 2)
+    assert slow.telemetry is not None and slow.telemetry.gpus
+    slow.telemetry.gpus[0].throttle_reasons = ["hw_thermal_slowdown"]
+    story.trials.append(again(slow))
+    slow.disturbed = [Disturbance(kind="gpu_throttled", value=1, limit=0)]
+
+
+@cheat("provenance.attempts")
+def deletes_the_attempt_that_displeased(story: Story) -> None:
+    second = next(t for t in story.of(TRT) if t.index == 2)
+    story.trials.append(again(second))
+    story.trials.remove(second)
+
+
+@cheat("provenance.attempts")
+def keeps_two_records_of_one_attempt(story: Story) -> None:
+    second = next(t for t in story.of(TRT) if t.index == 2)
+    twin = again(second)
+    twin.attempt = 1
+    story.trials.append(twin)
+
+
+@cheat("machine.unwatched", WARN)
+def blanks_who_used_the_cpu_in_a_cell(story: Story) -> None:
+    for record, _, _ in story.passes(TORCH):
+        record.cpu = None
+
+
+@cheat("machine.unwatched", WARN)
+def blanks_who_was_on_the_card_before(story: Story) -> None:
+    for t in story.of(TORCH):
+        assert t.telemetry is not None and t.telemetry.gpus
+        t.telemetry.gpus[0].foreign_compute = None
+
+
+@cheat("machine.busy", WARN)
+def says_that_nobody_was_there_though_every_call_tells_of_somebody(story: Story) -> None:
+    for _, e2e, _ in story.passes(TORCH):
+        e2e.foreign_cpu = [t / 1e9 for t in e2e.times]
+
+
+@cheat("provenance.rules")
+def tells_disturbed_trials_by_a_rule_of_its_own(story: Story) -> None:
+    """So strict that any trial may be run again."""
+    assert story.run.rules is not None
+    story.run.rules = msgspec.structs.replace(story.run.rules, foreign_cpu=1e-6)
+
+
+def recorded_earlier(t: Trial) -> None:
+    """A record of schema 1: without what came with schema 2."""
+    t.schema, t.round, t.disturbed = 1, None, None
+    t.settings = {name: value for name, value in t.settings.items() if name not in ("QUIET", "SLOW_LANES")}
+    assert t.telemetry is not None
+    t.telemetry.cpu = t.telemetry.waited = None
+    for record in t.cells:
+        record.cpu = None
+    for gpu in t.telemetry.gpus or []:
+        gpu.foreign_compute = gpu.early_clock = gpu.idle_temperature = None
+        gpu.idle_utilisation = gpu.early_reasons = None
+
+
+@cheat("provenance.schema")
+def lays_an_older_record_among_the_others(story: Story) -> None:
+    recorded_earlier(next(story.of(TRT)))
+
+
+@cheat("provenance.old", WARN)
+def says_that_it_is_older(story: Story) -> None:
+    story.run.schema = 1
+    story.run.rules = story.run.candidates = story.run.departures = None
+    for t in story.trials:
+        recorded_earlier(t)
 
 
 @cheat("machine.neighbour", WARN)
@@ -331,11 +454,7 @@ def leaves_bad_trials_out(story: Story) -> None:
 @cheat("provenance.retried")
 def repeats_until_it_pleases(story: Story) -> None:
     second = next(t for t in story.of(TRT) if t.index == 2)
-    again = msgspec.convert(msgspec.to_builtins(second), type(second))
-    again.attempt = 2
-    assert again.cells[0].e2e is not None
-    again.cells[0].e2e.times = [round(t * 0.97) + i for i, t in enumerate(again.cells[0].e2e.times)]
-    story.trials.append(again)
+    story.trials.append(again(second))
 
 
 @cheat("aa.differs", WARN)
@@ -345,6 +464,144 @@ def slows_every_other_trial_of_the_rival(story: Story) -> None:
             assert t.cells[0].e2e is not None
             t.cells[0].e2e.times = [round(x * 1.2) for x in t.cells[0].e2e.times]
             t.seconds += 10
+
+
+def with_a_faster_base(story: Story, tuned: float = 1400.0) -> None:
+    """Tell the story again with a third lane, by default a PyTorch lane that makes the headline look worse."""
+    story.latency = {TORCH: 2000.0, TUNED: tuned, TRT: 1000.0}
+    story.tell()
+
+
+def keep_rounds(story: Story, lane: str, kept: int) -> None:
+    story.trials = [t for t in story.trials if t.lane != lane or t.index <= kept]
+
+
+@cheat("base.left")
+def sends_the_fastest_pytorch_lane_away(story: Story) -> None:
+    with_a_faster_base(story)
+    keep_rounds(story, TUNED, 1)
+    cell = Compared(batch=1, prompt_length=128, new_tokens=200, base=TORCH, ratio=2.4)
+    story.run.departures = [Departure(lane=TUNED, precision="float16", round=1, position=3, rule="ratio", cells=[cell])]
+
+
+@cheat("base.left")
+def makes_a_lane_leave_that_the_rules_keep(story: Story) -> None:
+    with_a_faster_base(story, tuned=2100.0)
+    honest_departure(story, 3)
+    assert story.run.departures and story.run.rules
+    rules = {name: getattr(story.run.rules, name) for name in story.run.rules.__struct_fields__}
+    story.run.rules = type(story.run.rules)(**{**rules, "leaves": False})
+
+
+@cheat("base.rules")
+def seals_rules_by_which_noise_rules_lanes_out(story: Story) -> None:
+    assert story.run.rules
+    rules = {name: getattr(story.run.rules, name) for name in story.run.rules.__struct_fields__}
+    story.run.rules = type(story.run.rules)(**{**rules, "candidate_level": 0.3})
+
+
+@cheat("base.left")
+def notes_other_figures_of_a_lane_that_left(story: Story) -> None:
+    with_a_faster_base(story, tuned=9000.0)
+    honest_departure(story, 1)
+    (departure,) = story.run.departures or []
+    departure.cells = [msgspec.structs.replace(cell, ratio=cell.ratio * 1.01) for cell in departure.cells]
+
+
+@cheat("base.left")
+def runs_a_lane_on_that_left(story: Story) -> None:
+    with_a_faster_base(story, tuned=9000.0)
+    every_trial = story.trials
+    honest_departure(story, 1)
+    story.trials = every_trial
+
+
+@cheat("base.vanished")
+def loses_the_later_trials_of_the_fastest_pytorch_lane(story: Story) -> None:
+    with_a_faster_base(story)
+    keep_rounds(story, TUNED, 3)
+
+
+@cheat("base.vanished", WARN)
+def loses_the_later_trials_of_another_lane(story: Story) -> None:
+    story.latency = {TORCH: 2000.0, TRT: 1000.0, "vllm": 1400.0}
+    story.tell()
+    keep_rounds(story, "vllm", 3)
+
+
+@cheat("base.unaccounted")
+def loses_the_fastest_pytorch_lane(story: Story) -> None:
+    with_a_faster_base(story)
+    keep_rounds(story, TUNED, 0)
+
+
+@cheat("base.unaccounted")
+def loses_the_fastest_pytorch_lane_after_a_single_round(story: Story) -> None:
+    story.rounds = 1
+    loses_the_fastest_pytorch_lane(story)
+
+
+@cheat("base.unaccounted")
+def loses_one_of_two_precisions_of_the_fastest_pytorch_lane(story: Story) -> None:
+    story.precision = {TUNED: "float32"}
+    with_a_faster_base(story, tuned=1900.0)
+    story.run.candidates = [*(story.run.candidates or []), (TUNED, "float16")]
+
+
+@cheat("base.vanished")
+def loses_the_last_trial_of_the_fastest_pytorch_lane(story: Story) -> None:
+    with_a_faster_base(story)
+    keep_rounds(story, TUNED, story.rounds - 1)
+
+
+@cheat("base.vanished")
+def excuses_lost_trials_by_a_note_that_the_lane_is_absent(story: Story) -> None:
+    loses_the_later_trials_of_the_fastest_pytorch_lane(story)
+    story.run.absent = [Absent(lane=TUNED, precision="float16", failure=Failure(phase="load", reason="no room"))]
+
+
+@cheat("base.excused", WARN)
+def notes_as_absent_a_lane_that_ran(story: Story) -> None:
+    story.run.absent = [Absent(lane=TORCH, precision="float16", failure=Failure(phase="load", reason="no room"))]
+
+
+@cheat("base.vanished")
+def marks_one_trial_as_not_interleaved_to_hide_lost_ones(story: Story) -> None:
+    loses_the_later_trials_of_the_fastest_pytorch_lane(story)
+    next(t for t in story.of(TORCH) if t.index == 2).interleaved = False
+
+
+@cheat("base.unchecked", WARN)
+def runs_a_lane_in_a_step_of_its_own(story: Story) -> None:
+    for t in story.of(TRT):
+        t.interleaved = False
+
+
+@cheat("base.left")
+def decides_before_the_round_is_over(story: Story) -> None:
+    """The trial that was still to come is the headline's, so that no figure of the departure changes."""
+    with_a_faster_base(story, tuned=2300.0)
+    honest_departure(story, 3)
+    (departure,) = story.run.departures or []
+    (last,) = [t for t in story.trials if t.position == departure.position]
+    (other,) = [t for t in story.of(TRT) if t.index == 3]
+    last.position, other.position = other.position, last.position
+    departure.position -= 1
+
+
+@cheat("base.absent", WARN)
+def cannot_start_the_fastest_pytorch_lane(story: Story) -> None:
+    with_a_faster_base(story)
+    keep_rounds(story, TUNED, 0)
+    story.run.absent = [Absent(lane=TUNED, precision="float16", failure=Failure(phase="load", reason="no room"))]
+
+
+def honest_departure(story: Story, finished: int) -> None:
+    """Who leaves after this round leaves, as the program does it."""
+    known = [t for t in story.trials if t.index <= finished]
+    story.run.departures = departures(known, story.run, finished)
+    for departure in story.run.departures:
+        keep_rounds(story, departure.lane, finished)
 
 
 def caught(story: Story) -> list[Finding]:
@@ -483,6 +740,132 @@ def test_an_honest_run_raises_no_failure(name: str) -> None:
     for seed in range(1, 6):
         story = HONEST[name](seed).tell().seal()
         assert [f for f in caught(story) if f.level == FAIL] == []
+
+
+@pytest.mark.parametrize(("tuned", "finished"), [(9000.0, 1), (2300.0, 3)])
+def test_a_lane_that_left_by_the_rules_is_no_finding_and_voids_nothing(tuned: float, finished: int) -> None:
+    story = Story()
+    with_a_faster_base(story, tuned)
+    honest_departure(story, finished)
+    story.seal()
+    assert [(d.lane, d.round) for d in story.run.departures or []] == [(TUNED, finished)]
+    findings = caught(story)
+    assert {f.code for f in findings if f.code.startswith("base.")} == set()
+    made = compare(story.run, story.trials, findings, story.judged)
+    assert {a.lane: a.verdict.word for a in made.cells[0].against}[TRT] == "faster"
+
+
+def test_a_trial_run_again_after_a_departure_does_not_make_it_wrong() -> None:
+    """As when a run is taken up again: the trial has the number and round of the one that failed, and a later position."""
+    story = Story()
+    with_a_faster_base(story, 9000.0)
+    honest_departure(story, 1)
+    again = next(t for t in story.trials if t.lane == TORCH and t.index == 1)
+    again.position = max(t.position for t in story.trials) + 1
+    again.attempt = 2
+    assert again.cells[0].e2e is not None
+    first = msgspec.structs.replace(again, attempt=1, position=1, cells=[], failure=Failure(phase="x", reason="y"))
+    story.trials.append(first)
+    story.run.departures = departures([t for t in story.trials if t.index == 1 and t is not again], story.run, 1)
+    story.seal()
+    assert "base.left" not in {f.code for f in caught(story)}
+
+
+def test_a_base_trial_run_again_before_the_next_round_does_not_make_a_departure_wrong() -> None:
+    """The run was cut off after round one, where a lane had left, and taken up again: the base's disturbed trial is run again
+    first, and is so slow now that the lane would stay."""
+    story = Story(rounds=1)
+    with_a_faster_base(story, 9000.0)
+    story.run.stopped = None
+    base = next(story.of(TORCH))
+    beside_a_neighbour(base, story)
+    story.run.departures = departures(story.trials, story.run, 1)
+    assert [d.lane for d in story.run.departures] == [TUNED]
+    second = again(base, 3.0)
+    second.position = len(story.trials) + 1
+    story.trials.append(second)
+    assert "base.left" not in {f.code for f in caught(story.seal())}
+
+
+def test_trials_of_another_run_decide_no_departure() -> None:
+    story = Story()
+    with_a_faster_base(story, 9000.0)
+    honest_departure(story, 1)
+    strangers = [msgspec.structs.replace(t, run="20250101-000000", round=1) for t in story.of(TORCH) if t.index > 1]
+    for t in strangers:
+        t.cells = [msgspec.structs.replace(record, e2e=slower(record.e2e, 9)) for record in t.cells]
+    story.trials += strangers
+    assert "base.left" not in {f.code for f in caught(story.seal())}
+
+
+def slower(part: Pass | None, factor: int) -> Pass:
+    assert part is not None
+    return msgspec.structs.replace(part, times=[t * factor for t in part.times])
+
+
+def test_a_lane_that_left_no_trial_of_the_last_round_of_a_run_that_was_cut_off_is_not_missing() -> None:
+    story = Story().tell()
+    keep_rounds(story, TORCH, story.rounds - 1)
+    story.run.stopped = None
+    assert "base.vanished" not in {f.code for f in caught(story.seal())}
+
+
+def test_a_run_taken_up_again_and_ended_before_the_round_that_was_cut_off_misses_nothing() -> None:
+    story = Story().tell()
+    keep_rounds(story, TORCH, story.rounds - 1)
+    story.run.stopped = every_trial(story.rounds - 2)
+    assert "base.vanished" not in {f.code for f in caught(story.seal())}
+
+
+@pytest.mark.parametrize(("kept", "missing"), [(4, False), (3, True)])
+def test_a_lane_that_came_later_has_the_rounds_of_the_call_that_it_came_with(kept: int, missing: bool) -> None:
+    """Its compiler was missing at first; then the run was taken up again for four rounds."""
+    story = Story()
+    with_a_faster_base(story)
+    keep_rounds(story, TUNED, kept)
+    for t in story.of(TUNED):
+        t.position += 100
+    story.run.stopped = "TIME_BUDGET=60 s is spent after 4 rounds; raise it for a narrower interval"
+    assert ("base.vanished" in {f.code for f in caught(story.seal())}) is missing
+
+
+def test_a_lane_of_a_quantised_comparison_is_void_when_a_base_of_any_full_precision_is_lost() -> None:
+    story = Story(latency={TORCH: 2000.0, TUNED: 1400.0, TRT: 330.0}, precision={TRT: "int4_awq", TUNED: "bfloat16"})
+    story.near = {TRT: 0.93}
+    story.tell()
+    keep_rounds(story, TUNED, 0)
+    story.seal()
+    made = compare(story.run, story.trials, caught(story), story.judged)
+    verdict = {a.lane: a.verdict for a in made.cells[0].against}[TRT]
+    assert (verdict.word, verdict.reason) == ("void", "base.unaccounted")
+    said = lead(made, ENGLISH).sentence
+    assert "base.unaccounted (PyTorch tuned bfloat16)" in said
+
+
+@pytest.mark.parametrize("lane", [TRT, TORCH])
+def test_a_trial_that_a_neighbour_disturbed_may_be_run_again(lane: str) -> None:
+    """Whether it was the slower one or the faster one."""
+    for factor in (0.98, 1.01):
+        story = Story().tell()
+        first = next(t for t in story.of(lane) if t.index == 3)
+        story.trials.append(again(first, factor))
+        beside_a_neighbour(first, story)
+        findings = caught(story.seal())
+        assert [f.code for f in findings if f.level == FAIL] == []
+        assert liars.codes(findings, WARN) <= {"aa.differs", "steady.drift"}
+
+
+def test_the_clock_that_is_normal_is_that_of_the_trials_so_far() -> None:
+    """A card that somebody slowed down before the fourth trial's first call: told by the trials before it."""
+    story = Story().tell()
+    late = [t for t in story.trials if t.position >= 4]
+    for t in late:
+        assert t.telemetry is not None and t.telemetry.gpus and story.run.rules is not None
+        t.telemetry.gpus[0].early_clock = 1500
+        t.disturbed = disturbances(t, story.run.rules, 2475)
+        assert [one.kind for one in t.disturbed] == ["gpu_clock"]
+    codes = {f.code for f in caught(story.seal())}
+    assert "provenance.disturbed" not in codes and "machine.disturbed" in codes
 
 
 def test_the_plain_honest_run_has_nothing_but_passes() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import reports
 from trtbench.report import csv_table
+from trtbench.report.names import listed
 
 
 def lines(kind: str) -> list[dict[str, str]]:
@@ -55,6 +56,13 @@ def test_no_field_runs_as_a_formula_and_none_is_endless() -> None:
 )
 def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe(start: str) -> None:
     assert csv_table.cell(start).startswith("'")
+
+
+def test_lanes_bear_their_precision_where_it_differs() -> None:
+    assert listed([("pytorch-eager", "float16"), ("pytorch-tuned", "float16")]) == "pytorch-eager pytorch-tuned"
+    assert listed([("pytorch-eager", "float16"), ("pytorch-eager", "float32")]) == (
+        "pytorch-eager/float16 pytorch-eager/float32"
+    )
 
 
 def test_numbers_stay_numbers() -> None:

@@ -29,7 +29,7 @@ MADE_UP = (  # keys that a name from elsewhere completes
     *("audit.theme.", "audit.fail", "audit.warn", "audit.nominal", "audit.measured", "audit.unknown"),
     *("history.what.", "history.run", "history.folder", "history.bundle", "history.report"),
     *("history.lane", "history.then", "history.now", "history.ratio", "history.interval", "history.word"),
-    *("ceiling_nominal", "ceiling_measured", "source."),
+    *("ceiling_nominal", "ceiling_measured", "source.", "disturbed.", "weak."),
 )
 PLAIN = ("", "n", "i", "p", "x", "label", "word")  # kinds that agree with nothing
 ROWS_OF_WORDS = {
@@ -49,6 +49,8 @@ def filled(row: tuple[str, str], say: Language, count: int) -> str:
     """The sentence with that count in each of its places."""
     kinds = {name: kind for side in row for name, kind in places(side) if kind}
     figures: dict[str, Any] = {name: "Text" for side in row for name, _ in places(side)}
+    if "lanes" in figures:  # more than one
+        figures["lanes"] = say("listed", first="Text", last="Text")
     for name, kind in kinds.items():
         numbers = ", ".join(map(str, range(1, min(count, 6) + 1)))
         texts = {"label": "pytorch-eager", "word": "decode"}

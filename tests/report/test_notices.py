@@ -27,7 +27,7 @@ def reasons() -> list[str]:
     spent = stopping.enough(trials[:4], run, Settings(), stopping.Stop(rounds=2, spent=9, next_round=9, budget=10.0))
     early = stopping.enough(trials[:2], run, Settings(), stopping.Stop(rounds=1, spent=9, next_round=9, budget=10.0))
     assert narrow and spent and early
-    return [narrow, spent, early, *(stopping.every_trial(limit) for limit in (1, 9, 1000))]
+    return [narrow, spent, early, *(stopping.every_trial(n, left) for n in (1, 9, 1000) for left in (False, True))]
 
 
 def test_every_reason_to_stop_has_its_french_sentence() -> None:
@@ -37,6 +37,11 @@ def test_every_reason_to_stop_has_its_french_sentence() -> None:
         assert re.search("tours?|tourné", french), reason
         numbers = [re.findall(r"\d+", sentence) for sentence in (reason, french)]
         assert sorted(numbers[0]) == sorted(numbers[1])
+
+
+def test_where_lanes_left_the_reason_is_about_those_that_stayed() -> None:
+    assert stopping.every_trial(9, left=True) == "all 9 trials of each lane that stayed were run"
+    assert "restée jusqu'au bout" in stopped(stopping.every_trial(9, left=True), FRENCH)
 
 
 @pytest.mark.parametrize(

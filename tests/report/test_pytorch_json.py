@@ -57,6 +57,14 @@ def test_values_are_one_a_trial_in_the_unit_that_is_named() -> None:
     assert "peak_gpu_memory_mib" not in mine
 
 
+def test_the_speed_up_comes_with_its_bounds_its_candidates_and_what_makes_it_weak() -> None:
+    mine = next(r for r in records("honest") if r["model"]["backend"] == "onnxruntime")["benchmark"]["extra_info"]
+    assert float(mine["speedup_low"]) < float(mine["speedup"]) < float(mine["speedup_high"])
+    assert (mine["base"], mine["candidates"], mine["weak"]) == ("pytorch-eager", "pytorch-eager", "")
+    few = next(r for r in records("few") if r["model"]["backend"] == "onnxruntime")["benchmark"]["extra_info"]
+    assert "speedup" in few and not {"speedup_low", "speedup_high"} & set(few)
+
+
 def test_the_name_bears_what_must_not_be_quoted() -> None:
     def names(kind: str, lane: str) -> set[str]:
         return {r["benchmark"]["name"] for r in records(kind) if r["model"]["backend"] == lane}

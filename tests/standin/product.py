@@ -31,6 +31,7 @@ class Product:
             "NEW_TOKENS": "8",
             "LANES": "tensorrt-engine",
             "TRIALS": "1",
+            "QUIET": "warn",
             "NUM_ITERATIONS": "1",
             "WARMUP_LIMIT": "1",
             "THREADS": "1",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from trtbench.errors import Unsupported
@@ -40,6 +42,30 @@ class ToyTorch(Lane):
 
 class ToyFast(ToyTorch):
     seconds = ToyTorch.seconds / 2
+
+
+class ToyCpu(ToyTorch):
+    """Computes on every core, so that a neighbour slows it."""
+
+    megabytes = 30
+
+    def load(self) -> None:
+        super().load()
+        cores = os.cpu_count() or 1
+        self.pool = ThreadPoolExecutor(cores)
+        self.shares = [bytes(self.megabytes * 2**20 // 2)] * cores
+
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        list(self.pool.map(lambda share: hashlib.sha256(share).digest(), self.shares))
+        return [[(sum(row) + i) % 500 for i in range(new_tokens)] for row in prompts]
+
+
+class ToyCpuFast(ToyCpu):
+    megabytes = 20
+
+
+class ToyCpuSlow(ToyCpu):
+    megabytes = 120
 
 
 class Short(ToyTorch):

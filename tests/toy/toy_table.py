@@ -10,6 +10,7 @@ from trtbench.settings.lanes import LANES, Row
 
 DEVICES = tuple(os.environ.get("TOY_DEVICES", "cpu").split(","))
 WELL = {"toy-torch": "ToyTorch", "toy-fast": "ToyFast"}
+COMPUTING = {"toy-cpu": "ToyCpu", "toy-cpu-fast": "ToyCpuFast", "toy-cpu-slow": "ToyCpuSlow"}
 ILL = {
     "toy-short": "Short",
     "toy-raises": "Raises",
@@ -29,15 +30,22 @@ ROWS = {
         modules=(),
         devices=DEVICES,
         precisions=dict.fromkeys(DEVICES, ("float32", "bfloat16")),
-        baseline=name == "toy-torch",
+        baseline=name in ("toy-torch", "toy-cpu", "toy-cpu-slow"),
         label=name.replace("-", " ").title(),
     )
-    for name, cls in {**WELL, **ILL}.items()
+    for name, cls in {**WELL, **COMPUTING, **ILL}.items()
 }
 
 
 def install() -> None:
     LANES.update(ROWS)
+
+
+def wait_shorter() -> None:
+    """TOY_WAIT: how many seconds a run waits for a quiet machine in place of a minute."""
+    from trtbench.machine import disturbance
+
+    disturbance.WAIT = float(os.environ["TOY_WAIT"])
 
 
 def spare_the_judge() -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from trtbench.comparison.result import Against, Comparison, Row, Stated
-from trtbench.figures.base import base_of, cells_of, grouped, headline_level
-from trtbench.figures.speedup import Verdict, interval, verdict
+import msgspec
+
+from trtbench.comparison.result import Against, Comparison, Disturbed, Row, Stated
+from trtbench.figures.base import Key, cells_of, grouped, headline_level, rivals_of
+from trtbench.figures.disturbed import any_counts, left_out, lost, unequal
+from trtbench.figures.speedup import Verdict, interval_over, verdict_over
 from trtbench.figures.summary import Figures, Hole, Where, figures, memory_of
 from trtbench.records.files import SCHEMA
 from trtbench.records.judgement import Judgement
-from trtbench.records.run import Absent, Run, sort_key
+from trtbench.records.run import Absent, Run, counting, sort_key
 from trtbench.records.trial import Trial
 from trtbench.referee import record_roofline
-from trtbench.referee.audit.findings import Finding, voiding
+from trtbench.referee.audit.findings import Finding, refusing
 from trtbench.settings.lanes import LANES
 
 
@@ -27,15 +30,25 @@ def compare(
     shapes = cells_of(groups)
     settings = run.settings
     margin = float(settings["EQUIVALENCE_MARGIN"])
-    level = headline_level(len(shapes))
+    losers, losses = left_out(trials), lost(trials)
+    unquiet = any_counts(trials)
+    left = {(d.lane, d.precision): d.round for d in run.departures or ()}
     cells = []
     for where in shapes:
         outcomes = [figures(members, where) for members in groups.values()]
         for f in outcomes:
             if isinstance(f, Figures):
                 record_roofline.fill(f, where, groups[f.lane, f.precision], run)
+                f.left = left.get((f.lane, f.precision))
                 _score(f, where, judgement)
-        cells.append(_row(where, outcomes, run.headline, margin, level, findings))
+        row = _row(where, outcomes, run, margin, len(shapes), findings)
+        words_put_back = {}
+        if losers:
+            all_outcomes = [figures(_with(members, losers), where) for members in groups.values()]
+            put_back = _row(where, all_outcomes, run, margin, len(shapes), findings)
+            words_put_back = {key: a.verdict.word for key, a in put_back.by_lane.items()}
+        row.against = [_weighed(a, losses, unquiet, words_put_back if losers else None) for a in row.against]
+        cells.append(row)
     measured = [f for row in cells for f in row.figures]
     asked_for = {t.lane for t in trials} | {a.lane for a in run.absent}
     return Comparison(
@@ -58,7 +71,46 @@ def compare(
         not_run=[lane for lane in LANES if lane not in asked_for],
         findings=list(findings),
         statements=list(_statements(groups)),
+        disturbed=list(_disturbed(trials)),
     )
+
+
+def _with(members: Sequence[Trial], losers: Sequence[Trial]) -> list[Trial]:
+    """A lane's trials that count, and those of it that were left out."""
+    key = members[0].lane, members[0].precision
+    return [*members, *(t for t in losers if (t.lane, t.precision) == key)]
+
+
+def _weighed(
+    a: Against, losses: Mapping[Key, tuple[int, float]], unquiet: bool, words_put_back: Mapping[Key, str] | None
+) -> Against:
+    """The comparison with the reasons why little hangs on it. `words_put_back` are the verdicts with the disturbed trials put
+    back, None where there are none."""
+    if a.verdict.word in ("none", "void"):
+        return a
+    key = a.lane, a.precision
+    reasons = {
+        "few": a.speedup.weak,
+        "not_quiet": unquiet,
+        "lost": unequal(key, a.candidates, losses),
+        "put_back": words_put_back is not None and words_put_back.get(key) != a.verdict.word,
+    }
+    return msgspec.structs.replace(a, weak=[reason for reason, holds in reasons.items() if holds])
+
+
+def _disturbed(trials: Sequence[Trial]) -> Iterator[Disturbed]:
+    """Every trial that others disturbed and that did not fail."""
+    kept = {id(trial) for trial in counting(trials)}
+    for t in trials:
+        if t.disturbed and t.failure is None:
+            yield Disturbed(
+                lane=t.lane,
+                precision=t.precision,
+                index=t.index,
+                attempt=t.attempt,
+                counts=id(t) in kept,
+                reasons=t.disturbed,
+            )
 
 
 def _statements(groups: Mapping[tuple[str, str], Sequence[Trial]]) -> Iterator[Stated]:
@@ -93,19 +145,20 @@ def failures(run: Run, trials: Sequence[Trial], measured: set[tuple[str, str]]) 
 def _row(
     where: Where,
     outcomes: Sequence[Figures | Hole],
-    headline: str | None,
+    run: Run,
     margin: float,
-    level: float,
+    cells: int,
     findings: Sequence[Finding],
 ) -> Row:
     measured = [f for f in outcomes if isinstance(f, Figures)]
     against = []
     for f in measured:
-        base = base_of(measured, f.precision)
-        if base is None or base is f:
+        bases = rivals_of(f, measured, run, cells)
+        if not bases:
             continue
-        in_headline = f.lane == headline
-        own_level = level if in_headline else 0.95
+        base = bases[0]
+        in_headline = f.lane == run.headline
+        own_level = headline_level(cells) if in_headline else 0.95
         against.append(
             Against(
                 lane=f.lane,
@@ -114,8 +167,9 @@ def _row(
                 base_precision=base.precision,
                 same_precision=f.precision == base.precision,
                 headline=in_headline,
-                speedup=interval(f.latency_trials, base.latency_trials, own_level),
-                verdict=_verdict(f, base, where, margin, own_level, findings),
+                speedup=interval_over(f.latency_trials, [base.latency_trials for base in bases], own_level),
+                verdict=_verdict(f, bases, where, margin, own_level, findings),
+                candidates=[(base.lane, base.precision) for base in bases],
                 reduction=1 - f.latency / base.latency,
                 gain=f.throughput / base.throughput - 1,
                 memory_variation=_variation(f, base),
@@ -132,20 +186,15 @@ def _row(
 
 
 def _verdict(
-    f: Figures,
-    base: Figures,
-    where: Where,
-    margin: float,
-    level: float,
-    findings: Sequence[Finding],
+    f: Figures, bases: Sequence[Figures], where: Where, margin: float, level: float, findings: Sequence[Finding]
 ) -> Verdict:
-    """The verdict of the trial means, unless a stand-in is in it (none, ever) or a failed finding touches it (void)."""
-    if f.simulated or base.simulated:
+    """The verdict of the trial means, unless a stand-in is in it (none, ever) or a failed finding voids it."""
+    if f.simulated or any(base.simulated for base in bases):
         return Verdict(word="none", reason="simulated")
-    failed = voiding(findings, [(f.lane, f.precision), (base.lane, base.precision)], where)
+    failed = refusing(findings, (f.lane, f.precision), [(base.lane, base.precision) for base in bases], where)
     if failed is not None:
         return Verdict(word="void", reason=failed.code)
-    return verdict(f.latency_trials, base.latency_trials, margin, level)
+    return verdict_over(f.latency_trials, [base.latency_trials for base in bases], margin, level)
 
 
 def _variation(f: Figures, base: Figures) -> float | None:

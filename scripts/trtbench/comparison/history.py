@@ -13,7 +13,7 @@ from typing import Any
 
 from trtbench.comparison.result import Change, Comparison, Difference, History, Lost, Row
 from trtbench.errors import UserError
-from trtbench.figures.speedup import Verdict, interval, verdict
+from trtbench.figures.speedup import MIN_TRIALS, Verdict, interval, verdict
 from trtbench.figures.summary import Figures, Where
 from trtbench.records.trial import Statement
 from trtbench.referee.audit.findings import FAIL, voiding
@@ -88,6 +88,10 @@ def _no_verdict(f: Figures, before: Figures, where: Where, now: Comparison, earl
         failed = voiding(side.findings, [(f.lane, f.precision)], where)
         if failed is not None:
             return Verdict(word="void", reason=failed.code)
+    enough = min(f.trials, before.trials) >= MIN_TRIALS
+    key = f.lane, f.precision
+    if enough and any(d.counts and (d.lane, d.precision) == key for d in (*now.disturbed, *earlier.disturbed)):
+        return Verdict(word="none", reason="not_quiet")
     return None
 
 

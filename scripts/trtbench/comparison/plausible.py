@@ -8,9 +8,9 @@ from trtbench.comparison.result import Comparison
 from trtbench.errors import UserError
 from trtbench.figures.summary import Figures
 from trtbench.model.workload import Workload
-from trtbench.records.files import SCHEMA
+from trtbench.records.files import check_schema
 from trtbench.records.judgement import Judgement
-from trtbench.records.run import Run, counting
+from trtbench.records.run import Run, check_run, counting
 from trtbench.records.trial import Trial, check_trial
 from trtbench.referee.audit.findings import LEVELS, THEMES, Finding
 from trtbench.settings.knobs import DEFAULTS, ROWS
@@ -18,12 +18,6 @@ from trtbench.settings.lanes import LANES
 
 TRIALS = 20_000
 WORK = 50_000_000  # prompt ids that a re-audit would have to make
-
-
-def check_schema(where: str, schema: int) -> None:
-    """Raises UserError for another version than this program's."""
-    if schema != SCHEMA:
-        raise UserError(f"{where} has schema version {schema}; this program reads version {SCHEMA}.")
 
 
 def check_records(
@@ -37,14 +31,14 @@ def check_records(
     for trial in trials:
         check_trial(trial, where)
     if judged is not None:
-        check_schema(where, judged.schema)
+        check_schema(judged.schema, where)
     if not counting(trials):
         raise UserError(f"{where} holds no finished trial.")
 
 
 def check_report(where: str, report: Comparison) -> None:
     """Raises UserError with one sentence where the figures of a report could not be compared with."""
-    check_schema(where, report.schema)
+    check_schema(report.schema, where)
     _check_settings(where, report.settings)
     for row in report.cells:
         for f in row.figures:
@@ -56,8 +50,11 @@ def check_report(where: str, report: Comparison) -> None:
 def _check_run(where: str, run: Run, trials: list[Trial]) -> None:
     if len(trials) > TRIALS:
         raise UserError(f"{where} holds more than {TRIALS} trials, the most that are read.")
-    check_schema(where, run.schema)
+    check_run(run, where)
     _check_settings(where, run.settings)
+    rules = run.rules
+    if rules is not None and not (0 < rules.candidate_level < 1 and 0 < rules.leave_level < 1):
+        raise UserError(f"{where} has rules with a level that is none: it lies between 0 and 1.")
     unknown = [name for name in (*run.lanes, *(a.lane for a in run.absent)) if name not in LANES]
     if unknown:
         raise UserError(f"{where} names the lane {unknown[0]!r}, which this program does not know.")

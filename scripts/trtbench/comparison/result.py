@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from trtbench.figures.speedup import Interval, Verdict
-from trtbench.figures.summary import Figures, Hole
+from trtbench.figures.summary import Figures, Hole, Where
 from trtbench.records.run import Absent
+from trtbench.records.telemetry import Disturbance
 from trtbench.records.trial import Environment, Model, Statement
 from trtbench.referee.audit.findings import Finding
 
@@ -69,7 +70,13 @@ class History(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Against(msgspec.Struct, kw_only=True, frozen=True):
-    """One lane against the base of its cell. Shares are positive when the lane is better (less time, more tokens/s)."""
+    """One lane against the base of its cell. Shares are positive when the lane is better (less time, more tokens/s).
+
+    `base` is the fastest PyTorch lane by its mean; `candidates` are all lanes (with their precisions) that can't be told
+    from it, itself first, and `speedup` runs over all of them. Reports of earlier versions name none.
+
+    `weak` says why little hangs on the verdict: few (trials), not_quiet (others disturbed trials that count), lost (they
+    disturbed one side at least twice as often), put_back (with what they disturbed put back the word is another)."""
 
     lane: str
     precision: str
@@ -82,6 +89,8 @@ class Against(msgspec.Struct, kw_only=True, frozen=True):
     reduction: float
     gain: float
     memory_variation: float | None
+    candidates: list[tuple[str, str]] = []
+    weak: list[str] = []
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -95,6 +104,11 @@ class Row(msgspec.Struct, kw_only=True):
     against: list[Against]
 
     @property
+    def where(self) -> Where:
+        """Batch, prompt length and new tokens."""
+        return self.batch, self.prompt_length, self.new_tokens
+
+    @property
     def by_lane(self) -> dict[tuple[str, str], Against]:
         """The comparisons by lane and precision; a base has none."""
         return {(a.lane, a.precision): a for a in self.against}
@@ -106,6 +120,17 @@ class Stated(msgspec.Struct, kw_only=True):
     lane: str
     precision: str
     statement: Statement
+
+
+class Disturbed(msgspec.Struct, kw_only=True, frozen=True):
+    """A trial that others disturbed, and how. It `counts` where the machine did not become quiet; else it was run again."""
+
+    lane: str
+    precision: str
+    index: int
+    attempt: int
+    counts: bool
+    reasons: list[Disturbance]
 
 
 class Comparison(msgspec.Struct, kw_only=True, tag="comparison", tag_field="kind"):
@@ -131,6 +156,7 @@ class Comparison(msgspec.Struct, kw_only=True, tag="comparison", tag_field="kind
     findings: list[Finding] = []
     statements: list[Stated] = []
     history: History | None = None
+    disturbed: list[Disturbed] = []
 
     @property
     def void(self) -> bool:

@@ -23,7 +23,23 @@ _DIGESTS = {
     *("checksum", "digest", "prompts_digest", "workload_digest", "model_digest", "machine", "git_commit", "revision"),
     *("MODEL_REVISION", "originals", "model"),
 }
-_FIXED = {"kind", "lane", "precision", "part", "created", "started", "id", "run", "lanes", "level", "schema"}
+_FIXED = {
+    "kind",
+    "lane",
+    "precision",
+    "part",
+    "created",
+    "started",
+    "id",
+    "run",
+    "lanes",
+    "level",
+    "schema",
+    "base",
+    "candidates",
+    "rule",
+    "quiet",
+}
 _COMMON = {
     *LANES,
     "root",

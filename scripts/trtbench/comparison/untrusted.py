@@ -12,13 +12,13 @@ from typing import TypeVar
 
 from trtbench.comparison.bundle import Bundle
 from trtbench.comparison.comparing import compare
-from trtbench.comparison.plausible import TRIALS, check_records, check_report, check_schema
+from trtbench.comparison.plausible import TRIALS, check_records, check_report
 from trtbench.comparison.result import Comparison
 from trtbench.comparison.safe_reading import PACKED, UNPACKED, plain_bytes, tame, unpacked
 from trtbench.errors import UserError
 from trtbench.model.workload import Workload
 from trtbench.records import judgement, run_folder
-from trtbench.records.files import decode_as
+from trtbench.records.files import check_schema, decode_as
 from trtbench.records.judgement import Judgement
 from trtbench.records.run import Run
 from trtbench.records.trial import Trial
@@ -57,7 +57,7 @@ def _bundle(path: Path, data: bytes) -> Parts:
     content = unpacked(path, data)
     tame(str(path), content)
     bundle = decode_as(Bundle, content, str(path))
-    check_schema(str(path), bundle.schema)
+    check_schema(bundle.schema, str(path))
     return str(path), bundle.run, bundle.trials, bundle.judgement, bundle.workload
 
 

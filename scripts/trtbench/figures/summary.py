@@ -30,7 +30,8 @@ class Figures(msgspec.Struct, kw_only=True):
 
     `mbu` and `mfu` are shares of the machine's bandwidth and peak, `ceiling_tok_s` the throughput that it allows at most;
     `ceiling_basis` says whether against nominal figures or a measured bandwidth. `near`, `equal`, `exact` (shares),
-    `perplexity` and `bleu` (0 to 100) are the judge's. Each is None where it is not known.
+    `perplexity` and `bleu` (0 to 100) are the judge's. Each is None where it is not known. `left` is the round after which
+    the lane ran no further trial, by the run's own rules.
     """
 
     lane: str
@@ -76,6 +77,7 @@ class Figures(msgspec.Struct, kw_only=True):
     torch_reserved: int | None = None
     energy: float | None = None
     idle_energy: float | None = None
+    left: int | None = None
 
 
 class Hole(msgspec.Struct, kw_only=True, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -38,7 +39,16 @@ def statement_of(precision: str, device: torch.device, **more: Any) -> Statement
         prefix_reuse=False,
         versions={"torch": str(torch.__version__)},
     )
-    return Statement(**{**fields, **more})
+    statement = Statement(**{**fields, **more})
+    if device.type == "cpu":
+        statement.notes = [*statement.notes, waiting()]
+    return statement
+
+
+def waiting() -> str:
+    """How threads wait for one another. Spinning is fastest alone and slowest beside a neighbour, so it is stated."""
+    policy = os.environ.get("OMP_WAIT_POLICY")
+    return f"threads wait by OMP_WAIT_POLICY={policy}" if policy else "OMP_WAIT_POLICY is not set: waiting threads spin"
 
 
 def memory(weights: Iterable[torch.Tensor], kv_pool: int | None = None) -> Memory:

@@ -36,7 +36,7 @@ def end_descendants(patience: float = PATIENCE) -> None:
     """End everything below this process: SIGTERM, then SIGKILL; new ones that appear meanwhile too."""
     deadline = time.monotonic() + patience
     asked_to_end: set[int] = set()
-    while living := _living():
+    while living := _living() or _living():  # twice: what ended between collecting and looking is collected now
         overdue = time.monotonic() >= deadline
         for process in living:
             if overdue or process.pid not in asked_to_end:

@@ -48,7 +48,8 @@ class Absent(Exception):
 class Reading:
     """One look at one card; `time` is perf_counter_ns, memory in bytes, clocks in MHz, temperature in °C, power in W,
     energy in J since the driver was loaded, utilisation in per cent. `processes` holds the bytes of each process id, None
-    where the driver lists a process without its memory. What the card does not tell is None."""
+    where the driver lists a process without its memory, `computing` the ids of those that do more than draw. What the card
+    does not tell is None."""
 
     time: int
     memory: int | None
@@ -60,6 +61,7 @@ class Reading:
     utilisation: int | None
     reasons: int | None
     processes: dict[int, int | None] | None
+    computing: frozenset[int] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,6 +128,7 @@ class Card:
         temperature = self._ask("nvmlDeviceGetTemperature", _TEMPERATURE_GPU)
         if temperature is None:  # deprecated since CUDA 13
             temperature = self._ask("nvmlDeviceGetTemperatureV", _TEMPERATURE_GPU)
+        processes, computing = self._processes()
         return Reading(
             time=read_at,
             memory=int(memory.used) if memory else None,
@@ -136,22 +139,26 @@ class Card:
             energy=energy / 1000 if energy is not None else None,
             utilisation=int(utilisation.gpu) if utilisation else None,
             reasons=int(reasons) if reasons is not None else None,
-            processes=self._processes(),
+            processes=processes,
+            computing=computing,
         )
 
-    def _processes(self) -> dict[int, int | None] | None:
+    def _processes(self) -> tuple[dict[int, int | None] | None, frozenset[int] | None]:
+        """The memory of all processes on the card by id, and the ids of those that compute (others draw a desktop)."""
         process_lists = [
             self._ask("nvmlDeviceGetComputeRunningProcesses"),
             self._ask("nvmlDeviceGetGraphicsRunningProcesses"),
         ]
         if process_lists[0] is None:
-            return None
+            return None, None
         bytes_by_pid: dict[int, int | None] = {}
         for processes in process_lists:
             for process in processes or []:
                 used = getattr(process, "usedGpuMemory", None)
                 bytes_by_pid[int(process.pid)] = int(used) if used is not None else bytes_by_pid.get(int(process.pid))
-        return bytes_by_pid
+        computing, drawing = ({int(process.pid) for process in processes or []} for processes in process_lists)
+        # What does both is a desktop's program, such as a browser: how busy it keeps the card shows in the utilisation.
+        return bytes_by_pid, frozenset(computing - drawing)
 
 
 class Session:

@@ -23,13 +23,17 @@ import psutil
 
 from trtbench.machine import nvml
 from trtbench.machine.nvml import Absent, Broken, Card, Facts, Reading
-from trtbench.records.trial import CellRecord, Energy, Gpu, Pass, Telemetry, Trial
+from trtbench.records.telemetry import Gpu, Telemetry
+from trtbench.records.trial import CellRecord, Energy, Pass, Trial
 
 INTERVAL = 0.2  # seconds between two looks; benchmarks/telemetry_overhead.py shows what they cost
-PATIENCE = 3.0  # seconds for a last answer; a lost card can hold a call for ever
-GONE = 1.0  # seconds in which the driver forgets a process that has ended
+FORGETS = 2.0  # seconds in which it usually has
+GONE = 5.0  # seconds at most in which the driver forgets a process that has ended
+PATIENCE = 3.0  # seconds beyond that for a last answer; a lost card can hold a call for ever
 KEPT = 500  # samples of one kind in a record at most; of more, evenly spaced ones stay
 IDLE_PHASES = ("import",)  # the trial's process has not touched the card yet
+FIRST_CALL = "warm-up"  # the phase in which the trial calls for the first time
+FEW = 3  # looks before the first call: of fewer a clock that is just rising is no clock
 Window = tuple[int, int]
 T = TypeVar("T")
 
@@ -52,6 +56,7 @@ class Watch:
         self._session: nvml.Session | None = None
         self._cards: list[_WatchedCard] = []
         self._busy_from: int | None = None
+        self._called_from: int | None = None
         self._root: int | None = None
         self._below_trial: dict[int, bool | None] = {}
         self._done = threading.Event()
@@ -67,7 +72,7 @@ class Watch:
         try:
             # A lane runs on the first GPU that it is shown.
             for card in self._session.cards[:1]:
-                self._cards.append(_WatchedCard(card, card.facts(), [card.read()]))
+                self._cards.append(_WatchedCard(card, card.facts(), [_first_look(card)]))
         except Broken as error:
             self.problems.append(f"NVML stopped answering: {error}")
             return
@@ -91,12 +96,14 @@ class Watch:
         """The trial's process entered a phase."""
         if self._busy_from is None and name not in IDLE_PHASES:
             self._busy_from = time.perf_counter_ns()
+        if self._called_from is None and name == FIRST_CALL:
+            self._called_from = time.perf_counter_ns()
 
     def stop(self) -> None:
         """End the looking, with a last look at who is still on the card."""
         self._done.set()
         if self._thread.ident is not None:
-            self._thread.join(PATIENCE)
+            self._thread.join(PATIENCE + GONE)
         if self._thread.is_alive():
             # It hangs in the driver: nothing may be asked or closed beside it.
             self.problems.append("NVML stopped answering: a call did not come back")
@@ -108,15 +115,22 @@ class Watch:
         try:
             while not self._done.wait(self.interval):
                 self._read_cards()
-            if any(
-                self._below_trial.get(pid) is None
-                for watched in self._cards
-                for pid in watched.readings[-1].processes or {}
-            ):
-                time.sleep(GONE)
+            # Whose a process is that this table does not hold shows in whether it goes with the trial.
+            until = time.monotonic() + GONE
             self._read_cards()
+            while self._stranger_there() and time.monotonic() < until:
+                time.sleep(self.interval)
+                self._read_cards()
         except Broken as error:
             self.problems.append(f"NVML stopped answering: {error}")
+
+    def _stranger_there(self) -> bool:
+        """Whether a process is on a card that was not there before the trial and that this process table does not hold."""
+        return any(
+            self._below_trial.get(pid) is None and pid not in (watched.readings[0].processes or {})
+            for watched in self._cards
+            for pid in watched.readings[-1].processes or {}
+        )
 
     def _read_cards(self) -> None:
         for watched in self._cards:
@@ -151,6 +165,11 @@ class Watch:
         facts, readings = watched.facts, watched.readings
         timed = [r for r in readings if any(began <= r.time <= ended for began, ended in windows)]
         first, last = readings[0], readings[-1]
+        idle = [r for r in readings if self._busy_from is None or r.time < self._busy_from]
+        # Idling clocks are low, and what loading does to the card is the lane's own.
+        loading = [r for r in readings[len(idle) :] if self._called_from is None or r.time < self._called_from]
+        used_idle = _present(r.utilisation for r in idle[len(idle) // 2 :])
+        early_clocks = _present(r.sm_clock for r in loading)
         return Gpu(
             uuid=facts.uuid,
             name=facts.name,
@@ -166,23 +185,19 @@ class Watch:
             energy=round(last.energy - first.energy, 3)
             if first.energy is not None and last.energy is not None and last.energy >= first.energy
             else None,
-            idle_power=self._idle_power(readings),
+            idle_power=_idle_power(idle),
             power_cap=facts.power_cap,
             throttle_reasons=_reasons(timed),
             foreign_processes=self._count_others(readings, windows),
             memory_bus_width=facts.memory_bus_width,
             memory_clock_max=facts.memory_clock_max,
             sm_clock_max=facts.sm_clock_max,
+            foreign_compute=self._count_computing(readings),
+            idle_utilisation=statistics.median(used_idle) if used_idle else None,
+            idle_temperature=first.temperature,
+            early_clock=max(early_clocks) if len(early_clocks) >= FEW else None,
+            early_reasons=_reasons(idle),
         )
-
-    def _idle_power(self, readings: Sequence[Reading]) -> float | None:
-        """Median power before the trial's process touches the card; the first half is left out, in which the card cools
-        down from the trial before. None where somebody else is on the card, which is not idle then."""
-        idle = [r for r in readings if self._busy_from is None or r.time < self._busy_from]
-        if any(r.processes for r in idle):
-            return None
-        powers = _present(r.power for r in idle[len(idle) // 2 :])
-        return round(statistics.median(powers), 3) if powers else None
 
     def _other_pids(self, readings: Sequence[Reading]) -> set[int]:
         """Ids of processes that are not the trial's."""
@@ -204,6 +219,12 @@ class Watch:
             return None
         others = self._other_pids(readings)
         return len(others & {pid for r in around for pid in r.processes or {}})
+
+    def _count_computing(self, readings: Sequence[Reading]) -> int | None:
+        """How many processes of others computed on the card between the first look and the last."""
+        if any(r.computing is None for r in readings):
+            return None
+        return len(self._other_pids(readings) & {pid for r in readings for pid in r.computing or ()})
 
     def _fill_memory(self, record: CellRecord) -> None:
         """Device memory in use while the cell's passes ran, of all cards together; absent where no look fell into them."""
@@ -244,6 +265,25 @@ class Watch:
         idle = [gpu.idle_power for gpu in gpus]
         energy.idle_watts = round(sum(_present(idle)), 3) if None not in idle else None
         return energy
+
+
+def _first_look(card: Card) -> Reading:
+    """The idle card, once the driver has forgotten who was on it before and has ended."""
+    until = time.monotonic() + FORGETS
+    reading = card.read()
+    while any(not psutil.pid_exists(pid) for pid in reading.processes or {}) and time.monotonic() < until:
+        time.sleep(INTERVAL)
+        reading = card.read()
+    return reading
+
+
+def _idle_power(idle: Sequence[Reading]) -> float | None:
+    """Median power before the trial's process touches the card; the first half is left out, in which the card cools down from
+    the trial before. None where somebody else is on the card, which is not idle then."""
+    if any(r.processes for r in idle):
+        return None
+    powers = _present(r.power for r in idle[len(idle) // 2 :])
+    return round(statistics.median(powers), 3) if powers else None
 
 
 def _passes(record: CellRecord) -> Iterator[Pass]:

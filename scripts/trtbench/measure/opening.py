@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from trtbench.errors import UserError
 from trtbench.records import run_folder
 from trtbench.records.run import Run
@@ -35,6 +37,7 @@ FREE = (
     "TRTLLM_BENCH",
     "PROFILE",
     "ENERGY",
+    "QUIET",
 )
 
 
@@ -67,7 +70,8 @@ def open_run(
         if differs(current, fresh) is None:
             joined = bool(set(current.lanes) - set(fresh.lanes)) or bool(run_folder.trials(results, current.id))
             current.stopped = None
-            current.lanes += [name for name in fresh.lanes if name not in current.lanes]
+            _wait_anew(current, fresh)
+            _extend(current, fresh)
             current.absent += [absent for absent in fresh.absent if absent not in current.absent]
             current.headline = current.headline or fresh.headline
             return Opened(current, joined=joined)
@@ -82,8 +86,23 @@ def _resumed(results: Path, fresh: Run, run_id: str) -> Run:
             f"run {current.id} cannot be resumed: {reason}; give the settings it was started with, or start a new run."
         )
     current.stopped, current.absent = None, fresh.absent
-    current.lanes += [name for name in fresh.lanes if name not in current.lanes]
+    _wait_anew(current, fresh)
+    _extend(current, fresh)
     return current
+
+
+def _extend(current: Run, fresh: Run) -> None:
+    """Let the lanes of `fresh`, and those of them that may be the base, belong to the run too."""
+    current.lanes += [name for name in fresh.lanes if name not in current.lanes]
+    known = current.candidates or []
+    current.candidates = [*known, *(key for key in fresh.candidates or () if key not in known)]
+
+
+def _wait_anew(current: Run, fresh: Run) -> None:
+    """The machine may be quiet by now: what was disturbed is run again, or not, as this call wishes it."""
+    current.unquiet = None
+    if current.rules is not None and fresh.rules is not None:
+        current.rules = msgspec.structs.replace(current.rules, quiet=fresh.rules.quiet)
 
 
 def cut_off(results: Path, fresh: Run, family: str | None, note: Callable[[str], None]) -> str | None:
@@ -100,6 +119,8 @@ def cut_off(results: Path, fresh: Run, family: str | None, note: Callable[[str],
 
 def differs(current: Run, fresh: Run) -> str | None:
     """Say why trials of `fresh` cannot stand in the run `current`, or None."""
+    if current.schema != fresh.schema:
+        return f"it was recorded with schema version {current.schema}"
     if current.machine != fresh.machine:
         return "this is another machine"
     if current.model_digest != fresh.model_digest:

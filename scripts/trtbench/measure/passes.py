@@ -7,9 +7,10 @@ the moment the ids are handed over until all new ids are in host memory. No hook
 from __future__ import annotations
 
 import gc
+import statistics
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from trtbench.errors import counted
 from trtbench.lanes.lane import Lane
@@ -19,8 +20,10 @@ from trtbench.model.workload import Workload, digest_prompts
 from trtbench.records.trial import CellRecord, Energy, Memory, Pass
 from trtbench.settings.cells import Cell
 
-AGREE = 3  # so many warm-up calls in a row …
-WITHIN = 0.05  # … must lie within this share of the fastest of them
+AGREE = 3  # the median of so many warm-up calls …
+WITHIN = 0.02  # … must lie within this share of that of as many before
+WARMUP_CALLS, WARMUP_SECONDS = 3, 2.0  # of every lane at least
+WARMUP_MOST = 15.0  # seconds after which calls that could have settled and have not are noisy, not cold
 ENERGY_SECONDS = 5.0  # the counter of energy moves in steps: less says little
 
 
@@ -83,10 +86,24 @@ def run_pass(lane: Lane, workload: Workload, cell: Cell, first_call: int, calls:
     )
 
 
-def settled(times: list[int]) -> bool:
-    """Say whether the last AGREE warm-up calls agree."""
-    last = times[-AGREE:]
-    return len(last) == AGREE and max(last) - min(last) <= WITHIN * min(last)
+def settled(times: Sequence[int]) -> bool:
+    """Whether warm-up calls of these times (ns) hold still: the median of the last AGREE is within WITHIN of the median of
+    the AGREE before. Medians, because noise of single calls would keep a lane warming up to its limit."""
+    if len(times) < 2 * AGREE:
+        return False
+    earlier, last = statistics.median(times[-2 * AGREE : -AGREE]), statistics.median(times[-AGREE:])
+    return abs(last - earlier) <= WITHIN * earlier
+
+
+def warm(times: Sequence[int], limit: int) -> bool:
+    """Whether so many warm-up calls are enough: WARMUP_CALLS and WARMUP_SECONDS at least, then settled or at the `limit`, or
+    long enough (WARMUP_MOST) with calls enough to settle. A limit below WARMUP_CALLS is a wish for fewer."""
+    if limit < WARMUP_CALLS:
+        return len(times) >= limit
+    seconds = sum(times) / 1e9
+    if len(times) < WARMUP_CALLS or seconds < WARMUP_SECONDS:
+        return False
+    return settled(times) or len(times) >= limit or (len(times) >= 2 * AGREE and seconds >= WARMUP_MOST)
 
 
 def memory_pass(lane: Lane, workload: Workload, cell: Cell, call: int) -> Memory:
@@ -133,17 +150,19 @@ def measure(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callabl
     nanoseconds, output = timed(lane.generate, workload.prompts(cell, warmup_call), cell.new_tokens)
     check_count(output, cell.batch, cell.new_tokens)
     record.first_call = nanoseconds
-    while len(record.warmup) < spec.warmup_limit and not settled(record.warmup):
+    while not warm(record.warmup, spec.warmup_limit):
         nanoseconds, _ = timed(
             lane.generate, workload.prompts(cell, warmup_call + 1 + len(record.warmup)), cell.new_tokens
         )
         record.warmup.append(nanoseconds)
     record.settled = settled(record.warmup)
     say("whole generation")
+    cpu = processes.CpuClock(processes.tree_cpu)
     record.e2e = run_pass(lane, workload, cell, 0, calls, cell.new_tokens)
     say("first token")
     lane.generate(workload.prompts(cell, warmup_call), 1)
     record.ttft = run_pass(lane, workload, cell, calls, calls, 1)
+    record.cpu = cpu.use()
     say("memory")
     record.memory = memory_pass(lane, workload, cell, 2 * calls)
     if spec.energy:

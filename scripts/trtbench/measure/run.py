@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import datetime
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from trtbench.engine import known_failures
 from trtbench.errors import UserError, counted
-from trtbench.machine import bandwidth, device, host, nvml
-from trtbench.measure import opening
+from trtbench.figures.base import departed, may_be_base
+from trtbench.machine import bandwidth, device, host, nvml, quiet
+from trtbench.machine.disturbance import disturbances, early_clock
+from trtbench.measure import opening, rules
 from trtbench.measure.progress import Progress
-from trtbench.measure.schedule import rounds
+from trtbench.measure.rounds import Rounds
 from trtbench.measure.spec import Spec
-from trtbench.measure.stopping import Stop, enough, every_trial
 from trtbench.measure.trial_process import run_trial
 from trtbench.model import finding, workload
 from trtbench.records import run_folder
 from trtbench.records.files import SCHEMA, encode, write_whole
-from trtbench.records.run import Absent, Run, counting
+from trtbench.records.run import Absent, Run
 from trtbench.records.trial import Failure, Sampling, Trial
 from trtbench.settings.cells import shapes
 from trtbench.settings.choosing import Entrant, chosen_lanes, entrants_of
 from trtbench.settings.knobs import Settings
 from trtbench.settings.lanes import LANES
-
-MOST_ROUNDS = 1000  # of a run without TRIALS
 
 
 class GpuLost(UserError):
@@ -39,7 +36,7 @@ class Measurement:
 
     def __init__(self, settings: Settings, sources: dict[str, str], options: Any, command: str) -> None:
         self.settings, self.sources, self.options, self.command = settings, sources, options, command
-        self.progress = Progress(quiet=options.quiet or settings.log_level == "error")
+        self.progress = Progress(quiet=options.no_progress or settings.log_level == "error")
         self.results = settings.results.absolute()
         self.device = device.resolve(settings.device)
         self.threads = settings.threads or host.usable_cores()
@@ -55,22 +52,58 @@ class Measurement:
         """The run's folder."""
         return run_folder.folder(self.results, self.record.id)
 
+    @property
+    def interleaved(self) -> bool:
+        """Whether all lanes of the run take turns."""
+        return not (self.opened.joined or self.options.family is not None)
+
     def run(self) -> None:
         """Open the run, prepare its lanes and run their trials; what it knows then is in `record` and `known`."""
+        look = quiet.Look()
         self.describe()
         self.opened = self.open()
         self.record = self.opened.run
+        gone = departed(self.record)
+        if self.entrants and all((e.lane, e.precision) in gone for e in self.entrants):
+            raise UserError(
+                f"every lane that was asked for has left run {self.record.id}, being slower than the best PyTorch lane in every "
+                "cell; a new run with SLOW_LANES=keep keeps them."
+            )
+        self.entrants = [e for e in self.entrants if (e.lane, e.precision) not in gone]
         if not (self.home / "workload.json").is_file():
             write_whole(self.home / "workload.json", encode(self.workload))
         run_folder.write(self.results, self.record)
         self.progress.note(
             f"run {self.record.id}: {', '.join(map(str, self.entrants))}; {counted(self.threads, 'thread')} on {self.device.kind}"
         )
+        self.see_whether_quiet(look)
         self.record.read_bandwidth = self.record.read_bandwidth or bandwidth.measured_bandwidth(self.threads)
         self.known = run_folder.trials(self.results, self.record.id)
+        self.latecomers = self.without_a_turn()
         self.prepare()
         self.trials()
         run_folder.write(self.results, self.record)
+
+    def without_a_turn(self) -> set[Entrant]:
+        """The entrants that come to a run whose rounds the others have had without them."""
+        if max((t.round or 0 for t in self.known), default=0) < 2:
+            return set()
+        there = {(t.lane, t.precision) for t in self.known}
+        return {e for e in self.entrants if (e.lane, e.precision) not in there}
+
+    def see_whether_quiet(self, look: quiet.Look) -> None:
+        """Tell who keeps the machine from being quiet, before minutes are spent; with QUIET=wait, wait a while for it."""
+        rules = self.record.rules
+        assert rules is not None
+        noise = look.noise(rules, self.device.kind)
+        if noise is None:
+            return
+        self.progress.note(f"this machine is not quiet: {noise}")
+        if rules.quiet == "wait":
+            self.progress.note(f"waiting at most {rules.wait:g} s (QUIET=warn does not wait)")
+            noise, _ = quiet.wait(rules, self.device.kind, lambda _: None)
+            if noise is not None:
+                self.progress.note("going on: a trial that is disturbed is run again once the machine is quiet")
 
     def describe(self) -> None:
         """Find the model, make the workload, look at the machine."""
@@ -101,13 +134,19 @@ class Measurement:
             absent=self.absent,
             headline=opening.headline(self.settings, self.names),
             command=self.command,
+            rules=rules.sealed(self.settings, self.device.kind),
+            candidates=[key for e in self.entrants if may_be_base(key := (e.lane, e.precision), e.precision)],
+            departures=[],
         )
         options = self.options
         return opening.open_run(
             self.results, fresh, options.family, options.resume, options.pick_up, options.new_run, self.progress.note
         )
 
-    def spec(self, entrant: Entrant, index: int, attempt: int, position: int, prepare_only: bool = False) -> Spec:
+    def spec(
+        self, entrant: Entrant, index: int, attempt: int, position: int, number: int, prepare_only: bool = False
+    ) -> Spec:
+        """What attempt `attempt` at trial `index` is told, at the run's place `position` in its round `number`."""
         return Spec(
             run=self.record.id,
             lane=entrant.lane,
@@ -115,7 +154,8 @@ class Measurement:
             index=index,
             attempt=attempt,
             position=position,
-            interleaved=not (self.opened.joined or self.options.family is not None),
+            round=number,
+            interleaved=self.interleaved and entrant not in self.latecomers,
             device=self.device.kind,
             threads=self.threads,
             iterations=self.settings.num_iterations,
@@ -140,18 +180,19 @@ class Measurement:
         for entrant in self.entrants:
             self.progress.preparing(str(entrant))
             preparation = run_trial(
-                self.results, self.spec(entrant, 0, 0, 0, prepare_only=True), self.progress.phase, None
+                self.results, self.spec(entrant, 0, 0, 0, 0, prepare_only=True), self.progress.phase
             )
             if preparation.failure is not None:
                 self.check_gpu(preparation.failure)
                 self.leave_out(entrant, preparation.failure)
             else:
                 ready.append(entrant)
+                self.back(entrant)
                 if preparation.cold.prepare is not None and not preparation.cold.prepare_cached:
                     self.progress.note(f"prepared {entrant} in {preparation.cold.prepare / 1e9:.1f} s")
         self.entrants = ready
+        self.save()
         if not ready:
-            run_folder.write(self.results, self.record)
             raise UserError(
                 "no lane could be prepared: "
                 + "; ".join(f"{a.lane}: {a.failure.reason}" for a in self.record.absent)
@@ -161,103 +202,50 @@ class Measurement:
     def leave_out(self, entrant: Entrant, failure: Failure) -> None:
         """Note why an entrant runs no (further) trial; the rest goes on."""
         self.progress.note(f"{entrant} is left out: {failure.reason}." + (f" {failure.hint}" if failure.hint else ""))
+        self.back(entrant)
+        self.record.absent.append(Absent(lane=entrant.lane, precision=entrant.precision, failure=failure))
+        self.save()
+
+    def save(self) -> None:
+        """Write what has changed in the run: nobody could tell it after a kill."""
+        run_folder.write(self.results, self.record)
+
+    def back(self, entrant: Entrant) -> None:
+        """Forget why an entrant was left out by an earlier call."""
         self.record.absent = [
             a for a in self.record.absent if (a.lane, a.precision) != (entrant.lane, entrant.precision)
         ]
-        self.record.absent.append(Absent(lane=entrant.lane, precision=entrant.precision, failure=failure))
 
     def trials(self) -> None:
-        """Rounds of trials until there are as many as asked for, the interval is narrow enough, or the time is spent."""
-        began = time.monotonic()
-        position = max((trial.position for trial in self.known), default=0)
-        first_index = {e: 1 + max((t.index for t in self.finished(e)), default=0) for e in self.entrants}
-        if self.opened.resumed:
-            first_index = dict.fromkeys(self.entrants, 1)
-        orders = rounds(self.entrants, self.settings.seed + (position if self.opened.joined else 0))
-        rounds_done = self.started = 0
-        limit = self.settings.trials or MOST_ROUNDS
-        while self.entrants:
-            if rounds_done >= limit:
-                self.record.stopped = every_trial(limit)
-                break
-            stopped = self.why_stop(rounds_done, began)
-            if stopped is not None:
-                self.record.stopped = stopped
-                break
-            order = next(orders)
-            for turn, entrant in enumerate(order):
-                if entrant not in self.entrants:
-                    continue
-                index = first_index[entrant] + rounds_done
-                if any(t.index == index for t in self.finished(entrant)):
-                    continue
-                position += 1
-                rest_of_round = [e for e in order[turn:] if e in self.entrants]
-                self.one_trial(entrant, index, position, self.ahead(rest_of_round, rounds_done))
-            rounds_done += 1
-        self.progress.note(f"stopped: {self.record.stopped or 'no lane is left'}")
-
-    def why_stop(self, rounds_done: int, began: float) -> str | None:
-        """In one sentence why no further round is run though fewer than the limit were, or None. `began` is the
-        time.monotonic() of the first."""
-        budget_was_set = self.sources["TIME_BUDGET"] != "default"
-        return enough(
-            counting(self.known),
+        """The rounds."""
+        Rounds(
             self.record,
+            self.known,
+            self.entrants,
             self.settings,
-            Stop(
-                rounds=rounds_done,
-                spent=time.monotonic() - began,
-                next_round=self.progress.expected([str(e) for e in self.entrants]),
-                budget=self.settings.time_budget if not self.settings.trials or budget_was_set else None,
-                asked=budget_was_set,
-            ),
-        )
+            self.device.kind,
+            self.sources["TIME_BUDGET"] != "default",
+            self.progress,
+            self.attempt,
+            self.leave_out,
+            self.save,
+        ).run(self.opened.resumed, self.opened.joined, self.interleaved)
 
-    def finished(self, entrant: Entrant) -> list[Trial]:
-        return [t for t in counting(self.known) if (t.lane, t.precision) == (entrant.lane, entrant.precision)]
-
-    def ahead(self, rest_of_round: Sequence[Entrant], rounds_done: int) -> list[str]:
-        """The entrants still to come, the next one first; empty while the number of rounds is open."""
-        if not self.settings.trials:
-            return []
-        whole_rounds = [str(e) for e in self.entrants] * (self.settings.trials - rounds_done - 1)
-        return [*(str(e) for e in rest_of_round), *whole_rounds]
-
-    def one_trial(self, entrant: Entrant, index: int, position: int, ahead: list[str]) -> None:
-        """One trial; a lane that fails twice and never succeeded runs no more."""
-        earlier = [t for t in self.known if (t.lane, t.precision, t.index) == (entrant.lane, entrant.precision, index)]
-        self.started += 1
-        total = self.started - 1 + len(ahead) if self.settings.trials else None
-        self.progress.trial(self.started, total, str(entrant), ahead)
+    def attempt(self, entrant: Entrant, index: int, attempt: int, position: int, number: int, waited: float) -> Trial:
+        """One trial in a process of its own. Raises GpuLost."""
+        rules = self.record.rules
+        assert rules is not None
         trial = run_trial(
             self.results,
-            self.spec(entrant, index, len(earlier) + 1, position),
+            self.spec(entrant, index, attempt, position, number),
             self.progress.phase,
             self.record.read_bandwidth,
+            lambda trial: disturbances(trial, rules, early_clock([*self.known, trial])),
+            waited,
         )
-        self.known.append(trial)
-        if trial.failure is None:
-            self.progress.finished(str(entrant), trial.seconds)
-        else:
-            self.note_failure(entrant, index, trial.failure)
-
-    def note_failure(self, entrant: Entrant, index: int, failure: Failure) -> None:
-        """Say why a trial failed; the entrant is left out when it is the second and none succeeded. Raises GpuLost."""
-        self.check_gpu(failure)
-        own_failures = [
-            t
-            for t in self.known
-            if (t.lane, t.precision) == (entrant.lane, entrant.precision)
-            and t.failure is not None
-            and t.failure.reason != known_failures.LOST_GPU.reason
-        ]
-        self.progress.note(
-            f"{entrant}, trial {index}: {failure.reason}." + (f" {failure.hint}" if failure.hint else "")
-        )
-        if len(own_failures) >= 2 and not self.finished(entrant):
-            self.entrants.remove(entrant)
-            self.leave_out(entrant, failure)
+        if trial.failure is not None:
+            self.check_gpu(trial.failure)
+        return trial
 
     def check_gpu(self, failure: Failure) -> None:
         """End the run when a trial failed because the card is gone: no other lane would fare better on it."""

@@ -22,6 +22,7 @@ class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     index: int
     attempt: int
     position: int
+    round: int
     interleaved: bool
     device: str
     threads: int
@@ -60,4 +61,6 @@ class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             model=self.model,
             environment=self.environment,
             failure=failure,
+            round=self.round,
+            disturbed=[],
         )

@@ -39,7 +39,13 @@ def enough(trials: Sequence[Trial], run: Run, settings: Settings, state: Stop) -
         return None
     if settings.trials == 0:
         target = settings.target_precision
-        if state.rounds >= MIN_ROUNDS and narrow(trials, run, target) and narrow(without_last(trials), run, target):
+        # A run that was taken up again with a further lane has that lane catch up first.
+        begun = max((t.round or 0 for t in trials if t.interleaved), default=0)
+        if (
+            state.rounds >= max(MIN_ROUNDS, begun)
+            and narrow(trials, run, target)
+            and narrow(without_last(trials), run, target)
+        ):
             return f"every headline interval is within {target:.1%} after {counted(state.rounds, 'round')}"
     # A budget that nobody set must not leave a first run without an interval.
     if state.rounds < MIN_TRIALS and not state.asked:
@@ -49,9 +55,10 @@ def enough(trials: Sequence[Trial], run: Run, settings: Settings, state: Stop) -
     return None
 
 
-def every_trial(limit: int) -> str:
-    """Say that no lane has a trial left."""
-    return f"all {counted(limit, 'trial')} of each lane were run" if limit != 1 else "1 trial of each lane was run"
+def every_trial(limit: int, left: bool = False) -> str:
+    """Say that no lane has a trial left; `left`: lanes have left the run early, and so have fewer."""
+    whose = "each lane that stayed" if left else "each lane"
+    return f"all {counted(limit, 'trial')} of {whose} were run" if limit != 1 else f"1 trial of {whose} was run"
 
 
 def narrow(trials: Sequence[Trial], run: Run, target: float) -> bool:
@@ -61,13 +68,19 @@ def narrow(trials: Sequence[Trial], run: Run, target: float) -> bool:
 
 
 def without_last(trials: Sequence[Trial]) -> list[Trial]:
-    """The trials without the last one of each lane: what was known a round earlier."""
-    last = {(t.lane, t.precision): t.position for t in sorted(trials, key=lambda t: t.position)}
-    return [t for t in trials if t.position != last[t.lane, t.precision]]
+    """The trials without those of each lane's last round: what was known a round earlier."""
+    last = {(t.lane, t.precision): _round(t) for t in sorted(trials, key=_round)}
+    return [t for t in trials if _round(t) != last[t.lane, t.precision]]
+
+
+def _round(trial: Trial) -> int:
+    """The round of a trial; records of schema 1 know none, and have one trial of a lane a round."""
+    return trial.index if trial.round is None else trial.round
 
 
 def headline_widths(trials: Sequence[Trial], run: Run) -> list[float]:
-    """Half-widths (share of the ratio) of the headline intervals; empty while one is missing."""
-    widths = [speedup.half_width for speedup in headline_intervals(trials, run.headline)]
+    """Half-widths (share of the ratio) of the headline intervals, each over all candidates for the base; empty while one is
+    missing. Lanes that left are no candidates."""
+    widths = [speedup.half_width for speedup in headline_intervals(trials, run)]
     known = [width for width in widths if width is not None]
     return known if len(known) == len(widths) else []

@@ -18,7 +18,8 @@ from trtbench.machine.telemetry import Watch
 from trtbench.measure.spec import SEE_LOG, Spec
 from trtbench.records import run_folder
 from trtbench.records.files import encode, read_as, write_whole
-from trtbench.records.trial import Failure, Telemetry, Trial, write_trial
+from trtbench.records.telemetry import Disturbance, Telemetry
+from trtbench.records.trial import Failure, Trial, write_trial
 from trtbench.settings.lanes import LANES
 
 _LAST_LINES = 15  # of the log shown when a process died without a record
@@ -33,8 +34,16 @@ class _Files(NamedTuple):
     log: Path
 
 
-def run_trial(results: Path, spec: Spec, phase: Callable[[str], None], read_bandwidth: float | None) -> Trial:
-    """Run one trial (or preparation) and return its record; a trial's record is also written into the run's folder."""
+def run_trial(
+    results: Path,
+    spec: Spec,
+    phase: Callable[[str], None],
+    read_bandwidth: float | None = None,
+    disturbed: Callable[[Trial], list[Disturbance]] = lambda trial: [],
+    waited: float = 0.0,
+) -> Trial:
+    """Run one trial (or preparation) and return its record; a trial's record is also written into the run's folder. What
+    `disturbed` says of a finished trial goes into it; `waited` are the seconds that were waited for a quiet machine."""
     home = run_folder.folder(results, spec.run)
     files = _files(home, spec)
     spec.output = str(files.answer)
@@ -44,9 +53,13 @@ def run_trial(results: Path, spec: Spec, phase: Callable[[str], None], read_band
         spec.profile = str(files.log.with_suffix(".profile.json"))
     write_whole(files.request, encode(spec))
     telemetry = Telemetry(
-        load_average=round(os.getloadavg()[0], 2), swap_used_before=processes.swap_used(), read_bandwidth=read_bandwidth
+        load_average=round(os.getloadavg()[0], 2),
+        swap_used_before=processes.swap_used(),
+        read_bandwidth=read_bandwidth,
+        waited=round(waited, 3),
     )
     log_size_before = files.log.stat().st_size if files.log.is_file() else 0
+    cpu = processes.CpuClock(processes.ended_cpu)
     began = time.perf_counter_ns()
     try:
         trial = _answer(spec, files, log_size_before, phase, watch, telemetry)
@@ -55,10 +68,13 @@ def run_trial(results: Path, spec: Spec, phase: Callable[[str], None], read_band
             watch.stop()
         files.request.unlink(missing_ok=True)
         files.answer.unlink(missing_ok=True)
+    telemetry.cpu = cpu.use()
     if watch is not None:
         watch.fill(trial, telemetry)
     trial.telemetry = telemetry
     trial.seconds = (time.perf_counter_ns() - began) / 1e9
+    if trial.failure is None:
+        trial.disturbed = disturbed(trial)
     if not spec.prepare_only:
         write_trial(home / "trials" / run_folder.trial_name(trial), trial)
     return trial

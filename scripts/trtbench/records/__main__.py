@@ -1,4 +1,4 @@
-"""`python -m trtbench.records` prints the JSON Schema of a trial's record, docs/schema/trial-1.json."""
+"""`python -m trtbench.records` prints the JSON Schema of a trial's record, docs/schema/trial-2.json."""
 
 from trtbench.records.trial import json_schema
 

@@ -16,9 +16,15 @@ import msgspec
 
 from trtbench.errors import UserError
 
-SCHEMA = 1  # version of all records
+SCHEMA = 2  # version of all records
+READ = (1, 2)  # versions that are read
+DECISIONS = 2  # from this version on records say how the run decided
 
 T = TypeVar("T")
+
+
+class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What records are made of: a field that is not known is an error."""
 
 
 def encode(value: Any) -> bytes:
@@ -98,11 +104,33 @@ def decode_as(kind: type[T], data: bytes, where: str) -> T:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         version = _schema_of(data)
-        if version is not None and version != SCHEMA:
-            raise UserError(f"{where} has schema version {version}; this program reads version {SCHEMA}.") from None
+        if version is not None:
+            check_schema(version, where)
         raise UserError(f"{where} is not a valid {kind.__name__.lower()} record: {error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{where} is truncated or not JSON: {error}.") from None
+
+
+def check_schema(version: Any, where: str) -> None:
+    """Raises UserError for a version of records that this program does not read; `where` names what has it."""
+    if version not in READ or isinstance(version, bool):
+        known = " and ".join(map(str, READ))
+        raise UserError(f"{where} has schema version {version}; this program reads versions {known}.")
+
+
+def check_fields(version: int, where: str, required: dict[str, Any], optional: dict[str, Any]) -> None:
+    """Raises UserError where a record of version DECISIONS lacks one of the fields `required` since then, and where an earlier
+    one has any of them: it would be a later one that hides what it holds."""
+    if version >= DECISIONS:
+        lacking = [name for name, value in required.items() if value is None]
+        if lacking:
+            raise UserError(f"{where} has schema version {version} and lacks {lacking[0]}.")
+        return
+    later = [name for name, value in {**required, **optional}.items() if value is not None]
+    if later:
+        raise UserError(
+            f"{where} has schema version {version} and holds {later[0]}, which came with version {DECISIONS}."
+        )
 
 
 def _schema_of(data: bytes) -> Any:

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from trtbench.errors import UserError
 from trtbench.records import run_folder
-from trtbench.records.files import SCHEMA, encode, read_as, write_whole
-from trtbench.records.trial import Amount, Count, Sampling
-from trtbench.settings.cells import Positive
+from trtbench.records.files import check_schema, encode, read_as, write_whole
+from trtbench.records.trial import Sampling
+from trtbench.settings.cells import Amount, Count, Positive
 
 NEAR_DEVIATIONS = 0.3  # an id is near when its logit is within so many standard deviations of the top one
 MAX_POSITIONS = 256  # new ids of a sequence that are scored
@@ -122,6 +121,5 @@ def read(file: Path) -> Judgement | None:
     if not file.is_file():
         return None
     judgement = read_as(Judgement, file)
-    if judgement.schema != SCHEMA:
-        raise UserError(f"{file} has schema version {judgement.schema}; this program reads version {SCHEMA}.")
+    check_schema(judgement.schema, str(file))
     return judgement

@@ -14,8 +14,8 @@ import msgspec
 
 from trtbench.errors import UserError
 from trtbench.records import lock
-from trtbench.records.files import SCHEMA, encode, read_as, write_whole
-from trtbench.records.run import Run, sort_key
+from trtbench.records.files import encode, read_as, write_whole
+from trtbench.records.run import Run, check_run, sort_key
 from trtbench.records.trial import Trial, read_trial
 
 _ID = re.compile(r"^\d{8}-\d{6}(-\d+)?$")
@@ -43,10 +43,7 @@ def new_id(results: Path) -> str:
 def read(results: Path, run: str) -> Run:
     """Read run.json strictly."""
     path = folder(results, run) / "run.json"
-    record = read_as(Run, path)
-    if record.schema != SCHEMA:
-        raise UserError(f"{path} has schema version {record.schema}; this program reads version {SCHEMA}.")
-    return record
+    return check_run(read_as(Run, path), str(path))
 
 
 def write(results: Path, run: Run) -> None:

@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from trtbench.errors import UserError
-from trtbench.records.files import SCHEMA, encode, read_as, write_whole
-from trtbench.settings.cells import Cell, Positive
+from trtbench.records.files import Strict, check_fields, check_schema, encode, read_as, write_whole
+from trtbench.records.telemetry import CpuUse, Disturbance, Telemetry
+from trtbench.settings.cells import Amount, Cell, Count, Positive
 from trtbench.settings.lanes import LANES
-
-Count = Annotated[int, msgspec.Meta(ge=0)]
-Amount = Annotated[float, msgspec.Meta(ge=0)]
-
-
-class _Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    pass
 
 
 class Sampling(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -33,7 +27,7 @@ class Sampling(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
     seed: Count = 0
 
 
-class Statement(_Strict):
+class Statement(Strict):
     """What a lane says about itself once loaded; asked of the engine wherever the engine can tell.
 
     `built_from`: what a prepared engine was built for: `model` (digest), `gpu` (name), `version` (of the runtime).
@@ -56,7 +50,7 @@ class Statement(_Strict):
     notes: list[str] = []
 
 
-class Cold(_Strict):
+class Cold(Strict):
     """One-off costs in nanoseconds, never averaged into a steady figure. `prepare` is conversion, build or
     compilation; when its result came from the cache, `prepare_cached` is true and the time is that of the making."""
 
@@ -67,7 +61,7 @@ class Cold(_Strict):
     prepared_bytes: Count | None = None
 
 
-class Pass(_Strict):
+class Pass(Strict):
     """Timed calls of one kind: `times[i]` ns gave the ids `outputs[output[i]]` (batch rows of new ids).
 
     `foreign_cpu[i]` is the CPU time in seconds that other processes used meanwhile, as far as the kernel's
@@ -84,7 +78,7 @@ class Pass(_Strict):
     ended: Count | None = None
 
 
-class Memory(_Strict):
+class Memory(Strict):
     """Bytes, from a pass of its own. `peak_rss` is the process tree's; weights, KV pool and torch's peaks as far as the
     lane can tell. `gpu_peak` is all memory in use on the cards during the timed passes, `gpu_baseline` what was in use
     before the trial, `gpu_processes` the part of the trial's own processes at the peak, each where the driver tells."""
@@ -100,7 +94,7 @@ class Memory(_Strict):
     gpu_processes: Count | None = None
 
 
-class Energy(_Strict):
+class Energy(Strict):
     """A pass of its own: generations one after the other from `began` to `ended` (perf_counter_ns), `tokens` new ids in
     all. `watts` is the cards' mean power meanwhile, from their counters of energy, `idle_watts` what they take before the
     trial touches them. Joules per token: watts x seconds / tokens."""
@@ -112,7 +106,7 @@ class Energy(_Strict):
     idle_watts: Amount | None = None
 
 
-class EngineMetrics(_Strict):
+class EngineMetrics(Strict):
     """What an engine's own clock says of one generation, nanoseconds for each sequence of the batch: from its arrival to
     the start of its first step, to its first token, to its last. `reused_blocks` are KV blocks taken from earlier calls.
 
@@ -124,8 +118,9 @@ class EngineMetrics(_Strict):
     reused_blocks: Count | None = None
 
 
-class CellRecord(_Strict):
-    """One cell of a trial: measured, or a hole with its reason."""
+class CellRecord(Strict):
+    """One cell of a trial: measured, or a hole with its reason. `cpu`: who used the CPU from the first timed call to
+    the last (schema 2)."""
 
     cell: Cell
     hole: str | None = None
@@ -137,46 +132,10 @@ class CellRecord(_Strict):
     memory: Memory | None = None
     energy: Energy | None = None
     engine_metrics: EngineMetrics | None = None
+    cpu: CpuUse | None = None
 
 
-class Gpu(_Strict):
-    """One GPU that the trial used; clocks in MHz, power in W, temperature in °C, memory in bytes, `energy` in J over the
-    whole trial. Lists hold what was seen while the clock ran, `samples` times; `idle_power` is from before."""
-
-    uuid: str
-    name: str
-    samples: Count
-    memory_total: Count | None = None
-    memory_baseline: Count | None = None
-    memory_peak: Count | None = None
-    sm_clock: list[Count] | None = None
-    memory_clock: list[Count] | None = None
-    temperature: list[Count] | None = None
-    power: list[Amount] | None = None
-    utilisation: list[Count] | None = None
-    energy: Amount | None = None
-    idle_power: Amount | None = None
-    power_cap: Amount | None = None
-    throttle_reasons: list[str] | None = None
-    foreign_processes: Count | None = None
-    memory_bus_width: Count | None = None
-    memory_clock_max: Count | None = None
-    sm_clock_max: Count | None = None
-
-
-class Telemetry(_Strict):
-    """What was seen around the trial from outside the measured process."""
-
-    gpus: list[Gpu] | None = None
-    load_average: Amount | None = None
-    cpu_mhz: list[Amount] | None = None  # nothing writes or reads it, but the records of schema 1 hold it as null
-    swap_used_before: Count | None = None
-    swap_used_after: Count | None = None
-    read_bandwidth: Amount | None = None
-    problems: list[str] = []
-
-
-class Environment(_Strict):
+class Environment(Strict):
     """The machine and the software. `machine` is a digest of what must be equal for records to be comparable;
     `last_level_cache` is the CPU's, all of its parts together, in bytes."""
 
@@ -198,7 +157,7 @@ class Environment(_Strict):
     last_level_cache: Count | None = None
 
 
-class Model(_Strict):
+class Model(Strict):
     """Which model: where it came from and the digest over its weights, configuration and tokenizer."""
 
     name: str
@@ -211,7 +170,7 @@ class Model(_Strict):
     config: dict[str, Any]
 
 
-class Failure(_Strict):
+class Failure(Strict):
     """Why a trial or a lane gave no figures: where it stopped and one sentence."""
 
     phase: str
@@ -219,8 +178,12 @@ class Failure(_Strict):
     hint: str | None = None
 
 
-class Trial(_Strict, tag="trial", tag_field="kind"):
-    """One fresh process with one lane: the unit of replication."""
+class Trial(Strict, tag="trial", tag_field="kind"):
+    """One fresh process with one lane: the unit of replication.
+
+    Of schema 2: `round` is the run's round it ran in, from 1; `disturbed` says why it is not to count, empty where nobody
+    disturbed it. What is run again, because it failed or was disturbed, is the next `attempt` at the same `index`.
+    """
 
     schema: int
     run: str
@@ -241,6 +204,8 @@ class Trial(_Strict, tag="trial", tag_field="kind"):
     cold: Cold = msgspec.field(default_factory=Cold)
     cells: list[CellRecord] = []
     telemetry: Telemetry | None = None
+    round: Count | None = None
+    disturbed: list[Disturbance] | None = None
     checksum: str = ""
 
 
@@ -282,8 +247,8 @@ def read_trial(path: Path) -> Trial:
 
 def check_trial(trial: Trial, path: str) -> Trial:
     """Refuse a trial that was decoded and does not hold together; `path` says where it came from."""
-    if trial.schema != SCHEMA:
-        raise UserError(f"{path} has schema version {trial.schema}; this program reads version {SCHEMA}.")
+    check_schema(trial.schema, path)
+    check_fields(trial.schema, path, {"round": trial.round, "disturbed": trial.disturbed}, _later_fields(trial))
     if trial.lane not in LANES:
         raise UserError(f"{path} names the lane {trial.lane!r}, which this program does not know.")
     for record in trial.cells:
@@ -297,6 +262,17 @@ def check_trial(trial: Trial, path: str) -> Trial:
             if part.foreign_cpu is not None and len(part.foreign_cpu) != len(part.times):
                 raise UserError(f"{path}: {len(part.times)} times stand beside {len(part.foreign_cpu)} CPU readings.")
     return trial
+
+
+def _later_fields(trial: Trial) -> dict[str, Any]:
+    """Fields of schema 2 that may be absent in it and can't be in schema 1."""
+    telemetry = trial.telemetry or Telemetry()
+    gpu_fields = ("foreign_compute", "idle_utilisation", "idle_temperature", "early_clock", "early_reasons")
+    later = {"cpu": telemetry.cpu, "waited": telemetry.waited, "QUIET": trial.settings.get("QUIET")}
+    later |= {f"cells.{i}.cpu": record.cpu for i, record in enumerate(trial.cells)}
+    return later | {
+        f"gpus.{i}.{name}": getattr(gpu, name) for i, gpu in enumerate(telemetry.gpus or []) for name in gpu_fields
+    }
 
 
 def json_schema() -> bytes:

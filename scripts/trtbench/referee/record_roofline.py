@@ -10,7 +10,8 @@ from trtbench.figures.summary import Figures, Where
 from trtbench.machine import cards
 from trtbench.model.shape import ModelShape
 from trtbench.records.run import Run
-from trtbench.records.trial import Gpu, Statement, Trial
+from trtbench.records.telemetry import Gpu
+from trtbench.records.trial import Statement, Trial
 from trtbench.referee import roofline
 
 NOMINAL, MEASURED = "nominal", "measured"

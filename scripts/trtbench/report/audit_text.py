@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from trtbench.comparison.clean_text import plain
+from trtbench.comparison.result import Against, Comparison
 from trtbench.figures.summary import Figures
-from trtbench.referee.audit.findings import FAIL, PASS, THEMES, WARN, Finding
+from trtbench.referee.audit.findings import FAIL, PASS, THEMES, WARN, Finding, refusing
 from trtbench.report.language import ENGLISH, Language
-from trtbench.report.names import bare_label
+from trtbench.report.names import bare_label, label
 from trtbench.report.text_layout import WIDTH, named, ruled, wrapped
 from trtbench.report.words.audit import FINDINGS
 
@@ -30,12 +31,17 @@ def _figures(finding: Finding) -> dict[str, Any]:
     return {name: plain(value) if isinstance(value, str) else value for name, value in finding.figures.items()}
 
 
-def reason(findings: Sequence[Finding], code: str, lane: tuple[str, str], base: tuple[str, str], say: Language) -> str:
-    """The sentence of the finding that voids a comparison; the bare code when it is not among the findings."""
-    for finding in findings:
-        if finding.code == code and finding.level == FAIL and (finding.touches(*lane) or finding.touches(*base)):
-            return say.pair(code, sentence(finding, say))
-    return code
+def reason(comparison: Comparison, a: Against, say: Language) -> str:
+    """The sentence of the finding that voids this comparison, with its lane where that is none of the two; the bare code
+    when it is not among the findings."""
+    row = next((row for row in comparison.cells if any(other is a for other in row.against)), None)
+    own, bases = (a.lane, a.precision), a.candidates or [(a.base, a.base_precision)]
+    finding = refusing(comparison.findings, own, bases, row.where) if row is not None else None
+    if finding is None or finding.code != a.verdict.reason:
+        return a.verdict.reason
+    in_sight = finding.lane is None or (finding.lane, finding.precision) in (own, (a.base, a.base_precision))
+    name = label(finding.lane or "", finding.precision or "", comparison)
+    return say.pair(finding.code if in_sight else f"{finding.code} ({name})", sentence(finding, say))
 
 
 def block(findings: Sequence[Finding], say: Language, several: bool) -> list[str]:

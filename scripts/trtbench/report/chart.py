@@ -84,7 +84,7 @@ def _top(figure: Any, comparison: Comparison, rows: Sequence[Row], say: Language
     verdict = lead(comparison, say)
     lines = [" "] if capitals else []  # the line of the marks
     lines += textwrap.wrap(" - ".join(parts), 100)[:2]
-    lines += [] if verdict.word == "simulated" else textwrap.wrap(plain(verdict.sentence, 300), 105)
+    lines += [] if verdict.word == "simulated" else textwrap.wrap(plain(verdict.sentence, 600), 105)
     title = figure.suptitle("\n".join(lines), fontsize=19, x=0.012, ha="left", color=INK, linespacing=1.3)
     if capitals:
         figure.canvas.draw()  # only then is it known where the title's first line came to lie

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Against, Comparison
 from trtbench.figures.summary import Figures
-from trtbench.report.names import place
+from trtbench.report.names import listed, place
 
 FIGURES = (
     ("trials", "trials"),
@@ -51,13 +51,14 @@ FIGURES = (
     ("runtime", "runtime"),
     ("compute_precision", "compute_precision"),
     ("weight_precision", "weight_precision"),
+    ("left_after_round", "left"),
 )
 HEAD = (
     *("run", "created", "model", "revision", "synthetic", "place", "workload_digest"),
     *("batch", "prompt_tokens", "new_tokens", "lane", "precision", "state", "reason"),
     *(name for name, _ in FIGURES),
     *("latency_trials_ms", "base", "base_precision", "headline", "speedup", "speedup_low", "speedup_high", "level"),
-    *("verdict", "verdict_reason"),
+    *("verdict", "verdict_reason", "candidates", "weak"),
 )
 
 
@@ -108,6 +109,8 @@ def _against(a: Against | None) -> dict[str, object]:
         "level": a.speedup.level,
         "verdict": a.verdict.word.upper() if a.verdict.word == "void" else a.verdict.word,
         "verdict_reason": a.verdict.reason,
+        "candidates": listed(a.candidates),
+        "weak": " ".join(a.weak),
     }
 
 

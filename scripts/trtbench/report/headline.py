@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 
 from trtbench.comparison.clean_text import plain
-from trtbench.comparison.result import Against, Comparison
+from trtbench.comparison.result import Against, Comparison, Row
+from trtbench.figures.base import may_be_base
+from trtbench.referee.audit.findings import FAIL
 from trtbench.report import audit_text
 from trtbench.report.language import Language
 from trtbench.report.names import bare_label, label
 from trtbench.report.notices import mark
 from trtbench.settings.lanes import LANES
+
+VERDICTS = ("faster", "slower", "equivalent")
+IN_SOME_CELLS = {
+    "noise_of_candidate": "noise_of_candidate_in",
+    "base_missing": "base_missing_in",
+    "base_doubtful": "base_doubtful_in",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Fact:
+    """A sentence that bears on a comparison: its name and its figures, which are text."""
+
+    key: str
+    figures: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, key: str, **texts: str) -> Fact:
+        return cls(key, tuple(texts.items()))
+
+    @property
+    def texts(self) -> dict[str, str]:
+        return dict(self.figures)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +68,7 @@ def lead(comparison: Comparison, say: Language) -> Lead:
     if len(measured) < 2:
         return Lead("none", say("no_comparison"))
     if not any(lane in LANES and LANES[lane].baseline for lane, _ in measured):
-        return Lead("none", say("no_base"))
+        return Lead("none", _no_base(comparison, say))
     return Lead("none", say("lead_no_headline"))
 
 
@@ -52,21 +78,52 @@ def headlines(comparison: Comparison) -> list[Against]:
 
 
 def _several(heads: list[Against], comparison: Comparison, say: Language) -> Lead:
-    """One sentence over several cells: how many of each verdict, and from which ratio to which."""
+    """One sentence over several cells: how many of each verdict, and from which ratio to which; then which lanes may be the
+    base, each set of them with the number of its cells, and what bears on it."""
     verdicts = [a.verdict.word for a in heads]
     order = ("void", "faster", "slower", "equivalent", "inconclusive", "none")
     counts = ", ".join(f"{verdicts.count(word)} × {say(word)}" for word in order if word in verdicts)
     ratios = [a.speedup.ratio for a in heads if a.verdict.word not in ("void", "none")]
     lanes = sorted({label(a.lane, a.precision, comparison) for a in heads})
-    sentence = say("lead_several", lane=", ".join(lanes), n=len(heads), counts=counts)
+    sentences = [say("lead_several", lane=", ".join(lanes), n=len(heads), counts=counts)]
     if ratios:
-        sentence = say.clauses([sentence, say("lead_ratios", low=min(ratios), high=max(ratios))])
+        sentences.append(say("lead_ratios", low=min(ratios), high=max(ratios)))
+    sentences += _alike(heads, comparison, say)
+    for facts_of in (noise, missing, doubtful):
+        cells = Counter(fact for a in heads for fact in facts_of(a, comparison))
+        sentences += [
+            say(fact.key, **fact.texts) if n == len(heads) else say(IN_SOME_CELLS[fact.key], n=n, **fact.texts)
+            for fact, n in cells.items()
+        ]
+    sentences += list(dict.fromkeys(say(f"weak.{reason}") for a in heads for reason in a.weak))
     word = "void" if "void" in verdicts else verdicts[0] if len(set(verdicts)) == 1 else "mixed"
-    return Lead(word, sentence)
+    return Lead(word, say.clauses(sentences))
+
+
+def _alike(heads: list[Against], comparison: Comparison, say: Language) -> list[str]:
+    """Every set of lanes that can't be told apart, with the number of its cells; those with a verdict first."""
+    cells: dict[tuple[bool, frozenset[tuple[str, str]]], list[Against]] = {}
+    for a in sorted(heads, key=lambda a: a.verdict.word not in VERDICTS):
+        if open_base(a):
+            cells.setdefault((a.verdict.word in VERDICTS, frozenset(a.candidates)), []).append(a)
+    return [
+        say(
+            "base_candidates_in" if settled else "base_candidates_open",
+            n=len(members),
+            lanes=_listed([label(*key, comparison) for key in members[0].candidates], say),
+        )
+        for (settled, _), members in cells.items()
+    ]
+
+
+def open_base(a: Against) -> bool:
+    """Whether there is an interval and it runs over several candidates."""
+    return len(a.candidates) > 1 and a.speedup.low is not None and a.verdict.word != "void"
 
 
 def verdict_sentence(a: Against, comparison: Comparison, say: Language) -> str:
-    """One sentence: the verdict and its interval, or why there is none."""
+    """One sentence: the verdict and its interval, or why there is none; which PyTorch lanes may be the base, and which is
+    missing."""
     lane, base = label(a.lane, a.precision, comparison), label(a.base, a.base_precision, comparison)
     word = a.verdict.word
     if comparison.simulated:
@@ -78,12 +135,82 @@ def verdict_sentence(a: Against, comparison: Comparison, say: Language) -> str:
         sentence = say("headline_equivalent", lane=lane, base=base)
     else:
         sentence = say("headline_open", lane=lane, base=base, word=say(word))
+    absent = [say(fact.key, **fact.texts) for fact in missing(a, comparison)]
     if word == "void":
-        lanes = (a.lane, a.precision), (a.base, a.base_precision)
-        return f"{sentence} - {audit_text.reason(comparison.findings, a.verdict.reason, *lanes, say)}"
-    reasons = [say(a.verdict.reason)]
+        return f"{sentence} - {say.clauses([audit_text.reason(comparison, a, say).rstrip('.'), *absent])}."
+    # What bears on the base first: a format that has to cut the sentence cuts its end.
+    reasons = _about(a, comparison, say)
+    if open_base(a):
+        names = _listed([label(*key, comparison) for key in a.candidates], say)
+        reasons.append(say("base_candidates", lanes=names))
+    reasons += [*absent, *(say(fact.key, **fact.texts) for fact in doubtful(a, comparison))]
     if a.verdict.more_trials is not None:
         reasons.append(say("more_trials", n=a.verdict.more_trials))
-    if a.speedup.low is not None and a.speedup.weak:
-        reasons.append(say("weak"))
+    reasons += [say(f"weak.{reason}") for reason in a.weak]
     return f"{sentence}{say.in_brackets(a.speedup)} - {say.clauses(reasons)}"
+
+
+def _about(a: Against, comparison: Comparison, say: Language) -> list[str]:
+    """The reason of the verdict, with the candidate that it is about."""
+    place = a.verdict.candidate
+    if place is None or not 0 <= place < len(a.candidates):
+        return [say(a.verdict.reason, candidate=label(a.base, a.base_precision, comparison))]
+    name = label(*a.candidates[place], comparison)
+    about_noise = [say(fact.key, **fact.texts) for fact in noise(a, comparison)]
+    return [say(a.verdict.reason, candidate=name), *about_noise]
+
+
+def noise(a: Against, comparison: Comparison) -> list[Fact]:
+    """Whose noise alone stands between the trials and a verdict; nothing where it is nobody's."""
+    place = a.verdict.candidate
+    if a.verdict.word != "inconclusive" or place is None or not 0 <= place < len(a.candidates):
+        return []
+    return [Fact.of("noise_of_candidate", candidate=label(*a.candidates[place], comparison))]
+
+
+def missing(a: Against, comparison: Comparison) -> list[Fact]:
+    """The PyTorch lanes that may be the base of this comparison and have no figures, in the run or in this cell, each with
+    its reason."""
+    reasons = {(f.lane, f.precision): f.failure.reason for f in comparison.failed}
+    reasons |= {(hole.lane, hole.precision): hole.reason for row in _rows(a, comparison) for hole in row.holes}
+    return [
+        Fact.of("base_missing", lane=label(*key, comparison), reason=plain(reason).rstrip("."))
+        for key, reason in sorted(reasons.items())
+        if may_be_base(key, a.precision)
+    ]
+
+
+def doubtful(a: Against, comparison: Comparison) -> list[Fact]:
+    """The PyTorch lanes that were ruled out as the base by figures of this cell that the audit refuses."""
+    compared = {(a.lane, a.precision), *a.candidates}
+    wheres = [row.where for row in _rows(a, comparison)]
+    refused = {
+        (f.lane, f.precision)
+        for f in comparison.findings
+        if f.level == FAIL and f.lane and f.precision and (f.cell is None or f.cell in wheres)
+    }
+    return [
+        Fact.of("base_doubtful", lane=label(*key, comparison))
+        for key in sorted(refused - compared)
+        if may_be_base(key, a.precision)
+    ]
+
+
+def _rows(a: Against, comparison: Comparison) -> list[Row]:
+    """The cell of a comparison."""
+    return [row for row in comparison.cells if any(other is a for other in row.against)]
+
+
+def _no_base(comparison: Comparison, say: Language) -> str:
+    """That no PyTorch lane has figures, and why those that were asked for have none."""
+    reasons = [
+        say.pair(label(f.lane, f.precision, comparison), plain(f.failure.reason).rstrip("."))
+        for f in comparison.failed
+        if f.lane in LANES and LANES[f.lane].baseline
+    ]
+    return say("lead_no_base", reasons=say.clauses(reasons)) if reasons else say("no_base")
+
+
+def _listed(names: list[str], say: Language) -> str:
+    """Names as a sentence lists them: a, b and c."""
+    return say("listed", first=", ".join(names[:-1]), last=names[-1])

@@ -28,13 +28,14 @@ from typing import Any
 
 from trtbench.figures.speedup import Interval
 from trtbench.report.words.audit import FIGURES, HEADINGS
+from trtbench.report.words.disturbed import DISTURBED
 from trtbench.report.words.history import HISTORY
 from trtbench.report.words.report import REPORT
 from trtbench.report.words.terms import TERMS
 from trtbench.settings.lanes import LANES
 
 NO_BREAK, THIN, RANGE = "\u00a0", "\u202f", "-"
-SENTENCES = REPORT | HISTORY | HEADINGS
+SENTENCES = REPORT | HISTORY | DISTURBED | HEADINGS
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -9,12 +9,12 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import memory_of
 from trtbench.referee.audit.findings import FAIL, WARN
-from trtbench.report import answers, audit_text, history
+from trtbench.report import answers, audit_text, disturbed, history
 from trtbench.report.headline import lead
 from trtbench.report.language import Language, language
 from trtbench.report.names import bare_label, cell_name, label, place, several_precisions
 from trtbench.report.notices import mark, stopped, warnings
-from trtbench.report.remarks import failure_sentences, remarks
+from trtbench.report.remarks import failure_sentences, left, remarks
 from trtbench.report.rerun import again, changed
 from trtbench.report.scale import share_of_ceiling
 from trtbench.report.spread import span
@@ -44,7 +44,7 @@ def render(comparison: Comparison, lang: str) -> str:
     say = language(lang)
     title = say("page_title", model=escape(comparison.model.name, NAME), place=escape(place(comparison)))
     verdict = lead(comparison, say)
-    lines = [f"## {title}", "", say.pair(f"**{verdict.capitals(say)}**", escape(verdict.sentence))]
+    lines = [f"## {title}", "", say.pair(f"**{verdict.capitals(say)}**", escape(verdict.sentence, 2000))]
     for warning in warnings(comparison, say):
         capitals = mark(warning)
         lines += ["", f"> **{capitals}**{escape(warning[len(capitals) :])}" if capitals else f"> {escape(warning)}"]
@@ -55,6 +55,9 @@ def render(comparison: Comparison, lang: str) -> str:
         for a in comparison.failed:
             who = f"- {escape(bare_label(a.lane), NAME)} {escape(a.precision, NAME)}"
             lines.append(say.pair(who, escape(failure_sentences(a.failure))))
+    sentences = disturbed.sentences(comparison, say)
+    if sentences:
+        lines += ["", f"### {say('disturbed.title')}", "", *(f"- {escape(sentence)}" for sentence in sentences)]
     lines += _history(comparison, say)
     lines += ["", *_audit(comparison, say), "", *_conditions(comparison, say)]
     return "\n".join(lines) + "\n"
@@ -82,8 +85,9 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> list[str]:
     body = []
     for f in row.figures:
         held, interval, share = memory_of(f), span(f.latency_trials), share_of_ceiling(f)
+        name = escape(label(f.lane, f.precision, comparison))
         cells = [
-            escape(label(f.lane, f.precision, comparison)),
+            f"{name} ({left(f, say)})" if f.left is not None else name,
             say.number(f.latency),
             say.span(*interval) if interval else "-",
             say.number(f.throughput),
@@ -97,7 +101,8 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> list[str]:
         else:
             word = say(a.verdict.word)
             cells.append(say.times(a.speedup.ratio) + say.in_brackets(a.speedup))
-            cells.append(f"**{word.upper()}**" if a.verdict.word == "void" else word)
+            weak = f" ({say('weak')})" if a.weak else ""
+            cells.append(f"**{word.upper()}**" if a.verdict.word == "void" else word + weak)
         body.append(cells)
     return _table(head, body)
 

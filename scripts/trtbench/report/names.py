@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.report.language import Language
@@ -21,6 +23,12 @@ def label(lane: str, precision: str, comparison: Comparison) -> str:
 def several_precisions(comparison: Comparison) -> bool:
     """Whether lanes of more than one precision have figures, so that lanes name theirs."""
     return len({f.precision for row in comparison.cells for f in row.figures}) > 1
+
+
+def listed(lanes: Sequence[tuple[str, str]]) -> str:
+    """Lanes for a program to read: their names with spaces between, `lane/precision` where the precisions differ."""
+    several = len({precision for _, precision in lanes}) > 1
+    return " ".join(plain(f"{lane}/{precision}" if several else lane, NAME) for lane, precision in lanes)
 
 
 def cell_name(row: Row, say: Language) -> str:

@@ -12,6 +12,7 @@ from trtbench.report.language import Language
 _N = r"(?P<n>\d{1,9}|\d{1,3}(?:,\d{3}){1,2})"
 _STOPPED = {
     "stopped.trials": rf"(?:all )?{_N} trials? of each lane (?:was|were) run",
+    "stopped.stayed": rf"(?:all )?{_N} trials? of each lane that stayed (?:was|were) run",
     "stopped.narrow": rf"every headline interval is within (?P<width>\d{{1,3}}\.\d)% after {_N} rounds?",
     "stopped.budget": rf"TIME_BUDGET=(?P<budget>[\d.e+]{{1,20}}) s is spent after {_N} rounds?; raise it for a narrower interval",
 }
@@ -25,6 +26,8 @@ def warnings(comparison: Comparison, say: Language) -> list[str]:
         sentences.append(say(kind, model=plain(comparison.model.name, NAME)))
     if comparison.void:
         sentences.append(say("void_notice"))
+    if any(trial.counts for trial in comparison.disturbed):
+        sentences.append(say("disturbed.notice"))
     if not comparison.interleaved:
         sentences.append(say("not_interleaved"))
     return sentences

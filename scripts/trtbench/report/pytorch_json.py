@@ -12,6 +12,7 @@ from typing import Any
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import Figures
+from trtbench.report.names import listed
 from trtbench.report.spread import rates
 from trtbench.settings.knobs import PRECISIONS
 from trtbench.settings.lanes import LANES
@@ -72,7 +73,9 @@ def _benchmark(f: Figures, row: Row, comparison: Comparison) -> dict[str, Any]:
     a = row.by_lane.get((f.lane, f.precision))
     if a is not None:
         extra |= {"base": a.base, "speedup": f"{a.speedup.ratio:.6g}", "verdict": a.verdict.word}
-        extra |= {"verdict_reason": a.verdict.reason}
+        extra |= {"verdict_reason": a.verdict.reason, "candidates": listed(a.candidates), "weak": " ".join(a.weak)}
+        bounds = {"speedup_low": a.speedup.low, "speedup_high": a.speedup.high}
+        extra |= {name: f"{bound:.6g}" for name, bound in bounds.items() if bound is not None}
     return {
         "name": " ".join([*_marks(f, row, comparison), BENCHMARK]),
         "mode": "inference",

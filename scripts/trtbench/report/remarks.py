@@ -39,8 +39,14 @@ def remarks(row: Row, comparison: Comparison, say: Language) -> list[str]:
 
 
 def counts(f: Figures, say: Language) -> str:
-    """How many trials of how many iterations stand behind the figures."""
-    return say("trials", trials=f.trials, iterations=f.iterations // f.trials)
+    """How many trials of how many iterations stand behind the figures, and whether the lane left early."""
+    counted = say("trials", trials=f.trials, iterations=f.iterations // f.trials)
+    return f"{counted}, {left(f, say)}" if f.left is not None else counted
+
+
+def left(f: Figures, say: Language) -> str:
+    """After which round the lane left; nothing for one that stayed."""
+    return "" if f.left is None else say("left", round=f.left)
 
 
 def failure_sentences(failure: Failure) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from trtbench.comparison.clean_text import NAME, plain, safe
 from trtbench.comparison.result import Against, Comparison, Row
 from trtbench.figures.summary import memory_of
-from trtbench.report import answers, audit_text, history
+from trtbench.report import answers, audit_text, disturbed, history
 from trtbench.report.headline import verdict_sentence
 from trtbench.report.language import Language, language
 from trtbench.report.names import bare_label, cell_name, label, several_precisions
@@ -22,6 +22,7 @@ def render(comparison: Comparison, lang: str) -> str:
     lines = [*_top(comparison, say), *notices(comparison, say)]
     for row in comparison.cells:
         lines += ["", *_cell(row, comparison, say)]
+    lines += _disturbed(comparison, say)
     lines += audit_text.block(comparison.findings, say, several_precisions(comparison))
     lines += history.text(comparison, say)
     lines += _absent(comparison, say)
@@ -72,6 +73,13 @@ def _cell(row: Row, comparison: Comparison, say: Language) -> list[str]:
     if sentences:
         lines += ["", *(line for sentence in sentences for line in wrapped("* " + sentence))]
     return lines
+
+
+def _disturbed(comparison: Comparison, say: Language) -> list[str]:
+    """The trials that others disturbed."""
+    sentences = disturbed.sentences(comparison, say)
+    head = ["", ruled(say("disturbed.title").upper())] if sentences else []
+    return [*head, *(line for sentence in sentences for line in wrapped("* " + sentence))]
 
 
 def _latency(row: Row, comparison: Comparison, say: Language) -> list[str]:

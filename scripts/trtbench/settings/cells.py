@@ -9,6 +9,8 @@ import msgspec
 from trtbench.settings.knobs import Settings
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Amount = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Cell(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True, order=True):

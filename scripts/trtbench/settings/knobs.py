@@ -135,9 +135,10 @@ class Settings:
         "int",
         low=1,
         high=1000,
-        local=5,
+        local=8,
         unit="generations",
-        help="untimed full-shape generations at most before the clock counts",
+        help="untimed full-shape generations at most before the clock counts, once there were 3 and 2 s of them; below 3 so "
+        "many only, and too few to tell whether the times hold still",
     )
     time_budget: float = _row(
         1200.0,
@@ -147,6 +148,20 @@ class Settings:
         local=150.0,
         unit="seconds",
         help="no further round of trials starts when it would end later; unless set, three rounds run first, and a fixed TRIALS all",
+    )
+    quiet: str = _row(
+        "wait",
+        "choice",
+        choices=("wait", "warn"),
+        help="a trial that others on the machine disturbed is run again once it is quiet (wait: at most 60 s each time), or "
+        "counts and makes every verdict weak (warn)",
+    )
+    slow_lanes: str = _row(
+        "auto",
+        "choice",
+        choices=("auto", "leave", "keep"),
+        help="a lane that is slower than the best PyTorch lane in every cell, and not the headline, runs no further trial "
+        "(leave), or all (keep); auto: leave, unless TRIALS is a number",
     )
     target_precision: float = _row(
         0.01,

@@ -11,7 +11,7 @@ from trtbench.model.workload import Workload
 from trtbench.records.judgement import Judgement
 from trtbench.records.run import Run
 from trtbench.records.trial import Trial
-from trtbench.referee.audit import ceiling, counts, fairness, machine, parity, provenance, steady
+from trtbench.referee.audit import bases, ceiling, counts, fairness, machine, parity, provenance, steady
 from trtbench.referee.audit.context import Context
 from trtbench.referee.audit.findings import PASS, Finding, found, ordered
 
@@ -24,6 +24,7 @@ CHECKS: dict[str, Callable[[Context], list[Finding]]] = {
     "steady": steady.check,
     "machine": machine.check,
     "provenance": provenance.check,
+    "base": bases.check,
     "aa": steady.aa,
 }
 
@@ -42,7 +43,7 @@ def audit(
         of_theme = check(context)
         findings += of_theme
         for key in context.groups:
-            if theme == "aa" and key != context.base:
+            if (theme == "aa" and key != context.base) or (theme == "base" and not bases.evident(context)):
                 continue
             if not any(f.touches(*key) for f in of_theme):
                 findings.append(found(theme, key, level=PASS))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-from trtbench.figures.base import Key, base_of, fastest_pytorch, grouped
+from trtbench.figures.base import Key, candidates, cells_of, departed, fastest_pytorch, grouped
 from trtbench.figures.summary import Figures, Where, figures, shape
 from trtbench.model.workload import Workload
 from trtbench.records.judgement import Judgement
@@ -27,8 +27,8 @@ class Measured:
 @dataclasses.dataclass(frozen=True)
 class Context:
     """`trials` are all of the records, `groups` the finished trials that count, by lane and precision, in order;
-    `base` the best PyTorch lane over all cells, `None` without one. `zero` are trials with times that are none; they
-    are in no cell."""
+    `base` the best PyTorch lane over all cells, `None` without one, `bases` the candidates by precision and cell. `zero`
+    are trials with times that are none; they are in no cell."""
 
     run: Run
     trials: tuple[Trial, ...]
@@ -39,6 +39,7 @@ class Context:
     zero: dict[tuple[Key, Where], list[Trial]]
     printed: dict[tuple[Key, Where], Figures]
     base: Key | None
+    bases: dict[tuple[str, Where], list[Key]]
 
     @classmethod
     def of(
@@ -58,16 +59,29 @@ class Context:
                         else:
                             cells.setdefault(lane_in_cell, []).append(Measured(trial, record, record.e2e, record.ttft))
         printed = {}
+        rows: dict[Where, list[Figures]] = {}
         for (key, where), measured in cells.items():
             lane_figures = figures([m.trial for m in measured], where)
             if isinstance(lane_figures, Figures):
                 printed[key, where] = lane_figures
-        return cls(run, ordered, groups, judgement, workload, cells, zero, printed, _base(printed))
+                rows.setdefault(where, []).append(lane_figures)
+        # The comparison shares the candidates' level among all cells, measured or not.
+        number_of_cells = len(cells_of(groups))
+        bases = {
+            (precision, where): [(f.lane, f.precision) for f in candidates(in_cell, precision, run, number_of_cells)]
+            for where, in_cell in rows.items()
+            for precision in {f.precision for f in in_cell}
+        }
+        base = _base(rows, departed(run))
+        return cls(run, ordered, groups, judgement, workload, cells, zero, printed, base, bases)
 
     def base_in(self, key: Key, where: Where) -> Key | None:
-        """The lane that `key` is compared with in this cell, as the comparison chooses it."""
-        base = base_of([f for (_, cell), f in self.printed.items() if cell == where], key[1])
-        return (base.lane, base.precision) if base else None
+        """The lane that `key` is compared with in this cell, as the comparison chooses it: the fastest of the candidates."""
+        return next(iter(self.candidates_in(key, where)), None)
+
+    def candidates_in(self, key: Key, where: Where) -> list[Key]:
+        """All lanes that may be the base of `key` in this cell, the fastest by its mean first."""
+        return self.bases.get((key[1], where), [])
 
     def by_cell(self) -> Iterator[tuple[Key, Where, list[Measured]]]:
         for (key, where), measured in self.cells.items():
@@ -87,11 +101,11 @@ def numbers(trials: Sequence[Trial]) -> str:
     return ", ".join(map(str, indices[:6])) + (", …" if len(indices) > 6 else "")
 
 
-def _base(printed: dict[tuple[Key, Where], Figures]) -> Key | None:
+def _base(rows: dict[Where, list[Figures]], gone: Collection[Key]) -> Key | None:
     """The PyTorch lane that is the base of most cells."""
     votes: dict[Key, int] = {}
-    for where in {where for _, where in printed}:
-        base = fastest_pytorch(f for (_, cell), f in printed.items() if cell == where)
+    for in_cell in rows.values():
+        base = fastest_pytorch(in_cell, gone)
         if base is not None:
             votes[base.lane, base.precision] = votes.get((base.lane, base.precision), 0) + 1
     return min(votes, key=lambda key: (-votes[key], key), default=None)

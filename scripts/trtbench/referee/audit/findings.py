@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from trtbench.figures.base import may_be_base
 from trtbench.figures.summary import Where
 
 PASS, WARN, FAIL = "pass", "warn", "fail"
@@ -43,7 +44,7 @@ class Row:
     condition: str
 
 
-THEMES = ("count", "rate", "ceiling", "parity", "fairness", "steady", "machine", "provenance", "aa", "claims")
+THEMES = ("count", "rate", "ceiling", "parity", "fairness", "steady", "machine", "provenance", "base", "aa", "claims")
 
 TABLE: dict[str, Row] = {
     # count: law 2
@@ -118,12 +119,16 @@ TABLE: dict[str, Row] = {
     ),
     "machine.neighbour": Row((WARN,), "another process was on the GPU"),
     "machine.busy": Row((WARN,), "other processes used over 5 % of the CPU during the timed calls of a trial"),
+    "machine.disturbed": Row((WARN,), "a trial that others disturbed counts: the machine did not become quiet"),
     "machine.changed": Row((FAIL,), "power cap, governor or driver differs between trials"),
     "machine.swap": Row((WARN,), "swap grew by over 64 MiB during a trial"),
     "machine.unwatched": Row((WARN,), "telemetry is absent or incomplete"),
     # provenance
     "provenance.simulated": Row((FAIL,), "a lane is a stand-in"),
-    "provenance.schema": Row((FAIL,), "a record has another schema version"),
+    "provenance.schema": Row((FAIL,), "a record has another schema version than its run"),
+    "provenance.old": Row((WARN,), "the run was recorded before schema 2, and lacks what later checks need"),
+    "provenance.rules": Row((FAIL,), "a disturbed trial was told by other limits than this program's"),
+    "provenance.disturbed": Row((FAIL,), "who disturbed a trial was decided otherwise than its telemetry says"),
     "provenance.changed": Row((FAIL,), "a record's checksum does not fit: it was changed after it was written"),
     "provenance.mixed": Row(
         (FAIL, WARN), "trials of other runs; warn when workload, machine, model and settings are the same"
@@ -133,7 +138,24 @@ TABLE: dict[str, Row] = {
     "provenance.versions": Row((FAIL,), "runtime or library versions change between trials of a lane"),
     "provenance.copied": Row((FAIL,), "two trials' times are the same, or the same times a factor"),
     "provenance.gap": Row((FAIL,), "trial numbers of a lane are missing before its last"),
-    "provenance.retried": Row((FAIL,), "a trial was run again though it had succeeded"),
+    "provenance.attempts": Row((FAIL,), "of the attempts at a trial one is missing, or there twice"),
+    "provenance.retried": Row((FAIL,), "a trial was run again though it had neither failed nor been disturbed"),
+    # base: law 13
+    "base.rules": Row((FAIL,), "the run's own rules take a lane for slower more easily than this program does"),
+    "base.absent": Row((WARN,), "a PyTorch lane was asked for and has no figures"),
+    "base.excused": Row(
+        (WARN,), "a lane is noted as absent and has trials that count: the note excuses none that is missing"
+    ),
+    "base.left": Row((FAIL,), "a lane left early, and the records and the run's own rules do not say so"),
+    "base.vanished": Row(
+        (FAIL, WARN),
+        "a lane has no trial in a round that the run finished, did not fail in it and did not leave; "
+        "warn for lanes that are neither PyTorch nor the headline",
+    ),
+    "base.unchecked": Row(
+        (WARN,), "trials in no round that all lanes shared: whether others beside them are missing can't be told"
+    ),
+    "base.unaccounted": Row((FAIL,), "of a PyTorch lane that was to run there is no trial and no reason"),
     # a/a
     "aa.differs": Row((WARN,), "the best PyTorch lane's odd and even trials differ (Welch, 95 %)"),
     "aa.few": Row((WARN,), "fewer than three trials in a half"),
@@ -183,3 +205,20 @@ def voiding(findings: Iterable[Finding], lanes: Iterable[tuple[str, str]], cell:
     compared = list(lanes)
     failed = [f for f in findings if f.level == FAIL and any(f.touches(*lane, cell) for lane in compared)]
     return ordered(failed)[0] if failed else None
+
+
+def refusing(
+    findings: Iterable[Finding], lane: tuple[str, str], bases: Iterable[tuple[str, str]], cell: Where
+) -> Finding | None:
+    """The failed finding that voids the comparison of a lane with its candidates in this cell: one that touches any of them,
+    since a bound of the range may be that candidate's, else one that says of a PyTorch lane that it was kept from being a
+    candidate, since it may be the base and nobody can tell."""
+    failed = ordered(f for f in findings if f.level == FAIL)
+    return voiding(failed, [lane, *bases], cell) or next((f for f in failed if _hides_base(f, lane[1])), None)
+
+
+def _hides_base(finding: Finding, precision: str) -> bool:
+    """Whether a failure says that a lane which may be the base of this precision was kept from being it."""
+    if finding.lane is None or finding.precision is None or not finding.code.startswith("base."):
+        return False
+    return may_be_base((finding.lane, finding.precision), precision)

@@ -6,7 +6,10 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 
 from trtbench.figures.base import Key
-from trtbench.records.trial import Gpu, Trial
+from trtbench.machine.disturbance import serious
+from trtbench.records.files import DECISIONS
+from trtbench.records.telemetry import Gpu
+from trtbench.records.trial import Trial
 from trtbench.referee.audit.context import Context, numbers
 from trtbench.referee.audit.findings import WARN, Finding, found
 from trtbench.referee.record_roofline import on_gpu
@@ -14,8 +17,6 @@ from trtbench.referee.record_roofline import on_gpu
 CLOCK = 0.90
 BUSY = 0.05  # of all cores
 SWAP = 64 * 2**20
-# Parts of the names of throttle reasons that mean heat or a fault; power capping and idling are normal states.
-SERIOUS = ("thermal", "hw_slowdown", "hw_power_brake", "hardware")
 
 
 def check(context: Context) -> list[Finding]:
@@ -29,6 +30,9 @@ def check(context: Context) -> list[Finding]:
             most_processes = max(gpu.foreign_processes or 0 for t in neighboured for gpu in _gpus(t))
             findings.append(found("machine.neighbour", key, processes=most_processes, trials=numbers(neighboured)))
         findings += _busy(key, members)
+        disturbed = [t for t in members if t.disturbed]
+        if disturbed:
+            findings.append(found("machine.disturbed", key, trials=numbers(disturbed)))
         swapping = [(growth, t) for t in members if (growth := _swap_growth(t)) > SWAP]
         if swapping:
             findings.append(
@@ -61,10 +65,10 @@ def _throttled(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
     reasons: set[str] = set()
     for trial in members:
         for gpu in _gpus(trial):
-            serious = [r for r in gpu.throttle_reasons or [] if any(part in r.lower() for part in SERIOUS)]
-            if not serious:
+            reasons_of_gpu = serious(gpu.throttle_reasons)
+            if not reasons_of_gpu:
                 continue
-            reasons |= set(serious)
+            reasons |= set(reasons_of_gpu)
             samples = gpu.sm_clock or []
             slow = sum(clock < CLOCK * max(samples) for clock in samples)
             (slowed if samples and slow >= 0.1 * len(samples) else unslowed).append(trial)
@@ -101,9 +105,12 @@ def _clocks(key: Key, members: Sequence[Trial], run_clocks: Sequence[float]) -> 
 
 
 def _busy(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
-    """CPU time of others during the timed calls; the kernel counts in steps of 10 ms, so little of it says nothing."""
+    """CPU time of others during the timed calls of trials that nobody is said to have disturbed; the kernel counts in steps
+    of 10 ms, so little of it says nothing."""
     busy = []
     for trial in members:
+        if trial.disturbed:
+            continue  # machine.disturbed says more
         passes = [part for r in trial.cells for part in (r.e2e, r.ttft) if part is not None and part.foreign_cpu]
         seconds = sum(sum(part.times) for part in passes) / 1e9
         foreign = sum(sum(part.foreign_cpu or []) for part in passes)
@@ -133,11 +140,15 @@ def _unwatched(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
         if statement is not None and on_gpu(statement):
             if not telemetry.gpus:
                 missing.setdefault("GPU", []).append(trial)
-            for name, part_of in GPU_PARTS.items():
+            parts = GPU_PARTS if trial.schema < DECISIONS else GPU_PARTS | GPU_PARTS_BEFORE
+            for name, part_of in parts.items():
                 if any(part_of(gpu) is None for gpu in telemetry.gpus or []):
                     missing.setdefault(name, []).append(trial)
         passes = [part for r in trial.cells for part in (r.e2e, r.ttft) if part is not None]
-        if any(part.foreign_cpu is None for part in passes):
+        no_decision = trial.schema >= DECISIONS and (
+            telemetry.cpu is None or any(r.cpu is None for r in trial.cells if r.e2e is not None)
+        )
+        if no_decision or any(part.foreign_cpu is None for part in passes):
             missing.setdefault("CPU", []).append(trial)
         if telemetry.swap_used_before is None or telemetry.swap_used_after is None:
             missing.setdefault("swap", []).append(trial)
@@ -153,6 +164,10 @@ GPU_PARTS: dict[str, Callable[[Gpu], object]] = {
     "throttle reasons": lambda gpu: gpu.throttle_reasons,
     "GPU processes": lambda gpu: gpu.foreign_processes,
     "power cap": lambda gpu: gpu.power_cap,
+}
+GPU_PARTS_BEFORE: dict[str, Callable[[Gpu], object]] = {
+    "GPU processes": lambda gpu: None if gpu.foreign_compute is None or gpu.foreign_processes is None else True,
+    "throttle reasons": lambda gpu: None if gpu.early_reasons is None or gpu.throttle_reasons is None else True,
 }
 
 

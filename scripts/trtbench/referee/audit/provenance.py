@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from trtbench.figures.base import Key
-from trtbench.records.files import SCHEMA
+from trtbench.machine.disturbance import disturbances, early_clock, limits
+from trtbench.records.files import DECISIONS
 from trtbench.records.trial import Trial, checksum, simulated
 from trtbench.referee.audit.context import Context, numbers
 from trtbench.referee.audit.findings import WARN, Finding, found
+from trtbench.referee.record_roofline import on_gpu
 
 COPIED_CALLS = 5  # with fewer calls chance could make two trials proportional
 DIGITS = 6  # of the ratio of two times that have to agree
@@ -21,6 +23,8 @@ def check(context: Context) -> list[Finding]:
     workload = context.workload
     if workload is not None and workload.digest() != context.run.workload_digest:
         findings.append(found("provenance.changed", file="workload.json"))
+    findings += _schema(context)
+    findings += _decisions(context)
     findings += _mixed(context)
     findings += _copied(context)
     findings += _missing(context)
@@ -31,9 +35,6 @@ def _lane(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
     stand_ins = [t for t in members if simulated(t)]
     if stand_ins:
         yield found("provenance.simulated", key, trials=numbers(stand_ins))
-    other_schema = [t for t in members if t.schema != SCHEMA]
-    if other_schema:
-        yield found("provenance.schema", key, found=other_schema[0].schema, wanted=SCHEMA, trials=numbers(other_schema))
     changed = [t for t in members if t.checksum != checksum(t)]
     if changed:
         yield found("provenance.changed", key, file=", ".join(_name(t) for t in changed[:3]))
@@ -53,6 +54,39 @@ def _lane(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
             other=differing[0][1].get(name, "-"),
             trials=numbers([t for t, _ in differing]),
         )
+
+
+def _schema(context: Context) -> Iterator[Finding]:
+    """All records of a run are of one version: an older one among them would hide what it lacks."""
+    wanted = context.run.schema
+    for key, members in context.groups.items():
+        others = [t for t in members if t.schema != wanted]
+        if others:
+            yield found("provenance.schema", key, found=others[0].schema, wanted=wanted, trials=numbers(others))
+    if wanted < DECISIONS:
+        yield found("provenance.old", schema=wanted)
+
+
+def _decisions(context: Context) -> Iterator[Finding]:
+    """What the run said of who disturbed its trials, decided again from telemetry under the run's rules. The clock that is
+    normal for the card is that of the trials up to each one."""
+    rules = context.run.rules
+    if rules is None:
+        return
+    own = [t for t in context.trials if t.run == context.run.id]
+    stated = [t.statement for t in own if t.statement is not None]
+    device = "cuda" if stated and all(map(on_gpu, stated)) else "cpu"
+    for name, limit in limits(device).items():
+        if getattr(rules, name) != limit:
+            yield found("provenance.rules", name=name, found=getattr(rules, name), wanted=limit)
+    otherwise: dict[Key, list[Trial]] = {}
+    clock: int | None = None
+    for trial in sorted(own, key=lambda t: t.position):
+        clock = max((c for c in (clock, early_clock([trial])) if c is not None), default=None)
+        if trial.failure is None and (trial.disturbed or []) != disturbances(trial, rules, clock):
+            otherwise.setdefault((trial.lane, trial.precision), []).append(trial)
+    for key, members in otherwise.items():
+        yield found("provenance.disturbed", key, trials=numbers(members))
 
 
 def _name(trial: Trial) -> str:
@@ -150,12 +184,15 @@ def _missing(context: Context) -> Iterator[Finding]:
         gaps = sorted(set(range(1, max(indices, default=0))) - indices)
         if gaps:
             yield found("provenance.gap", key, missing=", ".join(map(str, gaps[:6])))
-        retried = [
-            members[-1]
-            for members in of_lane.values()
-            if len(members) > 1
-            and any(t.failure is None for t in members)
-            and min(t.attempt for t in members if t.failure is None) < max(t.attempt for t in members)
-        ]
+        attempts_wrong = [m[0] for m in of_lane.values() if sorted(t.attempt for t in m) != [*range(1, len(m) + 1)]]
+        if attempts_wrong and all(t.schema >= DECISIONS for t in attempts_wrong):
+            yield found("provenance.attempts", key, trials=numbers(attempts_wrong))
+        retried = [members[-1] for members in of_lane.values() if _without_reason(members)]
         if retried:
             yield found("provenance.retried", key, trials=numbers(retried))
+
+
+def _without_reason(attempts: Sequence[Trial]) -> bool:
+    """Whether one of these attempts at the same trial was run again though it had neither failed nor been disturbed."""
+    last = max(t.attempt for t in attempts)
+    return any(t.failure is None and not t.disturbed for t in attempts if t.attempt < last)

@@ -110,27 +110,29 @@ def _spikes(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Fi
 
 
 def _uneven_outliers(context: Context, key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
-    """Outliers in one of two lanes only: there Welch's interval on few trials is too narrow (see docs/methodology.md)."""
-    base = context.base_in(key, where)
-    if base is None or base == key:
-        return
+    """Outliers in one of two lanes only: there Welch's interval on few trials is too narrow (see docs/methodology.md). Each
+    candidate for the base is looked at, since each may be the one that sets a bound."""
     own_outliers, own_calls = _outliers(measured)
-    base_outliers, base_calls = _outliers(context.cells[base, where])
-    if (
-        min(own_calls, base_calls) >= 15
-        and abs(own_outliers / own_calls - base_outliers / base_calls) >= 0.04
-        and min(own_outliers / own_calls, base_outliers / base_calls) < 0.01
-    ):
-        yield found(
-            "steady.outliers",
-            key,
-            where,
-            mine=own_outliers,
-            n=own_calls,
-            theirs=base_outliers,
-            m=base_calls,
-            base=base[0],
-        )
+    for base in context.candidates_in(key, where):
+        if base == key:
+            continue
+        base_outliers, base_calls = _outliers(context.cells[base, where])
+        if (
+            min(own_calls, base_calls) >= 15
+            and abs(own_outliers / own_calls - base_outliers / base_calls) >= 0.04
+            and min(own_outliers / own_calls, base_outliers / base_calls) < 0.01
+        ):
+            yield found(
+                "steady.outliers",
+                key,
+                where,
+                mine=own_outliers,
+                n=own_calls,
+                theirs=base_outliers,
+                m=base_calls,
+                base=base[0],
+            )
+            return
 
 
 def _outliers(measured: Sequence[Measured]) -> tuple[int, int]:

@@ -23,7 +23,7 @@ from trtbench.model.workload import Workload
 from trtbench.records import judgement, run_folder
 from trtbench.records.files import read_as
 from trtbench.records.judgement import Judgement, Key, Score
-from trtbench.records.run import counting
+from trtbench.records.run import Run, counting
 from trtbench.referee.judge.drawing import Returned, drawn, prompt_of
 from trtbench.referee.judge.scoring import Referee
 from trtbench.referee.judge.spec import Spec
@@ -61,7 +61,7 @@ def judge(spec: Spec, say: Callable[[str], None]) -> Judgement:
         spec,
         seconds=round(time.monotonic() - began, 3),
         reference=reference,
-        lanes=list(summaries(trials, scores, bleu)),
+        lanes=list(summaries(trials, scores, bleu, read_as(Run, home / "run.json"))),
         scores=sorted(scores, key=lambda score: score.key),
         failure=failure,
     )

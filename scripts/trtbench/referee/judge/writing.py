@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from trtbench.figures.base import base_of, cells_of, grouped
-from trtbench.figures.summary import Figures, Where, figures, shape
+from trtbench.figures.base import base_of, cells_of, grouped, rows_of
+from trtbench.figures.summary import Where, shape
 from trtbench.records import judgement
 from trtbench.records.files import SCHEMA
 from trtbench.records.judgement import MAX_POSITIONS, NEAR_DEVIATIONS, Judgement, LaneScore, Score
+from trtbench.records.run import Run
 from trtbench.records.trial import Trial
 from trtbench.referee import quality
 from trtbench.referee.judge.drawing import key_of
@@ -34,14 +35,17 @@ def judged(spec: Spec, **more: Any) -> Judgement:
     return Judgement(**{**fields, **more})
 
 
-def summaries(trials: Sequence[Trial], scores: Sequence[Score], bleu: Bleu | None = None) -> Iterator[LaneScore]:
-    """One line for each lane, precision and cell; with `bleu` also how close the texts are."""
+def summaries(
+    trials: Sequence[Trial], scores: Sequence[Score], bleu: Bleu | None = None, run: Run | None = None
+) -> Iterator[LaneScore]:
+    """One line for each lane, precision and cell; with `bleu` also how close the texts are. Answers are held against those of
+    the base that the report shows, for which `run` says who left."""
     by_key = {score.key: score for score in scores}
     groups = grouped(trials)
     for where in cells_of(groups):
-        rows = [f for members in groups.values() if isinstance(f := figures(members, where), Figures)]
+        rows = rows_of(groups, where)
         for f in sorted(rows, key=lambda f: (f.lane, f.precision)):
-            base = base_of(rows, f.precision)
+            base = base_of(rows, f.precision, run)
             own = groups[f.lane, f.precision]
             scored = _scored(own, where, by_key)
             positions = sum(score.positions for score in scored)

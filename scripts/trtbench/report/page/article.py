@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from trtbench.comparison.result import Comparison
-from trtbench.report import answers
+from trtbench.report import answers, disturbed
 from trtbench.report.headline import Lead, lead
 from trtbench.report.language import Language
 from trtbench.report.names import place
@@ -35,6 +35,7 @@ class Article(NamedTuple):
     cells: Sequence[Cell]
     answers_note: str
     failed: Sequence[sections.Failed]
+    disturbed: Sequence[str]
     history: sections.History | None
     audit: sections.Audit
     not_run: Sequence[sections.NotRun]
@@ -63,6 +64,7 @@ def article(comparison: Comparison, say: Language, cells: int) -> Article:
         cells=[cell(row, comparison, say) for row in rows[:cells]],
         answers_note=answers.note(comparison, say),
         failed=sections.failed(comparison),
+        disturbed=disturbed.sentences(comparison, say),
         history=sections.against(comparison, say),
         audit=sections.audit(comparison, say),
         not_run=sections.not_run(comparison),

@@ -29,10 +29,16 @@ class Table(NamedTuple):
 
 
 def ratio(a: Against, say: Language, remark: str = "") -> list[str | Field]:
-    """Three fields of a line: the ratio, its interval and the verdict with a remark; what is void is struck out."""
+    """Three fields of a line: the ratio, its interval and the verdict with a remark; what is void is struck out, and what
+    little hangs on is called weak."""
     figures = [say.times(a.speedup.ratio), say.limits(a.speedup) or "-"]
     void = a.verdict.word == "void"
     return [
         *(Field("void", figure) if void else figure for figure in figures),
-        Field("word", say(a.verdict.word), remark, a.verdict.word),
+        Field(
+            "word",
+            say(a.verdict.word),
+            ", ".join(filter(None, [say("weak") if a.weak else "", remark])),
+            a.verdict.word,
+        ),
     ]

@@ -26,6 +26,7 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "audit.theme.steady": ("steady", "stabilité"),
     "audit.theme.machine": ("machine", "machine"),
     "audit.theme.provenance": ("provenance", "provenance"),
+    "audit.theme.base": ("base", "base"),
     "audit.theme.aa": ("aa", "base contre elle-même"),
     "audit.evidence": ("CEILING", "PLAFOND"),
     "audit.evidence_note": ("from {basis} bandwidth", "d'après la bande passante {basis}"),
@@ -71,6 +72,19 @@ FIGURES: dict[str, tuple[str, str]] = {
     "GPU": ("GPU", "GPU"),
     "CPU": ("CPU", "processeur"),
     "swap": ("swap", "espace d'échange"),
+    "candidate level": ("the level of candidates", "le niveau des candidates"),
+    "leave level": ("the level at which a lane leaves", "le niveau auquel une voie part"),
+    "leave ratio": ("the ratio at which a lane leaves", "le rapport auquel une voie part"),
+    "headline left": ("the lane of the headline never leaves", "la voie du résultat principal ne part jamais"),
+    "rules keep it": (
+        "by the run's own rules its trials keep it in the run",
+        "selon les règles de l'exécution, ses essais l'y maintiennent",
+    ),
+    "ran on": ("it has later trials", "elle a des essais ultérieurs"),
+    "other figures": (
+        "its records give other figures than those noted",
+        "ses enregistrements donnent d'autres chiffres que ceux qui sont notés",
+    ),
 }
 
 
@@ -484,6 +498,16 @@ FINDINGS: dict[str, Said] = {
         ),
         advice=("End them and run again.", "Arrêtez-les et recommencez."),
     ),
+    "machine.disturbed": Said(
+        sentence=(
+            "{trials:Trial # was disturbed by others, was not run again and counts|Trials # were disturbed by others, were not run again and count}.",
+            "{trials:L'essai #, perturbé par d'autres, n'a pas été refait et compte|Les essais #, perturbés par d'autres, n'ont pas été refaits et comptent}.",
+        ),
+        advice=(
+            "End what else runs, and go on with --resume: what was disturbed is run again.",
+            "Arrêtez ce qui tourne à côté, puis reprenez avec --resume : ce qui a été perturbé est refait.",
+        ),
+    ),
     "machine.changed": Said(
         sentence=(
             "The {what:word} changed between trials: {values}.",
@@ -524,6 +548,27 @@ FINDINGS: dict[str, Said] = {
             "Compare with the version of this program that wrote it.",
             "Comparez avec la version de ce programme qui l'a écrit.",
         ),
+    ),
+    "provenance.old": Said(
+        sentence=(
+            "Recorded before schema 2 (it has {schema:i}); not checked: who disturbed a trial, which lanes left early, what the run was opened with.",
+            "Enregistré avant le schéma 2 (ici {schema:i}) ; non vérifié : qui a perturbé un essai, quelles voies sont parties avant la fin, avec quelles règles l'exécution a commencé.",
+        ),
+        advice=("Run again with this version.", "Recommencez avec cette version."),
+    ),
+    "provenance.rules": Said(
+        sentence=(
+            "Disturbed trials were told by the limit {name}={found:n}; this program's is {wanted:n}.",
+            "Les essais perturbés ont été jugés avec la limite {name}={found:n} ; celle de ce programme est {wanted:n}.",
+        ),
+        advice=("Run again with this version.", "Recommencez avec cette version."),
+    ),
+    "provenance.disturbed": Said(
+        sentence=(
+            "Whether others disturbed it: record and telemetry differ ({trials:which trial}).",
+            "Perturbé par d'autres ou non : l'enregistrement et la télémétrie diffèrent ({trials:which trial}).",
+        ),
+        advice=("Fetch the original, or run again.", "Reprenez l'original, ou recommencez."),
     ),
     "provenance.changed": Said(
         sentence=("Changed after it was written: {file}.", "Modifié après écriture : {file}."),
@@ -577,14 +622,91 @@ FINDINGS: dict[str, Said] = {
             "Gardez chaque essai ; complétez avec --resume.",
         ),
     ),
+    "provenance.attempts": Said(
+        sentence=(
+            "{trials:An attempt at trial # is missing or there twice|Attempts at trials # are missing or there twice}.",
+            "{trials:Une tentative de l'essai # manque ou existe en double|Des tentatives des essais # manquent ou existent en double}.",
+        ),
+        advice=(
+            "Keep every attempt, also those that failed or were disturbed.",
+            "Gardez chaque tentative, même échouée ou perturbée.",
+        ),
+    ),
     "provenance.retried": Said(
         sentence=(
-            "{trials:Trial # was run again though it|Trials # were run again though they} had succeeded.",
-            "{trials:L'essai # a été refait alors qu'il avait réussi|Les essais # ont été refaits alors qu'ils avaient réussi}.",
+            "{trials:Trial # was run again though it|Trials # were run again though they} had succeeded undisturbed.",
+            "{trials:L'essai # a été refait alors qu'il avait réussi sans être perturbé|Les essais # ont été refaits alors qu'ils avaient réussi sans être perturbés}.",
         ),
         advice=(
             "Keep the first; a trial is not repeated until it pleases.",
             "Gardez le premier ; un essai n'est pas répété jusqu'à ce qu'il plaise.",
+        ),
+    ),
+    "base.rules": Said(
+        sentence=(
+            "In the run's own rules {what:word} is {found:n}, not {wanted:n}: lanes that may be the fastest are ruled out.",
+            "Dans les règles de l'exécution, {what:word} est de {found:n} et non de {wanted:n} : des voies qui sont peut-être les plus rapides sont écartées.",
+        ),
+        advice=("Run again with this program as it is.", "Recommencez avec ce programme tel qu'il est."),
+    ),
+    "base.absent": Said(
+        sentence=(
+            "This PyTorch lane was asked for and has no figures: {reason}. If it is the fastest, the speed-ups are too high.",
+            "Cette voie PyTorch était demandée et n'a pas de chiffres : {reason}. Si c'est la plus rapide, les accélérations sont trop élevées.",
+        ),
+        advice=(
+            "Mend what kept it from starting and run again.",
+            "Réparez ce qui l'a empêchée de démarrer et recommencez.",
+        ),
+    ),
+    "base.excused": Said(
+        sentence=(
+            "It is noted as absent ({reason}) and has trials that count.",
+            "Cette voie est notée comme absente ({reason}) et a des essais qui comptent.",
+        ),
+        advice=(
+            "Mend what kept it from starting and go on with --resume.",
+            "Réparez ce qui l'a empêchée de démarrer et reprenez avec --resume.",
+        ),
+    ),
+    "base.unchecked": Said(
+        sentence=(
+            "In no round that all lanes shared ({trials:which trial}): whether others beside them are missing was not checked.",
+            "Dans aucun tour commun à toutes les voies ({trials:which trial}) : il n'a pas été vérifié s'il en manque d'autres à côté.",
+        ),
+        advice=(
+            "Run all lanes in one run (scripts/run_all.sh).",
+            "Mesurez toutes les voies en une exécution (scripts/run_all.sh).",
+        ),
+    ),
+    "base.left": Said(
+        sentence=(
+            "It left after round {round:i}, and should not have: {what:word}.",
+            "Elle est partie après le tour {round:i}, à tort : {what:word}.",
+        ),
+        advice=(
+            "Run again with every lane to the end (SLOW_LANES=keep).",
+            "Recommencez en gardant toutes les voies jusqu'au bout (SLOW_LANES=keep).",
+        ),
+    ),
+    "base.vanished": Said(
+        sentence=(
+            "No trial, failed or not, in {rounds:which round}, though other lanes have one.",
+            "Aucun essai, même échoué : {rounds:which round}, alors que d'autres voies en ont un.",
+        ),
+        advice=(
+            "Trials may not be left out: look for the missing records, or run again.",
+            "Aucun essai ne doit être omis : cherchez les enregistrements manquants, ou recommencez.",
+        ),
+    ),
+    "base.unaccounted": Said(
+        sentence=(
+            "It was to run in this precision; there is no trial of it, and no reason is given why.",
+            "Cette voie devait tourner dans cette précision ; il n'y en a aucun essai, et aucune raison n'est donnée.",
+        ),
+        advice=(
+            "Look for the missing records, or run again: it may be the fastest PyTorch lane.",
+            "Cherchez les enregistrements manquants, ou recommencez : c'est peut-être la voie PyTorch la plus rapide.",
         ),
     ),
     "aa.differs": Said(

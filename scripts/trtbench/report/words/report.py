@@ -58,13 +58,62 @@ REPORT: dict[str, tuple[str, str]] = {
         "tout l'intervalle à 90 % tient dans la marge d'équivalence",
     ),
     "interval_includes_one": ("the interval includes 1", "l'intervalle contient 1"),
+    "slower_than_candidate": (
+        "it is slower than {candidate}, and the fastest PyTorch lane is at least as fast",
+        "plus lent que {candidate}, et la voie PyTorch la plus rapide l'est au moins autant",
+    ),
+    "few_trials_of_candidate": (
+        "fewer than three trials of {candidate}, which may be the fastest PyTorch lane",
+        "moins de trois essais de {candidate}, qui est peut-être la voie PyTorch la plus rapide",
+    ),
+    "noise_of_candidate": (
+        "only the noise of {candidate} stands in the way of a verdict",
+        "seul le bruit de {candidate} empêche un verdict",
+    ),
+    "noise_of_candidate_in": (
+        "in {n:cell} only the noise of {candidate} stands in the way of a verdict",
+        "dans {n:cell}, seul le bruit de {candidate} empêche un verdict",
+    ),
+    "base_candidates": (
+        "{lanes} can't be told apart: the interval holds whichever is fastest",
+        "{lanes} ne se distinguent pas : l'intervalle vaut quelle que soit la voie la plus rapide",
+    ),
+    "base_candidates_in": (
+        "in {n:cell} {lanes} can't be told apart, and the verdict holds whichever is fastest",
+        "dans {n:cell}, {lanes} ne se distinguent pas, et le verdict vaut quelle que soit la voie la plus rapide",
+    ),
+    "base_candidates_open": (
+        "in {n:cell} {lanes} can't be told apart, and there is no verdict",
+        "dans {n:cell}, {lanes} ne se distinguent pas, et il n'y a pas de verdict",
+    ),
+    "base_missing": (
+        "{lane} was asked for and could not run ({reason}), so the fastest PyTorch lane may be another",
+        "la voie {lane} était demandée et n'a pas pu tourner ({reason}) : la voie PyTorch la plus rapide est peut-être une autre",
+    ),
+    "base_missing_in": (
+        "in {n:cell} {lane} was asked for and could not run ({reason}), so the fastest PyTorch lane may be another",
+        "dans {n:cell}, la voie {lane} était demandée et n'a pas pu tourner ({reason}) : la voie PyTorch la plus rapide est peut-être une autre",
+    ),
+    "base_doubtful": (
+        "the audit refuses figures of {lane}, which may be faster than they say",
+        "l'audit refuse des chiffres de {lane}, qui est peut-être plus rapide qu'ils ne le disent",
+    ),
+    "base_doubtful_in": (
+        "in {n:cell} the audit refuses figures of {lane}, which may be faster than they say",
+        "dans {n:cell}, l'audit refuse des chiffres de {lane}, qui est peut-être plus rapide qu'ils ne le disent",
+    ),
+    "lead_no_base": (
+        "No verdict: no PyTorch lane has figures ({reasons})",
+        "Pas de verdict : aucune voie PyTorch n'a de chiffres ({reasons})",
+    ),
+    "listed": ("{first} and {last}", "{first} et {last}"),
+    "left": ("left after round {round:i}", "partie après le tour {round:i}"),
     "effect_too_small": ("the difference is below 1 %", "l'écart est inférieur à 1 %"),
     "too_few_trials": ("fewer than three trials on one side", "moins de trois essais d'un côté"),
     "more_trials": (
         "about {n:# more trial|# more trials} of each would likely settle it",
         "environ {n:# essai|# essais} de plus par voie {n:trancherait|trancheraient} sans doute",
     ),
-    "weak": ("weak: fewer than five trials", "faible : moins de cinq essais"),
     "headline": ("HEADLINE", "RÉSULTAT PRINCIPAL"),
     "headline_says": ("{lane} is {ratio:x} {word} than {base}", "{lane} est {ratio:x} {word} que {base}"),
     "headline_equivalent": ("{lane} and {base} are equivalent", "{lane} et {base} sont équivalents"),
@@ -102,6 +151,10 @@ REPORT: dict[str, tuple[str, str]] = {
     "stopped.trials": (
         "{n:# trial|all # trials} of each lane {n:was|were} run",
         "{n:# essai|les # essais} de chaque voie {n:a tourné|ont tourné}",
+    ),
+    "stopped.stayed": (
+        "{n:# trial|all # trials} of each lane that stayed {n:was|were} run",
+        "{n:# essai|les # essais} de chaque voie restée jusqu'au bout {n:a tourné|ont tourné}",
     ),
     "stopped.narrow": (
         "every headline interval is within {width:p} after {n:round}",

@@ -69,6 +69,7 @@ TERMS: dict[str, Term] = {
         ("résultat principal", "résultats principaux", "chiffres principaux"),
         ("hors titre", "du titre", "le titre"),
     ),
+    "candidate": Term(("candidate", "candidates"), ("candidate", "candidates")),
     "speed-up": Term(("speed-up", "speed-ups", "speedup"), ("accélération", "accélérations")),
     "interval": Term(("interval", "intervals"), ("intervalle", "intervalles")),
     "ceiling": Term(("ceiling", "ceilings"), ("plafond", "plafonds")),

@@ -1,0 +1,53 @@
+"""What the reports say about trials that somebody disturbed, in English and French."""
+
+from __future__ import annotations
+
+DISTURBED: dict[str, tuple[str, str]] = {
+    "disturbed.title": ("Disturbed by others", "Perturbés par d'autres"),
+    "disturbed.again": (
+        "{lane}, trial {index:i}: {why}; run again, so it does not count",
+        "{lane}, essai {index:i} : {why} ; refait, il ne compte donc pas",
+    ),
+    "disturbed.counts": (
+        "{lane}, trial {index:i}: {why}; it was not run again and counts",
+        "{lane}, essai {index:i} : {why} ; il n'a pas été refait et compte",
+    ),
+    "disturbed.more": ("{n:# more trial|# more trials}", "{n:# autre essai|# autres essais}"),
+    "disturbed.cpu": ("others used {value:p} of the CPU", "d'autres ont pris {value:p} du processeur"),
+    "disturbed.cell_cpu": (
+        "others used {value:p} of the CPU during a cell",
+        "d'autres ont pris {value:p} du processeur pendant une cellule",
+    ),
+    "disturbed.gpu_process": (
+        "{value:# other process|# other processes} computed on the GPU",
+        "{value:# autre processus a calculé|# autres processus ont calculé} sur le GPU",
+    ),
+    "disturbed.gpu_used": (
+        "the GPU was {value:n} % in use before it began",
+        "le GPU était occupé à {value:n} % avant son début",
+    ),
+    "disturbed.gpu_throttled": (
+        "the GPU was throttled before the first call",
+        "le GPU était bridé avant le premier appel",
+    ),
+    "disturbed.gpu_clock": (
+        "the GPU reached {value:i} MHz before the first call, below {limit:i} MHz",
+        "le GPU a atteint {value:i} MHz avant le premier appel, moins que {limit:i} MHz",
+    ),
+    "disturbed.notice": (
+        "NOT QUIET: others disturbed trials that count, so every verdict is weak.",
+        "MACHINE OCCUPÉE : d'autres ont perturbé des essais qui comptent, donc chaque verdict est faible.",
+    ),
+    "not_quiet": ("the machine was not quiet", "la machine n'était pas calme"),
+    "weak": ("weak", "faible"),
+    "weak.few": ("weak: fewer than five trials", "faible : moins de cinq essais"),
+    "weak.not_quiet": ("weak: the machine was not quiet", "faible : la machine n'était pas calme"),
+    "weak.lost": (
+        "weak: others disturbed one of the lanes compared at least twice as often as another",
+        "faible : l'une des voies comparées a été perturbée au moins deux fois plus souvent qu'une autre",
+    ),
+    "weak.put_back": (
+        "weak: with the disturbed trials put back, the verdict is another",
+        "faible : le verdict change quand on remet les essais perturbés",
+    ),
+}

@@ -1,0 +1,91 @@
+"""When a verdict is weak: few trials, a machine that was not quiet, trials lost unequally, a word that hangs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+import factory
+from trtbench.comparison.comparing import compare
+from trtbench.comparison.result import Against
+from trtbench.records.telemetry import Disturbance
+from trtbench.records.trial import Trial
+from trtbench.report import disturbed, headline, notices
+from trtbench.report.language import language
+
+BUSY = [Disturbance(kind="cpu", value=0.2, limit=0.01)]
+EAGER, ORT = "pytorch-eager", "onnxruntime"
+
+
+def made(eager: Sequence[float], ort: Sequence[float]) -> list[Trial]:
+    return factory.trials({EAGER: eager, ORT: ort})
+
+
+def lost(lane: str, index: int, ms: float) -> Trial:
+    """An attempt before the one that counts."""
+    return factory.trial(lane, (ms * 0.995, ms * 1.005), index=index, attempt=0, disturbed=BUSY)
+
+
+def judged(trials: Sequence[Trial]) -> Against:
+    comparison = compare(factory.run((EAGER, ORT)), trials)
+    (against,) = comparison.cells[0].against
+    return against
+
+
+QUIET = made([100, 101, 100, 99, 100, 101], [80, 81, 80, 79, 80, 81])
+
+
+def test_a_quiet_run_of_many_trials_is_not_weak() -> None:
+    assert judged(QUIET).weak == []
+    assert judged(QUIET).verdict.word == "faster"
+
+
+def test_few_trials() -> None:
+    assert judged(made([100, 101, 100], [80, 81, 80])).weak == ["few"]
+    assert judged(made([100, 101], [80, 81])).weak == []  # there is no verdict that could be weak
+
+
+def test_a_disturbed_trial_that_counts_weakens_every_verdict() -> None:
+    trials = made([100, 101, 100, 99, 100, 101], [80, 81, 80, 79, 80, 81])
+    trials[0].disturbed = BUSY
+    comparison = compare(factory.run((EAGER, ORT)), trials)
+    assert comparison.cells[0].against[0].weak == ["not_quiet"]
+    say = language("en")
+    assert "weak: the machine was not quiet" in headline.lead(comparison, say).sentence
+    assert any(sentence.startswith("NOT QUIET") for sentence in notices.warnings(comparison, say))
+    assert disturbed.sentences(comparison, say) == [
+        "PyTorch eager, trial 1: others used 20.0% of the CPU; it was not run again and counts"
+    ]
+
+
+def test_one_that_was_run_again_does_not() -> None:
+    comparison = compare(factory.run((EAGER, ORT)), [*QUIET, lost(ORT, 2, 82.0)])
+    assert comparison.cells[0].against[0].weak == []
+    assert comparison.cells[0].by_lane[ORT, "float32"].speedup == judged(QUIET).speedup
+    assert disturbed.sentences(comparison, language("fr")) == [
+        "ONNX Runtime, essai 2\u00a0: d'autres ont pris 20,0\u202f% du processeur\u202f; refait, il ne compte donc pas"
+    ]
+
+
+@pytest.mark.parametrize(("eager", "ort", "expected"), [(0, 3, ["lost"]), (3, 0, ["lost"]), (2, 0, []), (3, 2, [])])
+def test_lost_unequally(eager: int, ort: int, expected: list[str]) -> None:
+    """The lost ones are as fast as the others, so that they change no word."""
+    losses = [lost(EAGER, i + 1, 100.0) for i in range(eager)] + [lost(ORT, i + 1, 80.0) for i in range(ort)]
+    assert judged([*QUIET, *losses]).weak == expected
+
+
+def test_a_word_that_hangs_on_what_was_left_out() -> None:
+    losses = [lost(ORT, 1, 400.0), lost(ORT, 2, 420.0)]
+    assert judged([*QUIET, *losses]).weak == ["put_back"]
+
+
+def test_a_base_that_is_another_with_them_put_back_is_another_word() -> None:
+    trials = factory.trials(
+        {EAGER: [100, 101, 100, 99, 100], "pytorch-compile": [90, 91, 90, 89, 90], ORT: [80, 81, 80, 79, 80]}
+    )
+    losses = [lost("pytorch-compile", i, 900.0 + i) for i in (1, 2)]
+    comparison = compare(factory.run((EAGER, "pytorch-compile", ORT)), [*trials, *losses])
+    by_lane = comparison.cells[0].by_lane
+    assert by_lane[EAGER, "float32"].verdict.word == "slower" and by_lane[ORT, "float32"].verdict.word == "faster"
+    assert by_lane[EAGER, "float32"].weak == by_lane[ORT, "float32"].weak == ["put_back"]
