@@ -30,6 +30,6 @@ for launcher in process inline; do
 done
 start=$(date +%s%3N)
 TRIALS=1 NUM_ITERATIONS=10 WARMUP_LIMIT=10 bash "$ROOT/scripts/bench_local.sh" --lanes pytorch-eager --model-name "$model" \
-  --results-dir "$work/ours" --quiet >"$work/ours.log" 2>&1
+  --results-dir "$work/ours" --no-progress >"$work/ours.log" 2>&1
 echo $(($(date +%s%3N) - start)) >"$work/ours.wall"
 "$ROOT/.venv/bin/python" "$here/optimum_table.py" "$work" "$here/against_optimum.json"

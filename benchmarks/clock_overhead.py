@@ -22,16 +22,17 @@ from pathlib import Path
 from trtbench.lanes.lane import Lane, Plan, create
 from trtbench.machine import host
 from trtbench.measure.passes import run_pass
+from trtbench.measure.trial import load
 from trtbench.model import finding, synthetic, workload
 from trtbench.model.workload import Workload
-from trtbench.records.trial import Sampling
+from trtbench.records.trial import Cold, Sampling
 from trtbench.settings.cells import Cell
 
 CELL = Cell(batch=1, prompt_length=128, new_tokens=32, precision="float32")
 TARGET = 0.01
 
 
-def load(scratch: Path) -> tuple[Lane, Workload]:
+def loaded(scratch: Path) -> tuple[Lane, Workload]:
     folder = synthetic.make("demo", 1, scratch)
     work = workload.build(workload.read_prompts(workload.PROMPTS), folder, [CELL], Sampling(), "x")
     lane = create("pytorch-eager")(
@@ -46,13 +47,13 @@ def load(scratch: Path) -> tuple[Lane, Workload]:
             cache=scratch,
         )
     )
-    lane.load()
+    load(lane, Cold())  # as a trial does, with what it has the garbage collector leave alone
     return lane, work
 
 
 def main(calls: int) -> int:
     with tempfile.TemporaryDirectory() as scratch:
-        lane, work = load(Path(scratch))
+        lane, work = loaded(Path(scratch))
         generate = lane.generate
         inner: list[tuple[int, int]] = []  # wall and CPU nanoseconds of the call itself, whoever made it
 

@@ -3,10 +3,10 @@
 
     python3 benchmarks/coverage.py [--runs 40000] [--output benchmarks/coverage.json]
 
-A simulated run is two lanes of up to 20 trials of 10 iterations; trial and iteration noise, skew, outliers and
+A simulated pair is two lanes of up to 20 trials of 10 iterations; trial and iteration noise, skew, outliers and
 autocorrelation are those of SCENARIOS. Each is judged as the program judges (trtbench.figures.speedup, trtbench.measure.stopping): the
-arithmetic is repeated here for whole arrays and held to the program's own on a sample. numpy only; one core, seeded.
-Exit status 1 when a target is missed.
+arithmetic is repeated here for whole arrays and held to the program's own on a sample. Whole runs with several PyTorch
+lanes are in coverage_runs.py beside this file. numpy only; one core, seeded. Exit status 1 when a target is missed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,19 +23,21 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "benchmarks")]
+
+import coverage_held  # noqa: E402
+import coverage_runs  # noqa: E402
+from coverage_runs import ITERATIONS, MARGIN, MOST, TARGET, t_quantile  # noqa: E402
 
 from trtbench.figures import speedup  # noqa: E402
-from trtbench.figures.student_t import quantile  # noqa: E402
+from trtbench.figures.base import CANDIDATE_LEVEL  # noqa: E402
+from trtbench.figures.leaving import LEVEL, RATIO  # noqa: E402
 from trtbench.measure.stopping import MIN_ROUNDS  # noqa: E402
-from trtbench.settings.knobs import DEFAULTS  # noqa: E402
 
-MOST, ITERATIONS, SEED = 20, 10, 20261123
-TARGET, MARGIN = DEFAULTS["TARGET_PRECISION"], DEFAULTS["EQUIVALENCE_MARGIN"]
+SEED = 20261123
 FIXED = (5, 7, 10, 20)
-COVERAGE, ALARM, POWER = (0.93, 0.97), 0.05, 0.90
-_DF = np.concatenate([np.arange(1, 10, 0.05), np.arange(10, 60, 0.5)])
-_T = {level: np.array([quantile(level, float(df)) for df in _DF]) for level in (0.90, 0.95)}
+COVERAGE, ALARM, POWER, LEFT = (0.93, 0.97), 0.05, 0.90, 0.01
+ONE = 1.05  # candidates on average: below, there is one, and the interval must not be wider than it says
 
 
 @dataclass(frozen=True)
@@ -94,10 +97,6 @@ SCENARIOS = (
         "few trials hold too few of them to see their spread; the audit warns (steady.outliers)",
     ),
 )
-
-
-def t_quantile(level: float, df: np.ndarray) -> np.ndarray:
-    return np.interp(df, _DF, _T[level])
 
 
 def welch(lane: np.ndarray, base: np.ndarray, trials: int, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +212,26 @@ def missed(found: dict[str, Any]) -> list[str]:
     one = next(row for row in found["power"] if row["noise"] == 0.01)
     if max(one["found_3"]["10"], one["found_3"]["stop_10"]) < POWER or one["found_3"]["10"] < POWER:
         wrong.append(f"3 % at 1 % noise found {one['found_3']['10']:.1%} within ten trials")
+    for row in found["candidates"]:
+        if not row["limit"]:
+            wrong += [f"{row['scenario']}: {words}" for words in _missed_of_run(row, above)]
+    first = found["candidates"][0]["looks"]["10"]
+    if min(first["found_faster"], first["found_slower"]) < POWER:
+        wrong.append(f"3 % over three candidates at 1 % noise found {first['found_faster']:.1%} within ten rounds")
     return wrong
+
+
+def _missed_of_run(row: dict[str, Any], above: Callable[[float, float], bool]) -> Iterator[str]:
+    """Targets that whole runs of a scenario miss."""
+    for name, look in row["looks"].items():
+        too_wide = look["candidates"] < ONE and above(look["coverage"], COVERAGE[1])
+        if above(1 - look["coverage"], 1 - COVERAGE[0]) or too_wide:
+            yield f"coverage {look['coverage']:.1%} at {name}"
+        for word in ("false_faster", "false_slower", "equivalent_5"):
+            if above(look[word], ALARM):
+                yield f"{word} {look[word]:.1%} at {name}"
+    if above(row["fastest_left"], LEFT):
+        yield f"the fastest lane left {row['fastest_left']:.1%} of the time"
 
 
 def main() -> int:
@@ -224,6 +242,7 @@ def main() -> int:
     began = time.monotonic()
     draw = np.random.default_rng(SEED)
     hold_to_the_program(draw)
+    coverage_held.hold_to_the_program(draw)
     found: dict[str, Any] = {
         "runs": options.runs,
         "seed": SEED,
@@ -233,8 +252,12 @@ def main() -> int:
         "target_precision": TARGET,
         "equivalence_margin": MARGIN,
         "min_effect": speedup.MIN_EFFECT,
+        "candidate_level": CANDIDATE_LEVEL,
+        "leave_level": LEVEL,
+        "leave_ratio": RATIO,
         "coverage": coverage_rows(options.runs, draw),
         "power": power_rows(options.runs, draw),
+        "candidates": coverage_runs.run_rows(options.runs, draw),
     }
     found["missed"] = missed(found)
     options.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
@@ -243,6 +266,11 @@ def main() -> int:
         print(f"{row['scenario']:<42}{shares}   (A/A different at most {max(row['aa'].values()):.1%})")
     for row in found["power"]:
         print(f"noise {row['noise']:.1%}: 3 % found {row['found_3']}, 5 % equivalent {row['equivalent_5']}")
+    for row in found["candidates"]:
+        stop = row["looks"]["stop"]
+        shares = "  ".join(f"{name} {look['coverage']:.1%}" for name, look in row["looks"].items())
+        false = f"false words {stop['false_faster']:.1%} and {stop['false_slower']:.1%}"
+        print(f"{row['scenario']:<48}{shares}   ({false}; the fastest left {row['fastest_left']:.2%})")
     for line in found["missed"]:
         print("MISSED", line, file=sys.stderr)
     print(f"{options.output}, {time.monotonic() - began:.1f} s")

@@ -1,4 +1,5 @@
-"""Fill the made parts of docs/methodology.md: the coverage table from coverage.json, the audit's table from the program.
+"""Fill the made parts of docs/methodology.md: tables of what was simulated and measured from benchmarks/*.json, the audit's
+table from the program.
 
     python3 tools/methodology.py [--check]
 
@@ -21,6 +22,8 @@ from trtbench.referee.audit.findings import PASS, TABLE  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "methodology.md"
 COVERAGE = ROOT / "benchmarks" / "coverage.json"
+DISTURBANCE = ROOT / "benchmarks" / "disturbance.json"
+NEIGHBOUR = ROOT / "benchmarks" / "neighbour.json"
 
 
 def percent(share: float) -> str:
@@ -71,6 +74,100 @@ def power(found: dict[str, Any]) -> str:
     return "\n".join([table(head, rows), "", f"Targets missed: {'; '.join(missed)}."])
 
 
+def candidates(found: dict[str, Any]) -> str:
+    looks = list(found["candidates"][0]["looks"])
+    head = ["PyTorch lanes", *(f"{n} rounds" if n.isdigit() else n for n in looks), "smallest mean alone, at least"]
+    head += ["candidates at stop"]
+    head += ["called faster, at most", "called slower, at most", "the fastest left", "another left", "rounds at stop"]
+    rows = []
+    for row in found["candidates"]:
+        by_look = row["looks"]
+        rows.append(
+            [
+                row["scenario"] + (" (no target)" if row["limit"] else ""),
+                *(percent(by_look[n]["coverage"]) for n in looks),
+                percent(min(look["coverage_of_smallest"] for look in by_look.values())),
+                f"{by_look['stop']['candidates']:.2f}",
+                *(percent(max(look[word] for look in by_look.values())) for word in ("false_faster", "false_slower")),
+                f"{row['fastest_left']:.2%}".replace("%", " %"),
+                percent(row["another_left"]) if row["another_left"] is not None else "-",
+                f"{row['rounds_at_stop']:.1f}",
+            ]
+        )
+    notes = [f"- {row['scenario']}: {row['limit']}." for row in found["candidates"] if row["limit"]]
+    size = f"{found['runs']:,} simulated runs a row, at most {found['most_trials']} rounds"
+    rule = (
+        f"a candidate is not slower at {found['candidate_level']:.0%}; a lane leaves at {found['leave_ratio']:g} times the "
+        f"time, or slower at {found['leave_level']:.1%}"
+    )
+    return "\n".join([table(head, rows), "", f"{size}; {rule}.", *notes])
+
+
+def candidates_power(found: dict[str, Any]) -> str:
+    looks = list(found["candidates"][0]["looks"])
+    told = [f"after {n}" if n.isdigit() else f"at the {n}" for n in looks]
+    head = ["PyTorch lanes", *(f"3 % faster found, {n}" for n in told), *(f"3 % slower found, {n}" for n in told)]
+    head += ["5 % called equivalent, at most", "trials of the lane with most, at stop"]
+    rows = [
+        [
+            row["scenario"],
+            *(percent(row["looks"][n]["found_faster"]) for n in looks),
+            *(percent(row["looks"][n]["found_slower"]) for n in looks),
+            f"{max(look['equivalent_5'] for look in row['looks'].values()):.2%}".replace("%", " %"),
+            f"{row['looks']['stop']['trials']:.1f}",
+        ]
+        for row in found["candidates"]
+        if not row["limit"]
+    ]
+    return table(head, rows)
+
+
+def disturbance(found: dict[str, Any]) -> str:
+    """By how much a neighbour shifts each lane's times, a table a device."""
+    parts = []
+    for device, of in found.items():
+        levels = list(next(iter(of["lanes"].values()))["shifts"])
+        head = ["lane", "ms alone", *(f"{float(level):.0%} of all cores".replace("%", " %") for level in levels)]
+        rows = [
+            [f"`{name}`", f"{lane['ms']:.1f}", *(_shift(lane["shifts"][level]) for level in levels)]
+            for name, lane in of["lanes"].items()
+        ]
+        size = f"{of['model']}, {of['prompt_length']} + {of['new_tokens']}, {of['precision']}, batch 1, {of['rounds']} rounds"
+        note = f" {of['note'].capitalize()}." if "note" in of else ""
+        parts.append(f"On {of['machine']} ({device}): {size}.{note}\n\n{table(head, rows)}")
+    return "\n\n".join(parts)
+
+
+def _shift(of: dict[str, float]) -> str:
+    return f"{of['shift']:+.1%} ({of['low']:+.1%} to {of['high']:+.1%})".replace("%", " %")
+
+
+def neighbour(found: dict[str, Any]) -> str:
+    """What a neighbour did to verdicts: the quiet run, then each repeat."""
+    head = [
+        "run",
+        "verdict",
+        "interval",
+        "trials that count",
+        "run again",
+        "disturbed and counted",
+        "weak because",
+        "s",
+    ]
+
+    def line(name: str, of: dict[str, Any]) -> list[str]:
+        counts = [str(of[field]) for field in ("trials", "run_again", "disturbed_that_count")]
+        weak = ", ".join(of["weak"]).replace("_", " ") or "-"
+        return [name, of["word"], f"{of['low']:.2f}-{of['high']:.2f}", *counts, weak, f"{of['seconds']:.0f}"]
+
+    rows = [line("nobody beside it", found["quiet"])]
+    rows += [line(repeat["kind"], repeat) for repeat in found["repeats"]]
+    broken = sum(bool(repeat["broken"]) for repeat in found["repeats"])
+    size = f"{found['model']}, 128 + {found['new_tokens']}, {found['trials']} trials of {found['lanes'].replace(',', ' and ')}"
+    held = f"held in {len(found['repeats']) - broken} of {len(found['repeats'])} runs with a neighbour"
+    return f"{table(head, rows)}\n\n{found['machine']}, {size}; {held}."
+
+
 def findings() -> str:
     rows = [
         [f"`{code}`", " or ".join(row.levels), row.condition] for code, row in TABLE.items() if row.levels != (PASS,)
@@ -81,7 +178,11 @@ def findings() -> str:
 def filled(text: str) -> str:
     """The document with its made parts made anew."""
     found = json.loads(COVERAGE.read_text(encoding="utf-8"))
-    for name, made in (("coverage", coverage(found)), ("power", power(found)), ("findings", findings())):
+    parts = {"coverage": coverage(found), "power": power(found), "findings": findings()}
+    parts |= {"candidates": candidates(found), "candidates_power": candidates_power(found)}
+    parts["disturbance"] = disturbance(json.loads(DISTURBANCE.read_text(encoding="utf-8")))
+    parts["neighbour"] = neighbour(json.loads(NEIGHBOUR.read_text(encoding="utf-8")))
+    for name, made in parts.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not pattern.search(text):
             sys.exit(f"{DOCUMENT} lacks the part {name}")

@@ -1,0 +1,337 @@
+"""Whole runs, simulated by the thousand under all rules at once: rounds, disturbed trials run again, lanes that leave,
+candidates for the base, extra trials, the stop. Part of benchmarks/coverage.py, which runs it.
+
+A run has a headline lane and up to three PyTorch lanes in one cell or several, whose noise is independent. It is played to
+the end, and looked at after some rounds and at the round at which it would have stopped. Logarithms of trial means
+throughout. The arithmetic repeats the program's for whole arrays and is held to it on a sample (coverage_held.py).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from trtbench.figures import speedup  # noqa: E402
+from trtbench.figures.allocation import NOISIER  # noqa: E402
+from trtbench.figures.base import CANDIDATE_LEVEL  # noqa: E402
+from trtbench.figures.leaving import LEVEL, LEVEL_ROUND, RATIO, RATIO_ROUND  # noqa: E402
+from trtbench.figures.student_t import quantile  # noqa: E402
+from trtbench.machine.disturbance import ATTEMPTS  # noqa: E402
+from trtbench.measure.stopping import MIN_ROUNDS  # noqa: E402
+from trtbench.settings.knobs import DEFAULTS  # noqa: E402
+
+MOST, ITERATIONS = 20, 10
+TARGET, MARGIN = DEFAULTS["TARGET_PRECISION"], DEFAULTS["EQUIVALENCE_MARGIN"]
+LOOKS = (5, 10, 20)
+# What a neighbour on the CPU does to a trial: PyTorch's threads wait for one another in a loop and lose more.
+SLOWED = math.log(1.15), math.log(1.5)
+_INVERSE_DF = np.linspace(1 / 120, 1, 480)  # the quantile is nearly a line over the inverse of the degrees of freedom
+
+
+@functools.cache
+def _table(level: float) -> np.ndarray:
+    return np.array([quantile(level, 1 / float(inverse)) for inverse in _INVERSE_DF])
+
+
+def t_quantile(level: float, df: np.ndarray) -> np.ndarray:
+    return np.interp(1 / df, _INVERSE_DF, _table(level))
+
+
+@dataclass(frozen=True)
+class Lane:
+    """How much slower than the fastest PyTorch lane, and the standard deviations of trials and of iterations, all relative;
+    `skew`: exponential noise instead of normal."""
+
+    slower: float = 0.0
+    trial: float = 0.01
+    iteration: float = 0.0
+    skew: bool = False
+
+    def trials(self, runs: int, most: int, draw: np.random.Generator) -> np.ndarray:
+        """Logarithms of trial means over ITERATIONS, (runs, most)."""
+        size = runs, most
+        if self.skew:
+            between, within = draw.exponential(1.0, size) - 1, draw.gamma(ITERATIONS, 1 / ITERATIONS, size) - 1
+        else:
+            between, within = draw.standard_normal(size), draw.standard_normal(size) / math.sqrt(ITERATIONS)
+        return math.log1p(self.slower) + self.trial * between + self.iteration * within
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """The headline lane, which is as fast as the fastest PyTorch lane, and the PyTorch lanes, the fastest first.
+    `disturbed`: share of trials that a neighbour slows, which are told and run again; `unseen`: that are not told.
+    `limit` says why a row is shown though no target holds for it. With several `cells` shares are of whole runs: in all
+    cells the interval holds the truth, in any a word is false."""
+
+    name: str
+    lanes: tuple[Lane, ...]
+    headline: Lane = Lane()
+    disturbed: float = 0.05
+    unseen: float = 0.0
+    limit: str = ""
+    cells: int = 1
+
+
+SKEWED = Lane(trial=0.01, iteration=0.03, skew=True)
+SCENARIOS = (
+    Scenario("three equal lanes, 1 % noise", (Lane(), Lane(), Lane())),
+    Scenario("three equal lanes, 0.3 % noise", (Lane(trial=0.003),) * 3, Lane(trial=0.003)),
+    Scenario("three equal lanes, 3 % noise", (Lane(trial=0.03),) * 3, Lane(trial=0.03)),
+    Scenario("0.5 % apart, 1 % noise", (Lane(), Lane(0.005), Lane(0.01))),
+    Scenario("0.5 % apart, 0.3 % noise", (Lane(0, 0.003), Lane(0.005, 0.003), Lane(0.01, 0.003)), Lane(0, 0.003)),
+    Scenario("equal, one at 10 % noise", (Lane(), Lane(), Lane(trial=0.10))),
+    Scenario("equal, the fastest at 5 % noise", (Lane(trial=0.05), Lane(), Lane())),
+    Scenario("1 % apart, the fastest at 5 % noise", (Lane(trial=0.05), Lane(0.01), Lane(0.02))),
+    Scenario("3 % apart, the fastest at 5 % noise", (Lane(trial=0.05), Lane(0.03), Lane(0.06))),
+    Scenario("equal, PyTorch lanes skewed (1 % and 3 %)", (SKEWED,) * 3),
+    Scenario("equal, all lanes skewed (1 % and 3 %)", (SKEWED,) * 3, SKEWED),
+    Scenario("1 % apart, the fastest skewed", (SKEWED, Lane(0.01), Lane(0.02))),
+    Scenario("a clear fastest one", (Lane(), Lane(0.05), Lane(0.10))),
+    Scenario("a clear fastest one, another three times slower", (Lane(), Lane(0.03), Lane(2.0))),
+    Scenario("three equal lanes, 1 % noise, four cells", (Lane(), Lane(), Lane()), cells=4),
+    Scenario("3 % apart, the fastest at 5 % noise, four cells", (Lane(trial=0.05), Lane(0.03), Lane(0.06)), cells=4),
+    Scenario("one PyTorch lane, at 5 % noise", (Lane(trial=0.05),)),
+    Scenario(
+        "1 % apart, the fastest strongly skewed, 5 %",
+        (Lane(trial=0.05, skew=True), Lane(0.01), Lane(0.02)),
+        limit="exponential noise of whole trials: few trials hold too few of its slow ones to see their spread",
+    ),
+    Scenario(
+        "equal, 20 % of trials slowed and none told",
+        (Lane(), Lane(), Lane()),
+        disturbed=0.0,
+        unseen=0.2,
+        limit="PyTorch lanes lose more than others to a neighbour, and what nobody tells nobody corrects",
+    ),
+)
+
+
+def drawn(scenario: Scenario, runs: int, draw: np.random.Generator) -> np.ndarray:
+    """Logarithms of trial means, (runs · cells, lanes, 2 · MOST) with the headline lane first; the rest of a lane's row is
+    there for extra trials. The cells of a run stand one after the other. A trial stays slowed when it was
+    disturbed in every attempt, or nobody told."""
+    most = 2 * MOST
+    logs = np.stack(
+        [lane.trials(runs * scenario.cells, most, draw) for lane in (scenario.headline, *scenario.lanes)], axis=1
+    )
+    slowed = draw.random(logs.shape) < scenario.disturbed**ATTEMPTS + scenario.unseen
+    loss = np.array([SLOWED[0], *[SLOWED[1]] * len(scenario.lanes)])
+    return np.where(slowed, logs + loss[None, :, None], logs)
+
+
+class Runs:
+    """Where many runs stand: trials, mean and sum of squared deviations of each lane, and which lanes left. A line of each
+    array is one cell of one run."""
+
+    def __init__(self, logs: np.ndarray, cells: int = 1) -> None:
+        shape = logs.shape[:2]
+        self.logs, self.cells = logs, cells
+        self.n, self.mean, self.squares = np.zeros(shape, int), np.zeros(shape), np.zeros(shape)
+        self.gone = np.zeros(shape, bool)
+
+    def add(self, which: np.ndarray) -> None:
+        """One more trial of the lanes `which` (runs, lanes), by Welford's update."""
+        value = np.take_along_axis(self.logs, self.n[:, :, None], axis=2)[:, :, 0]
+        off = value - self.mean
+        self.n = self.n + which
+        self.mean = np.where(which, self.mean + off / np.maximum(self.n, 1), self.mean)
+        self.squares = np.where(which, self.squares + off * (value - self.mean), self.squares)
+
+    def those(self, which: np.ndarray) -> Runs:
+        """Some of the runs."""
+        part = Runs(self.logs[which], self.cells)
+        part.n, part.mean, part.squares = self.n[which], self.mean[which], self.squares[which]
+        part.gone = self.gone[which]
+        return part
+
+    @property
+    def variance(self) -> np.ndarray:
+        """Of each lane's mean."""
+        spread = self.squares / np.maximum(self.n - 1, 1)
+        return np.maximum(spread, speedup.FLOOR_SD**2) / np.maximum(self.n, 1)
+
+    def half(self, one: np.ndarray, level: float) -> np.ndarray:
+        """Half-width of the interval of every PyTorch lane against the lane `one` of each run, (runs, PyTorch lanes)."""
+        a, n = self.variance, np.maximum(self.n, 2)
+        b, m = (np.take_along_axis(values, one[:, None], axis=1) for values in (a, n))
+        total = a[:, 1:] + b
+        df = total**2 / (a[:, 1:] ** 2 / (n[:, 1:] - 1) + b**2 / (m - 1))
+        return t_quantile(level, df) * np.sqrt(total)
+
+    def fastest(self) -> np.ndarray:
+        """The fastest PyTorch lane by its mean, as a place among all lanes."""
+        return 1 + np.where(self.gone[:, 1:], np.inf, self.mean[:, 1:]).argmin(axis=1)
+
+    def slower(self, level: float) -> np.ndarray:
+        """Which PyTorch lanes are told from the fastest."""
+        fastest = self.fastest()
+        behind = self.mean[:, 1:] - np.take_along_axis(self.mean, fastest[:, None], axis=1)
+        return behind > self.half(fastest, level)
+
+    def leave(self, finished: int) -> None:
+        """Lanes leave after the round `finished`."""
+        if finished not in (RATIO_ROUND, LEVEL_ROUND):
+            return
+        if finished == RATIO_ROUND:
+            fastest = np.take_along_axis(self.mean, self.fastest()[:, None], axis=1)
+            slow = self.mean[:, 1:] - fastest >= math.log(RATIO)
+        else:
+            slow = self.slower(LEVEL)
+        everywhere = slow.reshape(-1, self.cells, slow.shape[1]).all(axis=1)
+        self.gone[:, 1:] |= everywhere.repeat(self.cells, axis=0)
+
+    def look(self) -> Look:
+        """What is known now, from the third round on."""
+        alpha = 0.05 / self.cells
+        candidate = ~self.gone[:, 1:] & ~self.slower(1 - (1 - CANDIDATE_LEVEL) / self.cells)
+        headline = np.zeros(len(self.n), int)
+        gain = self.mean[:, 1:] - self.mean[:, :1]
+        shared = np.zeros_like(gain)
+        for k in range(1, gain.shape[1] + 1):
+            those = candidate.sum(axis=1) == k
+            shared[those] = self.half(headline, 1 - alpha / k)[those] if those.any() else 0.0
+        half, ninety = self.half(headline, 1 - alpha), self.half(headline, 0.90)
+        return Look(candidate, gain, half, ninety, shared, self.variance, self.cells)
+
+
+@dataclass
+class Look:
+    """Candidates, the logarithm of the ratio to each, and half-widths at the headline's level, at 90 % and with the error
+    shared among the candidates; all (runs · cells, PyTorch lanes). `variance` is of the mean of every lane."""
+
+    candidate: np.ndarray
+    gain: np.ndarray
+    half: np.ndarray
+    ninety: np.ndarray
+    shared: np.ndarray
+    variance: np.ndarray
+    cells: int = 1
+
+    def span(self, without: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest bound over the candidates; +inf and -inf where none is left."""
+        taken = self.candidate.copy()
+        if without is not None:
+            taken[:, without] = False
+        low = np.where(taken, self.gain - self.half, np.inf).min(axis=1)
+        return low, np.where(taken, self.gain + self.half, -np.inf).max(axis=1)
+
+    def smallest(self) -> tuple[np.ndarray, np.ndarray]:
+        """The interval against the lane with the smallest mean alone: what would be printed without candidates."""
+        place = np.where(self.candidate, self.gain, np.inf).argmin(axis=1)[:, None]
+        gain, half = (np.take_along_axis(values, place, axis=1)[:, 0] for values in (self.gain, self.half))
+        return gain - half, gain + half
+
+    def is_narrow(self) -> np.ndarray:
+        """Which runs are narrow in every cell; said of each cell."""
+        low, high = self.span()
+        ratio = np.where(self.candidate, self.gain, np.inf).min(axis=1)
+        narrow = (np.exp(high) - np.exp(low)) / 2 / np.exp(ratio) <= TARGET
+        return narrow.reshape(-1, self.cells).all(axis=1).repeat(self.cells)
+
+    def words(self, faster_by: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Which runs say faster, slower and equivalent of a headline lane that is this much faster (a logarithm)."""
+        gain, effect, none = self.gain + faster_by, math.log1p(speedup.MIN_EFFECT), ~self.candidate
+        faster = (none | ((gain > self.half) & (gain >= effect))).all(axis=1)
+        slower = (none | ((-gain > self.half) & (-gain >= effect))).all(axis=1)
+        slower |= (self.candidate & (-gain > self.shared) & (-gain >= effect)).any(axis=1)
+        alike = (none | (np.abs(gain) + self.ninety <= math.log1p(MARGIN))).all(axis=1)
+        return faster, slower & ~faster, alike & ~faster & ~slower
+
+    def widener(self) -> np.ndarray:
+        """The lane that gets the extra trial, as a place among all lanes; -1 for none. The widest cell decides."""
+        best = np.full(len(self.gain), -1)
+        least = np.full(len(self.gain), np.inf)
+        most = np.full(len(self.gain), -np.inf)
+        for k in range(self.gain.shape[1]):
+            low, high = self.span(without=k)
+            rest = np.where(np.isinf(low), 0.0, high - low)
+            noisy = self.candidate[:, k] & (self.variance[:, k + 1] > NOISIER * self.variance[:, 0])
+            better = noisy & ((rest < least) | ((rest == least) & (self.variance[:, k + 1] > most)))
+            best, least = np.where(better, k + 1, best), np.where(better, rest, least)
+            most = np.where(better, self.variance[:, k + 1], most)
+        low, high = self.span()
+        widest = (high - low).reshape(-1, self.cells).argmax(axis=1)
+        return np.take_along_axis(best.reshape(-1, self.cells), widest[:, None], axis=1)[:, 0].repeat(self.cells)
+
+
+class Tally:
+    """Shares over runs looked at in parts."""
+
+    def __init__(self) -> None:
+        self.runs, self.sums = 0, dict[str, float]()
+
+    def take(self, look: Look, trials: np.ndarray, truth: float = 0.0) -> None:
+        low, high = look.span()
+        lowest, highest = look.smallest()
+        three, five = math.log(1.03), math.log(1.05)
+        equal, up, down = look.words(0.0), look.words(three), look.words(-three)
+
+        def cells(values: np.ndarray) -> np.ndarray:
+            return values.reshape(-1, look.cells)
+
+        seen = {
+            "coverage": cells((low <= truth) & (truth <= high)).all(axis=1),
+            "coverage_of_smallest": cells((lowest <= truth) & (truth <= highest)).all(axis=1),
+            "false_faster": cells(equal[0]).any(axis=1),
+            "false_slower": cells(equal[1]).any(axis=1),
+            "found_faster": cells(up[0]).mean(axis=1),
+            "found_slower": cells(down[1]).mean(axis=1),
+            "equivalent_5": cells(look.words(five)[2] | look.words(-five)[2]).any(axis=1),
+            "candidates": cells(look.candidate.sum(axis=1)).mean(axis=1),
+            "trials": cells(trials).mean(axis=1),
+        }
+        self.runs += len(low) // look.cells
+        for name, values in seen.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(values.sum())
+
+    def shares(self) -> dict[str, float]:
+        return {name: total / self.runs for name, total in self.sums.items()}
+
+
+def simulated(scenario: Scenario, runs: int, draw: np.random.Generator) -> dict[str, Any]:
+    """What comes of a scenario: at each look and at the stop the shares of `Tally`, and how often the fastest left."""
+    state = Runs(drawn(scenario, runs, draw), scenario.cells)
+    runs *= scenario.cells  # from here on a line is one cell of one run
+    tallies = {**{str(rounds): Tally() for rounds in LOOKS}, "stop": Tally()}
+    stopped, was_narrow, extra = np.zeros(runs, bool), np.zeros(runs, bool), np.full(runs, -1)
+    at_stop = np.zeros(runs, int)
+    places = np.arange(state.n.shape[1])
+    for finished in range(1, MOST + 1):
+        state.add(~state.gone)
+        if (extra >= 0).any():
+            state.add(places[None, :] == extra[:, None])
+        state.leave(finished)
+        if finished < speedup.MIN_TRIALS:
+            continue
+        look = state.look()
+        if str(finished) in tallies:
+            tallies[str(finished)].take(look, state.n.max(axis=1))
+        is_narrow = look.is_narrow()
+        stops = ~stopped & (np.full(runs, finished == MOST) | (is_narrow & was_narrow & (finished >= MIN_ROUNDS)))
+        if stops.any():
+            part = state.those(stops)
+            tallies["stop"].take(part.look(), part.n.max(axis=1))
+        at_stop[stops] = finished
+        stopped, was_narrow, extra = stopped | stops, is_narrow, look.widener()
+    return {
+        "scenario": scenario.name,
+        "limit": scenario.limit,
+        "looks": {name: tally.shares() for name, tally in tallies.items()},
+        "rounds_at_stop": float(at_stop.mean()),
+        "fastest_left": float(state.gone[:, 1].mean()),
+        "another_left": float(state.gone[:, 2:].mean()) if len(scenario.lanes) > 1 else None,
+    }
+
+
+def run_rows(runs: int, draw: np.random.Generator) -> list[dict[str, Any]]:
+    return [simulated(scenario, runs, draw) for scenario in SCENARIOS]
