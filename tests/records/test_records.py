@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 import factory
 from trtbench.errors import UserError
 from trtbench.records.files import encode, write_whole
-from trtbench.records.telemetry import Telemetry
+from trtbench.records.telemetry import Disturbance, Gpu, Telemetry
 from trtbench.records.trial import Failure, checksum, json_schema, read_trial, write_trial
 from trtbench.settings.knobs import ROOT
 
@@ -70,6 +71,35 @@ def test_any_figures_survive_the_file(
     path = tmp_path_factory.mktemp("record") / "trial.json"
     write_trial(path, trial)
     assert read_trial(path) == trial
+
+
+def whole(record: Any) -> Any:
+    """The record with every float in it replaced by a whole number."""
+    if isinstance(record, float):
+        return int(record)
+    if isinstance(record, list):
+        return [whole(part) for part in record]
+    if isinstance(record, msgspec.Struct):
+        return msgspec.structs.replace(
+            record, **{name: whole(getattr(record, name)) for name in record.__struct_fields__}
+        )
+    return record
+
+
+def test_a_whole_number_in_a_field_of_floats_does_not_read_as_a_change(tmp_path: Path) -> None:
+    trial = whole(
+        factory.trial(
+            telemetry=factory.telemetry(
+                gpus=[Gpu(uuid="GPU-1", name="NVIDIA H100", samples=1, idle_utilisation=0.5, energy=7.5)]
+            )
+        )
+    )
+    trial.disturbed = [Disturbance(kind="gpu_process", value=1, limit=0)]
+    assert isinstance(trial.seconds, int)
+    write_trial(tmp_path / "trial.json", trial)
+    written = read_trial(tmp_path / "trial.json")
+    assert written == trial
+    assert written.checksum == checksum(written)
 
 
 def test_unknown_is_absent_and_never_zero(file: Path) -> None:

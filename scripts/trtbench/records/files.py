@@ -34,6 +34,15 @@ def encode(value: Any) -> bytes:
     return msgspec.json.format(msgspec.json.encode(built, order="deterministic"), indent=1) + b"\n"
 
 
+def as_read(record: T) -> T:
+    """The record as whoever reads its file has it: a whole number in a field of floats is a float there, and written
+    differently. A seal is over this form. One that no reader takes comes back as it is: the reader says what is wrong."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(record), type=type(record))
+    except msgspec.ValidationError:
+        return record
+
+
 def _check_finite(value: Any, path: str) -> None:
     # msgspec writes NaN and infinity as null without a word.
     if isinstance(value, float) and not math.isfinite(value):

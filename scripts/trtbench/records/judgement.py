@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from trtbench.records import run_folder
-from trtbench.records.files import check_schema, encode, read_as, write_whole
+from trtbench.records.files import as_read, check_schema, encode, read_as, write_whole
 from trtbench.records.trial import Sampling
 from trtbench.settings.cells import Amount, Count, Positive
 
@@ -112,7 +112,7 @@ def path(results: Path, run: str) -> Path:
 
 def write(file: Path, judgement: Judgement) -> None:
     """Seal it with its checksum and write it whole."""
-    judgement.checksum = checksum(judgement)
+    judgement.checksum = checksum(as_read(judgement))
     write_whole(file, encode(judgement))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from trtbench.errors import UserError
-from trtbench.records.files import Strict, check_fields, check_schema, encode, read_as, write_whole
+from trtbench.records.files import Strict, as_read, check_fields, check_schema, encode, read_as, write_whole
 from trtbench.records.telemetry import CpuUse, Disturbance, Telemetry
 from trtbench.settings.cells import Amount, Cell, Count, Positive
 from trtbench.settings.lanes import LANES
@@ -236,7 +236,7 @@ def _without_nulls(value: Any) -> Any:
 
 def write_trial(path: Path, trial: Trial) -> None:
     """Seal the trial with its checksum and write it whole."""
-    trial.checksum = checksum(trial)
+    trial.checksum = checksum(as_read(trial))
     write_whole(path, encode(trial))
 
 
