@@ -8,12 +8,15 @@ from __future__ import annotations
 import errno
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 
 from trtbench.engine import contract, trtllm_bench
 from trtbench.errors import UserError
+from trtbench.machine.child import interrupt
 from trtbench.measure.run import GpuLost, Measurement
+from trtbench.model.finding import source_of
 from trtbench.records import judgement
 from trtbench.records.run import counting
 from trtbench.records.run_folder import locked
@@ -58,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     settings, sources = resolve(vars(options), local=options.local)
     measurement = Measurement(settings, sources, options, command())
+    if options.build or source_of(settings) == "hub":
+        measurement.tell_noise()
     if options.build:
         build(measurement)
     try:
@@ -161,4 +166,6 @@ def command() -> str:
 if __name__ == "__main__":
     from trtbench.errors import run_main
 
+    # Between children too: while it downloads, or waits for a quiet machine.
+    signal.signal(signal.SIGTERM, interrupt)
     run_main(main)

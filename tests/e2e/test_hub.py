@@ -306,6 +306,20 @@ def test_a_whole_benchmark_and_again_without_the_hub(user: User) -> None:
             assert SECRET.encode() not in path.read_bytes(), path
 
 
+def test_a_busy_machine_is_told_before_the_download(user: User) -> None:
+    user.hub.close()
+    neighbour = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        done = user.run("-m", "trtbench.bench", "--local", QUIET="warn")
+    finally:
+        neighbour.kill()
+        neighbour.wait()
+    assert done.returncode == 2
+    noise, *_, refusal = done.stderr.splitlines()
+    assert noise.startswith("this machine is not quiet: ")
+    assert refusal.startswith("error: ")
+
+
 # What is cut off, late or wrong
 
 

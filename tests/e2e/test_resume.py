@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -141,3 +142,19 @@ def test_ctrl_c_and_kill_end_everything_with_status_130(bench: Bench, number: in
     assert bench("--resume", TRIALS="2").returncode == 0
     assert bench.trials().items() >= kept.items()
     assert len(bench.trials()) == 4
+
+
+def test_kill_while_it_waits_for_a_quiet_machine_says_what_is_kept(bench: Bench) -> None:
+    neighbour = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        process = bench.start(QUIET="wait")
+        assert process.stdout is not None
+        assert any("waiting at most 60 s" in line for line in process.stdout)
+        process.terminate()
+        output, _ = process.communicate(timeout=30)
+    finally:
+        neighbour.kill()
+        neighbour.wait()
+    assert process.returncode == 130
+    assert "finished trials are kept; --resume runs what is missing" in output
+    assert bench("--resume").returncode == 0

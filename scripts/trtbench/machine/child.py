@@ -64,7 +64,7 @@ def run_child(
     log.parent.mkdir(parents=True, exist_ok=True)
     read_end, write_end = os.pipe()
     # Before the child exists: a signal that comes while it starts must not end this process without a word.
-    previous_handler = signal.signal(signal.SIGTERM, _interrupt)
+    previous_handler = signal.signal(signal.SIGTERM, interrupt)
     with log.open("ab") as output:
         child = subprocess.Popen(
             child_guard.wrapped(sys.executable, "-m", module, str(argument)),
@@ -92,7 +92,8 @@ def run_child(
         signal.signal(signal.SIGTERM, previous_handler)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """A handler that takes a signal as Ctrl-C."""
     raise KeyboardInterrupt
 
 

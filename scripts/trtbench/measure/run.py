@@ -19,7 +19,7 @@ from trtbench.measure.trial_process import run_trial
 from trtbench.model import finding, workload
 from trtbench.records import run_folder
 from trtbench.records.files import SCHEMA, encode, write_whole
-from trtbench.records.run import Absent, Run
+from trtbench.records.run import Absent, Rules, Run
 from trtbench.records.trial import Failure, Sampling, Trial
 from trtbench.settings.cells import shapes
 from trtbench.settings.choosing import Entrant, chosen_lanes, entrants_of
@@ -91,17 +91,25 @@ class Measurement:
         there = {(t.lane, t.precision) for t in self.known}
         return {e for e in self.entrants if (e.lane, e.precision) not in there}
 
+    def tell_noise(self) -> None:
+        """Tell who keeps the machine from being quiet before a download or a build, while there is time to end it."""
+        if not self.progress.quiet:
+            self.note_noise(quiet.Look(), rules.sealed(self.settings, self.device.kind))
+
+    def note_noise(self, look: quiet.Look, limits: Rules) -> bool:
+        """End a look and tell what it saw; whether it saw anything."""
+        noise = look.noise(limits, self.device.kind)
+        if noise is not None:
+            self.progress.note(f"this machine is not quiet: {noise}")
+        return noise is not None
+
     def see_whether_quiet(self, look: quiet.Look) -> None:
         """Tell who keeps the machine from being quiet, before minutes are spent; with QUIET=wait, wait a while for it."""
-        rules = self.record.rules
-        assert rules is not None
-        noise = look.noise(rules, self.device.kind)
-        if noise is None:
-            return
-        self.progress.note(f"this machine is not quiet: {noise}")
-        if rules.quiet == "wait":
-            self.progress.note(f"waiting at most {rules.wait:g} s (QUIET=warn does not wait)")
-            noise, _ = quiet.wait(rules, self.device.kind, lambda _: None)
+        limits = self.record.rules
+        assert limits is not None
+        if self.note_noise(look, limits) and limits.quiet == "wait":
+            self.progress.note(f"waiting at most {limits.wait:g} s (QUIET=warn does not wait)")
+            noise, _ = quiet.wait(limits, self.device.kind, lambda _: None)
             if noise is not None:
                 self.progress.note("going on: a trial that is disturbed is run again once the machine is quiet")
 
