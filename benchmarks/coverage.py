@@ -193,8 +193,8 @@ def missed(found: dict[str, Any]) -> list[str]:
     """Targets that do not hold, in words: those missed by more than two standard errors of the simulated share."""
     wrong = []
 
-    def above(share: float, limit: float) -> bool:
-        return share - 2 * (limit * (1 - limit) / found["runs"]) ** 0.5 > limit
+    def above(share: float, limit: float, firm: float = 1.0) -> bool:
+        return share - 2 * (limit * (1 - limit) / (found["runs"] * firm)) ** 0.5 > limit
 
     for row in found["coverage"]:
         if row["limit"]:
@@ -221,16 +221,17 @@ def missed(found: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def _missed_of_run(row: dict[str, Any], above: Callable[[float, float], bool]) -> Iterator[str]:
+def _missed_of_run(row: dict[str, Any], above: Callable[[float, float, float], bool]) -> Iterator[str]:
     """Targets that whole runs of a scenario miss."""
     for name, look in row["looks"].items():
-        too_wide = look["candidates"] < ONE and above(look["coverage"], COVERAGE[1])
-        if above(1 - look["coverage"], 1 - COVERAGE[0]) or too_wide:
+        firm = look["firm"]
+        too_wide = look["candidates"] < ONE and above(look["coverage"], COVERAGE[1], firm)
+        if above(1 - look["coverage"], 1 - COVERAGE[0], firm) or too_wide:
             yield f"coverage {look['coverage']:.1%} at {name}"
         for word in ("false_faster", "false_slower", "equivalent_5"):
-            if above(look[word], ALARM):
+            if above(look[word], ALARM, firm):
                 yield f"{word} {look[word]:.1%} at {name}"
-    if above(row["fastest_left"], LEFT):
+    if above(row["fastest_left"], LEFT, 1.0):
         yield f"the fastest lane left {row['fastest_left']:.1%} of the time"
 
 

@@ -1,5 +1,6 @@
 """Whole runs, simulated by the thousand under all rules at once: rounds, disturbed trials run again, lanes that leave,
-candidates for the base, extra trials, the stop. Part of benchmarks/coverage.py, which runs it.
+candidates for the base, extra trials, the stop, a machine that is given up as not quiet. Part of benchmarks/coverage.py,
+which runs it.
 
 A run has a headline lane and up to three PyTorch lanes in one cell or several, whose noise is independent. It is played to
 the end, and looked at after some rounds and at the round at which it would have stopped. Logarithms of trial means
@@ -13,7 +14,7 @@ import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,7 +32,8 @@ from trtbench.settings.knobs import DEFAULTS  # noqa: E402
 
 MOST, ITERATIONS = 20, 10
 TARGET, MARGIN = DEFAULTS["TARGET_PRECISION"], DEFAULTS["EQUIVALENCE_MARGIN"]
-LOOKS = (5, 10, 20)
+# Three and four rounds are what TIME_BUDGET may leave.
+LOOKS = (3, 4, 5, 10, 20)
 # What a neighbour on the CPU does to a trial: PyTorch's threads wait for one another in a loop and lose more.
 SLOWED = math.log(1.15), math.log(1.5)
 _INVERSE_DF = np.linspace(1 / 120, 1, 480)  # the quantile is nearly a line over the inverse of the degrees of freedom
@@ -48,28 +50,30 @@ def t_quantile(level: float, df: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Lane:
-    """How much slower than the fastest PyTorch lane, and the standard deviations of trials and of iterations, all relative;
-    `skew`: exponential noise instead of normal."""
+    """How much slower than the fastest PyTorch lane (a figure a cell, where cells differ), and the standard deviations of
+    trials and of iterations, all relative; `skew`: exponential noise instead of normal."""
 
-    slower: float = 0.0
+    slower: float | tuple[float, ...] = 0.0
     trial: float = 0.01
     iteration: float = 0.0
     skew: bool = False
 
     def trials(self, runs: int, most: int, draw: np.random.Generator) -> np.ndarray:
-        """Logarithms of trial means over ITERATIONS, (runs, most)."""
+        """Logarithms of trial means over ITERATIONS, (runs, most). The cells of a run stand one after the other."""
         size = runs, most
+        slower = np.resize(np.log1p(self.slower), runs)[:, None]
         if self.skew:
             between, within = draw.exponential(1.0, size) - 1, draw.gamma(ITERATIONS, 1 / ITERATIONS, size) - 1
         else:
             between, within = draw.standard_normal(size), draw.standard_normal(size) / math.sqrt(ITERATIONS)
-        return math.log1p(self.slower) + self.trial * between + self.iteration * within
+        return slower + self.trial * between + self.iteration * within
 
 
 @dataclass(frozen=True)
 class Scenario:
     """The headline lane, which is as fast as the fastest PyTorch lane, and the PyTorch lanes, the fastest first.
-    `disturbed`: share of trials that a neighbour slows, which are told and run again; `unseen`: that are not told.
+    `disturbed`: share of attempts that a neighbour slows, which are told and run again; `unseen`: of trials that are not told.
+    A run with a trial that was disturbed in all its attempts says no firm word: it counts in no share but that of firm runs.
     `limit` says why a row is shown though no target holds for it. With several `cells` shares are of whole runs: in all
     cells the interval holds the truth, in any a word is false."""
 
@@ -80,6 +84,11 @@ class Scenario:
     unseen: float = 0.0
     limit: str = ""
     cells: int = 1
+
+    def fastest(self) -> list[int]:
+        """The places among all lanes of the PyTorch lanes that are the fastest in a cell, the first of equal ones."""
+        slower = np.array([np.resize(lane.slower, self.cells) for lane in self.lanes])
+        return sorted({1 + int(place) for place in slower.argmin(axis=0)})
 
 
 SKEWED = Lane(trial=0.01, iteration=0.03, skew=True)
@@ -100,6 +109,11 @@ SCENARIOS = (
     Scenario("a clear fastest one, another three times slower", (Lane(), Lane(0.03), Lane(2.0))),
     Scenario("three equal lanes, 1 % noise, four cells", (Lane(), Lane(), Lane()), cells=4),
     Scenario("3 % apart, the fastest at 5 % noise, four cells", (Lane(trial=0.05), Lane(0.03), Lane(0.06)), cells=4),
+    Scenario(
+        "another is the fastest in the second of two cells", (Lane((0, 0.03)), Lane((0.03, 0)), Lane(0.06)), cells=2
+    ),
+    Scenario("the same, each 2.2 times slower in the other", (Lane((0, 1.2)), Lane((1.2, 0)), Lane(2.0)), cells=2),
+    Scenario("30 % of attempts disturbed", (Lane(), Lane(), Lane()), disturbed=0.3),
     Scenario("one PyTorch lane, at 5 % noise", (Lane(trial=0.05),)),
     Scenario(
         "1 % apart, the fastest strongly skewed, 5 %",
@@ -116,17 +130,29 @@ SCENARIOS = (
 )
 
 
-def drawn(scenario: Scenario, runs: int, draw: np.random.Generator) -> np.ndarray:
-    """Logarithms of trial means, (runs · cells, lanes, 2 · MOST) with the headline lane first; the rest of a lane's row is
-    there for extra trials. The cells of a run stand one after the other. A trial stays slowed when it was
-    disturbed in every attempt, or nobody told."""
-    most = 2 * MOST
-    logs = np.stack(
-        [lane.trials(runs * scenario.cells, most, draw) for lane in (scenario.headline, *scenario.lanes)], axis=1
-    )
-    slowed = draw.random(logs.shape) < scenario.disturbed**ATTEMPTS + scenario.unseen
+class Drawn(NamedTuple):
+    """`logs`: logarithms of trial means, (runs · cells, lanes, 2 · MOST) with the headline lane first; the rest of a lane's row
+    is there for extra trials. The cells of a run stand one after the other. `given_up`, of the same shape: trials that were
+    disturbed in every attempt."""
+
+    logs: np.ndarray
+    given_up: np.ndarray
+
+
+def drawn(scenario: Scenario, runs: int, draw: np.random.Generator) -> Drawn:
+    """What the trials of a scenario take. Once a trial was disturbed in every attempt, disturbed trials count as they are:
+    from the next trial of each lane on, which stands for the next round."""
+    lanes = scenario.headline, *scenario.lanes
+    logs = np.stack([lane.trials(runs * scenario.cells, 2 * MOST, draw) for lane in lanes], axis=1)
+    shape = runs, len(lanes), 2 * MOST
+    first = draw.random(shape) < scenario.disturbed
+    given_up = first & (draw.random(shape) < scenario.disturbed ** (ATTEMPTS - 1))
+    unquiet = np.zeros((runs, 2 * MOST), bool)
+    unquiet[:, 1:] = np.logical_or.accumulate(given_up.any(axis=1), axis=1)[:, :-1]
+    slowed = given_up | (first & unquiet[:, None, :]) | (draw.random(shape) < scenario.unseen)
     loss = np.array([SLOWED[0], *[SLOWED[1]] * len(scenario.lanes)])
-    return np.where(slowed, logs + loss[None, :, None], logs)
+    slowed, given_up = (which.repeat(scenario.cells, axis=0) for which in (slowed, given_up))
+    return Drawn(np.where(slowed, logs + loss[None, :, None], logs), given_up)
 
 
 class Runs:
@@ -268,9 +294,10 @@ class Tally:
     """Shares over runs looked at in parts."""
 
     def __init__(self) -> None:
-        self.runs, self.sums = 0, dict[str, float]()
+        self.runs, self.firm, self.sums = 0, 0, dict[str, float]()
 
-    def take(self, look: Look, trials: np.ndarray, truth: float = 0.0) -> None:
+    def take(self, look: Look, trials: np.ndarray, firm: np.ndarray, truth: float = 0.0) -> None:
+        """Runs as they stand, those that are `firm`; `trials` of the lane that has most. A line of each is a cell."""
         low, high = look.span()
         lowest, highest = look.smallest()
         three, five = math.log(1.03), math.log(1.05)
@@ -290,17 +317,21 @@ class Tally:
             "candidates": cells(look.candidate.sum(axis=1)).mean(axis=1),
             "trials": cells(trials).mean(axis=1),
         }
-        self.runs += len(low) // look.cells
+        counts = cells(firm).all(axis=1)
+        self.runs += len(counts)
+        self.firm += int(counts.sum())
         for name, values in seen.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(values.sum())
+            self.sums[name] = self.sums.get(name, 0.0) + float(values[counts].sum())
 
     def shares(self) -> dict[str, float]:
-        return {name: total / self.runs for name, total in self.sums.items()}
+        """Of the firm runs; `firm` itself of all."""
+        return {**{name: total / self.firm for name, total in self.sums.items()}, "firm": self.firm / self.runs}
 
 
 def simulated(scenario: Scenario, runs: int, draw: np.random.Generator) -> dict[str, Any]:
     """What comes of a scenario: at each look and at the stop the shares of `Tally`, and how often the fastest left."""
-    state = Runs(drawn(scenario, runs, draw), scenario.cells)
+    logs, given_up = drawn(scenario, runs, draw)
+    state = Runs(logs, scenario.cells)
     runs *= scenario.cells  # from here on a line is one cell of one run
     tallies = {**{str(rounds): Tally() for rounds in LOOKS}, "stop": Tally()}
     stopped, was_narrow, extra = np.zeros(runs, bool), np.zeros(runs, bool), np.full(runs, -1)
@@ -314,22 +345,25 @@ def simulated(scenario: Scenario, runs: int, draw: np.random.Generator) -> dict[
         if finished < speedup.MIN_TRIALS:
             continue
         look = state.look()
+        firm = ~(given_up & (np.arange(given_up.shape[2]) < state.n[:, :, None])).any(axis=(1, 2))
         if str(finished) in tallies:
-            tallies[str(finished)].take(look, state.n.max(axis=1))
+            tallies[str(finished)].take(look, state.n.max(axis=1), firm)
         is_narrow = look.is_narrow()
         stops = ~stopped & (np.full(runs, finished == MOST) | (is_narrow & was_narrow & (finished >= MIN_ROUNDS)))
         if stops.any():
             part = state.those(stops)
-            tallies["stop"].take(part.look(), part.n.max(axis=1))
+            tallies["stop"].take(part.look(), part.n.max(axis=1), firm[stops])
         at_stop[stops] = finished
         stopped, was_narrow, extra = stopped | stops, is_narrow, look.widener()
+    fastest = scenario.fastest()
+    others = sorted(set(places[1:]) - set(fastest))
     return {
         "scenario": scenario.name,
         "limit": scenario.limit,
         "looks": {name: tally.shares() for name, tally in tallies.items()},
         "rounds_at_stop": float(at_stop.mean()),
-        "fastest_left": float(state.gone[:, 1].mean()),
-        "another_left": float(state.gone[:, 2:].mean()) if len(scenario.lanes) > 1 else None,
+        "fastest_left": float(state.gone[:, fastest].any(axis=1).mean()),
+        "another_left": float(state.gone[:, others].mean()) if others else None,
     }
 
 
