@@ -6,7 +6,8 @@
 For each lane one process loads the model, warms up and then times blocks of generations, each beside a neighbour that
 keeps a share of all cores busy (LOADS; each round has every one of them in a seeded order, and none). The shift is the
 mean time beside a load over the mean time beside none in the same round, its median over rounds. The
-neighbour is one process a core, busy for its share of every PERIOD. What a file already holds for another device stays.
+neighbour is one process a core, busy for its share of every PERIOD. What a file already holds of other machines stays, and
+of other lanes on this one when their cell is the same.
 The limits of machine/disturbance.py are chosen by these figures; docs/methodology.md shows them.
 """
 
@@ -148,17 +149,20 @@ def main() -> int:
     )
     found = json.loads(options.output.read_text(encoding="utf-8")) if options.output.is_file() else {}
     card = device.resolve(options.device)
-    lanes: dict[str, Any] = {}
-    found[options.device] = {
-        "machine": ", ".join([*(card.names or []), f"{os.cpu_count()} x {host.cpu_model()}"]),
+    machine = ", ".join([*(card.names or []), f"{os.cpu_count()} x {host.cpu_model()}"])
+    size = {
+        "device": options.device,
         "threads": host.usable_cores(),
         "model": options.model,
         "prompt_length": cell.prompt_length,
         "new_tokens": cell.new_tokens,
         "precision": cell.precision,
-        "rounds": options.rounds,
-        "lanes": lanes,
     }
+    there = found.get(machine, {})
+    if not size.items() <= there.items():
+        there = {**size, "lanes": {}}
+    found[machine], lanes = there, there["lanes"]
+    measured = 0
     for name in names:
         command = [sys.executable, __file__, *sys.argv[1:], "--one", name]
         answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
@@ -166,7 +170,9 @@ def main() -> int:
             print(f"{name}: gave no figures", file=sys.stderr)
             continue
         seconds = json.loads(answer.stdout.splitlines()[-1])["seconds"]
+        measured += 1
         lanes[name] = {
+            "rounds": options.rounds,
             "ms": statistics.median(seconds["0.0"]) * 1e3,
             "shifts": shifts(seconds),
             "seconds": {level: [round(time, 6) for time in times] for level, times in seconds.items()},
@@ -181,7 +187,7 @@ def main() -> int:
             ),
             flush=True,
         )
-    return 0 if lanes else 1
+    return 0 if measured else 1
 
 
 if __name__ == "__main__":

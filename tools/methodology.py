@@ -79,6 +79,7 @@ def candidates(found: dict[str, Any]) -> str:
     head = ["PyTorch lanes", *(f"{n} rounds" if n.isdigit() else n for n in looks), "smallest mean alone, at least"]
     head += ["candidates at stop"]
     head += ["called faster, at most", "called slower, at most", "the fastest left", "another left", "rounds at stop"]
+    head += ["firm at stop"]
     rows = []
     for row in found["candidates"]:
         by_look = row["looks"]
@@ -92,6 +93,7 @@ def candidates(found: dict[str, Any]) -> str:
                 f"{row['fastest_left']:.2%}".replace("%", " %"),
                 percent(row["another_left"]) if row["another_left"] is not None else "-",
                 f"{row['rounds_at_stop']:.1f}",
+                percent(by_look["stop"]["firm"]),
             ]
         )
     notes = [f"- {row['scenario']}: {row['limit']}." for row in found["candidates"] if row["limit"]]
@@ -123,18 +125,28 @@ def candidates_power(found: dict[str, Any]) -> str:
 
 
 def disturbance(found: dict[str, Any]) -> str:
-    """By how much a neighbour shifts each lane's times, a table a device."""
+    """By how much a neighbour shifts each lane's times, a table a machine."""
     parts = []
-    for device, of in found.items():
+    for machine, of in found.items():
         levels = list(next(iter(of["lanes"].values()))["shifts"])
-        head = ["lane", "ms alone", *(f"{float(level):.0%} of all cores".replace("%", " %") for level in levels)]
+        head = [
+            "lane",
+            "rounds",
+            "ms alone",
+            *(f"{float(level):.0%} of all cores".replace("%", " %") for level in levels),
+        ]
         rows = [
-            [f"`{name}`", f"{lane['ms']:.1f}", *(_shift(lane["shifts"][level]) for level in levels)]
+            [
+                f"`{name}`",
+                str(lane["rounds"]),
+                f"{lane['ms']:.1f}",
+                *(_shift(lane["shifts"][level]) for level in levels),
+            ]
             for name, lane in of["lanes"].items()
         ]
-        size = f"{of['model']}, {of['prompt_length']} + {of['new_tokens']}, {of['precision']}, batch 1, {of['rounds']} rounds"
+        size = f"{of['model']}, {of['prompt_length']} + {of['new_tokens']}, {of['precision']}, batch 1"
         note = f" {of['note'].capitalize()}." if "note" in of else ""
-        parts.append(f"On {of['machine']} ({device}): {size}.{note}\n\n{table(head, rows)}")
+        parts.append(f"On {machine} ({of['device']}): {size}.{note}\n\n{table(head, rows)}")
     return "\n\n".join(parts)
 
 

@@ -109,7 +109,7 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_pat
     file = tmp_path / ".env"
     file.write_text("SEED=3\nTHREADS=3\nNUM_ITERATIONS=3\n")
     settings, sources = resolve({"SEED": "1"}, {"SEED": "2", "THREADS": "2"}, file)
-    assert (settings.seed, settings.threads, settings.num_iterations, settings.warmup_limit) == (1, 2, 3, 10)
+    assert (settings.seed, settings.threads, settings.num_iterations, settings.warmup_limit) == (1, 2, 3, 20)
     assert [sources[n] for n in ("SEED", "THREADS", "NUM_ITERATIONS", "WARMUP_LIMIT")] == [
         "flag",
         "environment",

@@ -15,7 +15,7 @@ from trtbench.records.run import Rules
 from trtbench.records.telemetry import CpuUse, Disturbance, Gpu
 from trtbench.records.trial import Trial
 
-FOREIGN_CPU = {"cpu": 0.01, "cuda": 0.10}  # share of all cores, by the device that the lanes run on
+FOREIGN_CPU = {"cpu": 0.01, "cuda": 0.05}  # share of all cores, by the device that the lanes run on
 CPU_FLOOR = 0.1  # seconds: the kernel counts in steps of 10 ms a core, and less of a short cell says nothing
 GPU_USED = 10.0  # percent; what draws a desktop stays below
 GPU_CLOCK = 0.90

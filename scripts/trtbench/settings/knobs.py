@@ -131,11 +131,10 @@ class Settings:
         help="fresh processes per lane; auto: at least nine, until the interval is narrow or TIME_BUDGET is spent",
     )
     warmup_limit: int = _row(
-        10,
+        20,
         "int",
         low=1,
         high=1000,
-        local=8,
         unit="generations",
         help="untimed full-shape generations at most before the clock counts, once there were 3 and 2 s of them; below 3 so "
         "many only, and too few to tell whether the times hold still",
