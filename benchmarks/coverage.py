@@ -6,7 +6,8 @@
 A simulated pair is two lanes of up to 20 trials of 10 iterations; trial and iteration noise, skew, outliers and
 autocorrelation are those of SCENARIOS. Each is judged as the program judges (trtbench.figures.speedup, trtbench.measure.stopping): the
 arithmetic is repeated here for whole arrays and held to the program's own on a sample. Whole runs with several PyTorch
-lanes are in coverage_runs.py beside this file. numpy only; one core, seeded. Exit status 1 when a target is missed.
+lanes are in coverage_runs.py, what they are made of in coverage_scenarios.py. numpy only; one core, seeded. Exit status 1 when a
+target is missed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "benchmarks")]
 
 import coverage_held  # noqa: E402
 import coverage_runs  # noqa: E402
-from coverage_runs import ITERATIONS, MARGIN, MOST, TARGET, t_quantile  # noqa: E402
+from coverage_runs import MARGIN, TARGET, t_quantile  # noqa: E402
+from coverage_scenarios import ITERATIONS, MOST  # noqa: E402
 
 from trtbench.figures import speedup  # noqa: E402
 from trtbench.figures.base import CANDIDATE_LEVEL  # noqa: E402

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from coverage_runs import MARGIN, ROOT, SCENARIOS, TARGET, Runs, drawn
+from coverage_runs import MARGIN, TARGET, Runs
+from coverage_scenarios import ROOT, SCENARIOS, drawn
 
 sys.path.insert(0, str(ROOT / "tests"))
 
