@@ -14,6 +14,7 @@ lint:
 	bash scripts/test.sh --lint
 
 lock: # uv (pip install uv) resolves for every Python from 3.10 on
-	cd requirements && for name in local compare test ngc; do \
+	cd requirements && for name in local compare test ngc image; do \
 	  constraint=$$([ $$name = compare ] || [ $$name = test ] && echo "-c local.lock"); \
-	  { echo "# Made from $$name.in by: make lock"; uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate $$constraint $$name.in; } > $$name.lock.new && mv $$name.lock.new $$name.lock; done
+	  given="--override provided.txt $$([ $$name != image ] || echo "--override provided-by-image.txt")"; \
+	  { echo "# Made from $$name.in by: make lock"; uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate $$constraint $$given $$name.in; } > $$name.lock.new && mv $$name.lock.new $$name.lock; done

@@ -10,13 +10,14 @@ import os
 import shlex
 import signal
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 
 from trtbench.engine import contract, trtllm_bench
 from trtbench.errors import UserError
 from trtbench.machine.child import interrupt
 from trtbench.measure.run import GpuLost, Measurement
-from trtbench.model.finding import source_of
+from trtbench.model.finding import to_be_fetched
 from trtbench.records import judgement
 from trtbench.records.run import counting
 from trtbench.records.run_folder import locked
@@ -30,6 +31,11 @@ from trtbench.settings.reading import Parser, add_flags, resolve
 def parser() -> Parser:
     bench = Parser(prog="bench", description="Run lanes in fresh, interleaved processes and keep every raw time.")
     bench.add_argument("--local", action="store_true", help="the defaults of scripts/bench_local.sh")
+    bench.add_argument(
+        "--quick",
+        action="store_true",
+        help="with --local: whether all of it runs here, in a minute or two, on a model of random weights that needs no download",
+    )
     bench.add_argument(
         "--family",
         default=None,
@@ -59,9 +65,9 @@ def parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
-    settings, sources = resolve(vars(options), local=options.local)
+    settings, sources = resolve(vars(options), defaults=_defaults(options))
     measurement = Measurement(settings, sources, options, command())
-    if options.build or source_of(settings) == "hub":
+    if options.build or to_be_fetched(settings):
         measurement.tell_noise()
     if options.build:
         build(measurement)
@@ -96,6 +102,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ]
         return compare.main(view_options)
     return 0
+
+
+def _defaults(options: Namespace) -> str:
+    """Whose defaults count."""
+    if options.quick and not options.local:
+        raise UserError("--quick goes with --local (bash scripts/bench_local.sh --quick).")
+    return "quick" if options.quick else "local" if options.local else ""
 
 
 def build(measurement: Measurement) -> None:

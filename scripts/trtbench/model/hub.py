@@ -19,6 +19,7 @@ from trtbench.errors import UserError
 from trtbench.model.files import INDEX, check_config, check_folder, indexed_files
 from trtbench.model.hub_errors import Source, no_such_file, not_usable, offline_sentence, sentence
 from trtbench.model.hub_transfer import DISK_ERRORS, SHA1, File, check_room, fetch_file
+from trtbench.model.offline import offline_by
 from trtbench.records import lock
 from trtbench.records.files import write_whole
 from trtbench.settings.knobs import Settings
@@ -48,7 +49,7 @@ def fetch(settings: Settings) -> Path:
     commit it last had. Raises UserError for whatever the Hub refuses, lacks or serves wrongly; never falls back.
     """
     source = _source(settings)
-    offline = _offline_by(settings)
+    offline = offline_by(settings)
     commit = source.revision if SHA1.fullmatch(source.revision) else None
     if offline:
         commit = commit or _refs(source.home).get(source.revision)
@@ -112,16 +113,6 @@ def _source(settings: Settings) -> Source:
         endpoint=endpoint,
         token=settings.hf_token,
     )
-
-
-def _offline_by(settings: Settings) -> str | None:
-    """The setting that forbids the network, as the user would write it."""
-    if settings.offline:
-        return "OFFLINE=1"
-    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
-        if os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE"):
-            return f"{name}={os.environ[name]}"
-    return None
 
 
 def _refs(home: Path) -> dict[str, str]:

@@ -69,7 +69,8 @@ class Departure(Strict):
 
 
 class Tried(Strict):
-    """A setting of an engine that was tried before the first timed trial: `seconds` a generation, one a process."""
+    """A value of an engine's setting that was tried before the first timed trial: mean `seconds` a generation, one a process.
+    `failure`: why it could not be tried, or why the makers' default was taken without figures enough."""
 
     lane: str
     precision: str
@@ -80,6 +81,7 @@ class Tried(Strict):
     value: str
     seconds: list[Amount]
     chosen: bool
+    failure: str | None = None
 
 
 class Unquiet(Strict):

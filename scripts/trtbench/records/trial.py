@@ -120,7 +120,7 @@ class EngineMetrics(Strict):
 
 class CellRecord(Strict):
     """One cell of a trial: measured, or a hole with its reason. `cpu`: who used the CPU from the first timed call to
-    the last (schema 2)."""
+    the last (schema 2). `setting`: the value of the lane's choice that it was measured with."""
 
     cell: Cell
     hole: str | None = None
@@ -133,6 +133,7 @@ class CellRecord(Strict):
     energy: Energy | None = None
     engine_metrics: EngineMetrics | None = None
     cpu: CpuUse | None = None
+    setting: str | None = None
 
 
 class Environment(Strict):
@@ -158,7 +159,8 @@ class Environment(Strict):
 
 
 class Model(Strict):
-    """Which model: where it came from and the digest over its weights, configuration and tokenizer."""
+    """Which model: where it came from and the digest over its weights, configuration and tokenizer. `dequantised`: the
+    coarser format that its weights were stored in before (schema 2)."""
 
     name: str
     source: str
@@ -168,6 +170,7 @@ class Model(Strict):
     architecture: str
     synthetic: bool
     config: dict[str, Any]
+    dequantised: str | None = None
 
 
 class Failure(Strict):
@@ -269,7 +272,9 @@ def _later_fields(trial: Trial) -> dict[str, Any]:
     telemetry = trial.telemetry or Telemetry()
     gpu_fields = ("foreign_compute", "idle_utilisation", "idle_temperature", "early_clock", "early_reasons")
     later = {"cpu": telemetry.cpu, "waited": telemetry.waited, "QUIET": trial.settings.get("QUIET")}
+    later["model.dequantised"] = trial.model.dequantised
     later |= {f"cells.{i}.cpu": record.cpu for i, record in enumerate(trial.cells)}
+    later |= {f"cells.{i}.setting": record.setting for i, record in enumerate(trial.cells)}
     return later | {
         f"gpus.{i}.{name}": getattr(gpu, name) for i, gpu in enumerate(telemetry.gpus or []) for name in gpu_fields
     }

@@ -54,7 +54,7 @@ FIGURES = (
     ("left_after_round", "left"),
 )
 HEAD = (
-    *("run", "created", "model", "revision", "synthetic", "place", "workload_digest"),
+    *("run", "created", "model", "revision", "synthetic", "dequantised", "place", "workload_digest"),
     *("batch", "prompt_tokens", "new_tokens", "lane", "precision", "state", "reason"),
     *(name for name, _ in FIGURES),
     *("latency_trials_ms", "base", "base_precision", "headline", "speedup", "speedup_low", "speedup_high", "level"),
@@ -73,6 +73,7 @@ def render(comparison: Comparison) -> str:
         "model": plain(comparison.model.name, NAME),
         "revision": comparison.model.revision,
         "synthetic": comparison.model.synthetic,
+        "dequantised": plain(comparison.model.dequantised or "", NAME),
         "place": place(comparison),
         "workload_digest": comparison.workload_digest,
     }

@@ -28,6 +28,7 @@ class Benchmark(msgspec.Struct, kw_only=True, tag="benchmark", tag_field="kind")
     cells: list[Row]
     trials: list[str]
     failed: list[dict[str, Any]]
+    dequantised: str | None = None
 
 
 def write_benchmarks(results: Path, run_id: str, audited: Audited | None = None) -> list[Path]:
@@ -43,6 +44,7 @@ def write_benchmarks(results: Path, run_id: str, audited: Audited | None = None)
             run=run_id,
             family=family,
             model=run.settings["MODEL_NAME"],
+            dequantised=comparison.model.dequantised,
             demonstration=run.demonstration,
             simulated=comparison.simulated,
             cells=comparison.cells,

@@ -24,6 +24,9 @@ def warnings(comparison: Comparison, say: Language) -> list[str]:
     if comparison.model.synthetic:
         kind = "demonstration" if comparison.model.name == "demo" else "synthetic"
         sentences.append(say(kind, model=plain(comparison.model.name, NAME)))
+    if comparison.model.dequantised is not None:
+        told = {"model": plain(comparison.model.name, NAME), "format": plain(comparison.model.dequantised, NAME)}
+        sentences.append(say("dequantised", **told))
     if comparison.void:
         sentences.append(say("void_notice"))
     if any(trial.counts for trial in comparison.disturbed):

