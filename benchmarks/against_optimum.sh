@@ -29,7 +29,9 @@ for launcher in process inline; do
   echo $(($(date +%s%3N) - start)) >"$work/$launcher.wall"
 done
 start=$(date +%s%3N)
+echo "$start" >"$work/ours.start"
 TRIALS=1 NUM_ITERATIONS=10 WARMUP_LIMIT=10 bash "$ROOT/scripts/bench_local.sh" --lanes pytorch-eager --model-name "$model" \
+  --prompt-lengths 128 --new-tokens 200 \
   --results-dir "$work/ours" --no-progress >"$work/ours.log" 2>&1
 echo $(($(date +%s%3N) - start)) >"$work/ours.wall"
 "$ROOT/.venv/bin/python" "$here/optimum_table.py" "$work" "$here/against_optimum.json"

@@ -1,5 +1,6 @@
 """Put the runs of against_optimum.sh beside each other and write them down."""
 
+import datetime
 import json
 import statistics
 import sys
@@ -26,8 +27,23 @@ for launcher in ("process", "inline"):
         whole = [p + d for p, d in zip(prefill, decode)]
         row |= {"samples": len(whole), "mean_ms": statistics.fmean(whole) * 1e3, "spread": spread(whole)}
     rows.append(row)
-trial = json.loads(next((work / "ours").glob("runs/*/trials/*.json")).read_text())
-times = [t / 1e9 for t in trial["cells"][0]["e2e"]["times"]]
+file = next((work / "ours").glob("runs/*/trials/*.json"))
+trial = json.loads(file.read_text())
+cell, cold = trial["cells"][0], trial["cold"]
+times = [t / 1e9 for t in cell["e2e"]["times"]]
+start = int((work / "ours.start").read_text()) / 1e3
+end = start + int((work / "ours.wall").read_text()) / 1e3
+began = datetime.datetime.fromisoformat(trial["started"]).timestamp()
+judged = (file.parents[1] / "judge.json").stat().st_mtime
+parts = {
+    "until the trial begins": began - start,
+    "its imports and loading": (cold["imports"] + cold["load"]) / 1e9,
+    "first call and warm-up": (cell["first_call"] + sum(cell["warmup"])) / 1e9,
+    "timed generations": sum(times),
+    "first tokens": sum(cell["ttft"]["times"]) / 1e9,
+}
+parts["memory and the rest of the trial"] = trial["seconds"] - sum(list(parts.values())[1:])
+parts |= {"judge": judged - began - trial["seconds"], "comparison, report, page and chart": end - judged}
 rows.append(
     {
         "tool": "this project",
@@ -35,6 +51,8 @@ rows.append(
         "samples": len(times),
         "mean_ms": statistics.fmean(times) * 1e3,
         "spread": spread(times),
+        "warmup_calls": len(cell["warmup"]),
+        "parts_s": parts,
     }
 )
 out.write_text(json.dumps({"cpu": trial["environment"]["cpu_model"], "rows": rows}, indent=1) + "\n")

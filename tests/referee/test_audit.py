@@ -21,11 +21,12 @@ from trtbench.records import judgement, run_folder
 from trtbench.records.files import encode
 from trtbench.records.run import sort_key
 from trtbench.records.trial import checksum
-from trtbench.referee.audit import CHECKS, audit
+from trtbench.referee.audit import CHECKS, audit, parity
 from trtbench.referee.audit.findings import FAIL, LEVELS, PASS, TABLE, THEMES, WARN, Finding, found, ordered, voiding
 from trtbench.referee.audit.steady import trend
 from trtbench.report import text
 from trtbench.report.words.audit import FINDINGS
+from trtbench.settings.knobs import ROOT
 
 TRT, TORCH = "tensorrt-engine", "pytorch-eager"
 SPOKEN = [code for code, row in TABLE.items() if row.levels != (PASS,)]
@@ -280,3 +281,25 @@ def test_reading_shares_what_records_repeat(tmp_path: Path) -> None:
     read = run_folder.trials(tmp_path, story.run.id)
     assert len({id(t.environment) for t in read}) == len({id(t.settings) for t in read}) == 1
     assert read == sorted(story.trials, key=sort_key)
+
+
+def test_few_ids_of_four_bits_may_hold_fewer_near_ones_by_chance() -> None:
+    asked = parity.QUANTISED_NEAR["int4"]
+    limits = [parity.quantised_limit("int4", positions) for positions in (16, 48, 384, 10**9)]
+    assert limits == sorted(limits) and limits[-1] == pytest.approx(asked, abs=1e-3)
+    assert parity.quantised_limit("int4", 1) == 0.0
+    # Eight bits have every id near where they are honest: no allowance.
+    assert {parity.quantised_limit("int8", positions) for positions in (1, 48, 10**6)} == {0.95}
+
+
+def test_the_tolerances_lie_between_honest_lanes_and_the_mistakes_they_can_tell() -> None:
+    rows = json.loads((ROOT / "benchmarks" / "quantised.json").read_text(encoding="utf-8"))["rows"]
+    told = ("KV heads mapped wrongly", "scale of one matrix 8 times")
+    for row in rows:
+        limit = parity.quantised_limit(row["precision"], 12 * 32)
+        if row["mistake"] == "none":
+            assert row["lowest_draw"] >= limit, row
+        if row["mistake"] in told:
+            assert row["near"] < limit, row
+        if row["precision"] == "int8" and "layer dropped" in row["mistake"]:
+            assert row["near"] < limit, row

@@ -22,6 +22,8 @@ from trtbench.errors import Unsupported
 from trtbench.model import files as model_files
 
 _KINDS = ("llama", "mistral", "qwen2")
+WIDEST_ON_CPU = 3072  # rows of a matrix that is multiplied in one piece there
+ROWS = 64  # slices have whole multiples of so many: the matrix library is slow with odd ones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,11 +180,21 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)).to(x.dtype) * weight
 
 
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`F.linear` of [B, T, H] with [N, H]; on a CPU in slices of the fused matrices, which the matrix library there multiplies
+    faster than a whole one (docs/performance.md)."""
+    if x.device.type != "cpu" or weight.shape[0] <= WIDEST_ON_CPU or bias is not None:
+        return F.linear(x, weight, bias)
+    slices = -(-weight.shape[0] // WIDEST_ON_CPU)
+    size = -(-weight.shape[0] // (slices * ROWS)) * ROWS
+    return torch.cat([F.linear(x, part) for part in weight.split(size)], -1)
+
+
 def project(x: Tensor, w: Layer, config: Config, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Norm, fused QKV and rotation of [B, T, H]: q [B, Q, T, 2D], k and v [B, K, T, 2D]; cos and sin are [T, R]."""
     b, t, _ = x.shape
     bias = None if w.bias is None else w.bias.view(-1)
-    both = F.linear(rms_norm(x, w.norm, config.eps), w.qkv.view(-1, config.hidden), bias)
+    both = linear(rms_norm(x, w.norm, config.eps), w.qkv.view(-1, config.hidden), bias)
     lo, hi = both.view(b, t, 2, -1, config.half).unbind(2)
     cos, sin = cos.view(t, -1, config.half), sin.view(t, -1, config.half)
 
@@ -199,5 +211,5 @@ def finish_layer(x: Tensor, mixed: Tensor, w: Layer, config: Config) -> Tensor:
     b, t, _ = x.shape
     halves = mixed.view(b, -1, t, 2, config.half).permute(0, 2, 3, 1, 4).reshape(b, t, -1)
     x = x + F.linear(halves, w.o.view(config.hidden, -1))
-    gate, up = F.linear(rms_norm(x, w.mlp_norm, config.eps), w.up.view(-1, config.hidden)).chunk(2, -1)
+    gate, up = linear(rms_norm(x, w.mlp_norm, config.eps), w.up.view(-1, config.hidden)).chunk(2, -1)
     return x + F.linear(F.silu(gate) * up, w.down)
