@@ -118,6 +118,7 @@ def main() -> int:
             "TRIALS": options.trials,
             "NEW_TOKENS": options.new_tokens,
             "QUIET": "wait",
+            "TRY_SETTINGS": "0",
             "NUM_ITERATIONS": "3",
             "WARMUP_LIMIT": "2",
         }

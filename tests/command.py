@@ -42,6 +42,7 @@ class Bench:
             "NUM_ITERATIONS": "2",
             "WARMUP_LIMIT": "2",
             "QUIET": "warn",
+            "TRY_SETTINGS": "0",
             "PROMPT_LENGTHS": "16",
             "NEW_TOKENS": "8",
             "THREADS": "1",

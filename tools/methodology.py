@@ -24,6 +24,8 @@ DOCUMENT = ROOT / "docs" / "methodology.md"
 COVERAGE = ROOT / "benchmarks" / "coverage.json"
 DISTURBANCE = ROOT / "benchmarks" / "disturbance.json"
 NEIGHBOUR = ROOT / "benchmarks" / "neighbour.json"
+QUANTISED = ROOT / "benchmarks" / "quantised.json"
+OPTIMUM = ROOT / "benchmarks" / "against_optimum.json"
 
 
 def percent(share: float) -> str:
@@ -180,6 +182,46 @@ def neighbour(found: dict[str, Any]) -> str:
     return f"{table(head, rows)}\n\n{found['machine']}, {size}; {held}."
 
 
+def quantised(found: dict[str, Any]) -> str:
+    """How near quantised lanes come, right and with a mistake: a table a grid."""
+    entrants = list(dict.fromkeys((row["precision"], row["lane"]) for row in found["rows"]))
+    by_place = {(row["grid"], row["mistake"], row["precision"], row["lane"]): row for row in found["rows"]}
+    parts = []
+    for grid, differ in found["logits_differ"].items():
+        head = ["mistake", *(f"{precision} `{lane}`" for precision, lane in entrants)]
+        rows = [
+            [mistake, *(_nearness(by_place[(grid, mistake, *entrant)]) for entrant in entrants)]
+            for mistake in dict.fromkeys(row["mistake"] for row in found["rows"])
+        ]
+        parts.append(
+            f"Weights {grid} (float32 logits differ from the model's by at most {differ:.0e} of their deviation):\n\n"
+            + table(head, rows)
+        )
+    size = (
+        f"{found['model']}, {found['prompt_length']} + {found['new_tokens']}, {found['calls']} prompts, {found['cpu']}; "
+        f"in brackets the least of 2,000 draws of {found['draw']} answers, as many as the judge scores, and the perplexity."
+    )
+    return "\n\n".join([*parts, size])
+
+
+def _nearness(row: dict[str, Any]) -> str:
+    return f"{percent(row['near'])} ({percent(row['lowest_draw'])}; {row['perplexity']:.1f})"
+
+
+def optimum(found: dict[str, Any]) -> str:
+    """The same samples by optimum-benchmark and by this program, and where this program's seconds go."""
+    rows = [
+        [row["tool"], f"{row['wall_s']:.1f}", str(row["samples"]), f"{row['mean_ms']:,.0f}", percent(row["spread"])]
+        for row in found["rows"]
+    ]
+    own = found["rows"][-1]
+    parts = "; ".join(f"{name} {seconds:.1f} s" for name, seconds in own["parts_s"].items())
+    head = ["tool", "s in all", "samples", "ms a generation", "spread of the samples"]
+    return (
+        f"{table(head, rows)}\n\n{found['cpu']}. This project's seconds, {own['warmup_calls']} warm-up calls: {parts}."
+    )
+
+
 def findings() -> str:
     rows = [
         [f"`{code}`", " or ".join(row.levels), row.condition] for code, row in TABLE.items() if row.levels != (PASS,)
@@ -194,6 +236,8 @@ def filled(text: str) -> str:
     parts |= {"candidates": candidates(found), "candidates_power": candidates_power(found)}
     parts["disturbance"] = disturbance(json.loads(DISTURBANCE.read_text(encoding="utf-8")))
     parts["neighbour"] = neighbour(json.loads(NEIGHBOUR.read_text(encoding="utf-8")))
+    parts["quantised"] = quantised(json.loads(QUANTISED.read_text(encoding="utf-8")))
+    parts["optimum"] = optimum(json.loads(OPTIMUM.read_text(encoding="utf-8")))
     for name, made in parts.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not pattern.search(text):

@@ -16,6 +16,7 @@ SHORT = {
     "MODEL_NAME": "demo",
     "TRIALS": "1",
     "QUIET": "warn",
+    "TRY_SETTINGS": "0",
     "NUM_ITERATIONS": "1",
     "WARMUP_LIMIT": "1",
     "PROMPT_LENGTHS": "8",

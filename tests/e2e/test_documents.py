@@ -32,6 +32,7 @@ LONG = ("--model-name tinyllama",)
 QUICK = {
     "TRIALS": "1",
     "QUIET": "warn",
+    "TRY_SETTINGS": "0",
     "NUM_ITERATIONS": "1",
     "WARMUP_LIMIT": "2",
     "PROMPT_LENGTHS": "16",

@@ -19,7 +19,7 @@ from trtbench.figures.leaving import departures
 from trtbench.machine.disturbance import disturbances
 from trtbench.measure.stopping import every_trial
 from trtbench.records import judgement, run_folder
-from trtbench.records.run import Absent, Compared, Departure
+from trtbench.records.run import Absent, Compared, Departure, Tried
 from trtbench.records.telemetry import Disturbance
 from trtbench.records.trial import Failure, Pass, Sampling, Trial, checksum
 from trtbench.referee.audit import audit
@@ -28,7 +28,7 @@ from trtbench.report.audit_text import advice, sentence
 from trtbench.report.headline import lead
 from trtbench.report.language import ENGLISH, LANGUAGES, Language
 from trtbench.report.words.audit import FIGURES
-from trtbench.settings.lanes import LANES
+from trtbench.settings.lanes import LANES, MOST_VALUES
 
 TRT, TORCH, TUNED = "tensorrt-engine", "pytorch-eager", "pytorch-tuned"
 CELL = (1, 128, 200)
@@ -229,6 +229,59 @@ def brings_another_machines_records(story: Story) -> None:
 def samples_where_the_rival_is_greedy(story: Story) -> None:
     for t in story.of(TRT):
         t.settings = {**t.settings, "TEMPERATURE": 0.7}
+
+
+def offered(story: Story, lane: str, seconds: dict[str, list[float]], taken: str) -> None:
+    """The run says that these values were tried for a lane, and every trial that it was timed with the one that was taken."""
+    batch, prompt_length, new_tokens = CELL
+    story.run.tried = [
+        Tried(
+            lane=lane,
+            precision="float16",
+            batch=batch,
+            prompt_length=prompt_length,
+            new_tokens=new_tokens,
+            setting="engine.way",
+            value=value,
+            seconds=times,
+            chosen=value == taken,
+        )
+        for value, times in seconds.items()
+    ]
+    for t in story.of(lane):
+        t.cells[0].setting = taken
+
+
+APART = {"plain": [1.0, 1.01, 1.02], "fancy": [0.8, 0.81, 0.82]}
+
+
+@cheat("fairness.setting")
+def times_the_rival_in_its_slower_setting(story: Story) -> None:
+    offered(story, TRT, APART, "fancy")
+    for t in story.of(TRT):
+        t.cells[0].setting = "plain"
+
+
+@cheat("fairness.setting")
+def names_a_setting_that_nobody_tried(story: Story) -> None:
+    for t in story.of(TRT):
+        t.cells[0].setting = "fancy"
+
+
+@cheat("fairness.choice")
+def chooses_the_rivals_slower_setting(story: Story) -> None:
+    offered(story, TRT, APART, "plain")
+
+
+@cheat("fairness.choice")
+def chooses_what_two_tries_speak_for(story: Story) -> None:
+    offered(story, TRT, {way: times[:2] for way, times in APART.items()}, "fancy")
+
+
+@cheat("fairness.offered")
+def tries_more_for_its_own_lane(story: Story) -> None:
+    values = {f"way {i}": [1.0, 1.01, 1.02] for i in range(MOST_VALUES + 1)}
+    offered(story, TORCH, values, "way 0")
 
 
 @cheat("fairness.graphs", WARN)

@@ -32,6 +32,7 @@ class Product:
             "LANES": "tensorrt-engine",
             "TRIALS": "1",
             "QUIET": "warn",
+            "TRY_SETTINGS": "0",
             "NUM_ITERATIONS": "1",
             "WARMUP_LIMIT": "1",
             "THREADS": "1",

@@ -10,3 +10,7 @@ if "trtbench.bench" in sys.orig_argv:
     toy_table.spare_the_judge()
     if "TOY_WAIT" in os.environ:
         toy_table.wait_shorter()
+    if "TOY_UNDISTURBED" in os.environ:
+        toy_table.bear_neighbours()
+    if "TOY_DISTURBED" in os.environ:
+        toy_table.be_disturbed()

@@ -44,6 +44,24 @@ class ToyFast(ToyTorch):
     seconds = ToyTorch.seconds / 2
 
 
+class ToyChoice(ToyTorch):
+    """One sequence is four times as fast in the fancy way, more of them in the plain one."""
+
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        if (self.plan.value == "fancy") != (len(prompts) == 1):
+            time.sleep(3 * self.seconds)
+        return super().generate(prompts, new_tokens)
+
+
+class ToyOneWay(ToyTorch):
+    """The fancy way does not work here."""
+
+    def load(self) -> None:
+        if self.plan.value == "fancy":
+            raise Unsupported("there is no fancy way on this machine")
+        super().load()
+
+
 class ToyCpu(ToyTorch):
     """Computes on every core, so that a neighbour slows it."""
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import os
 
-from trtbench.settings.lanes import LANES, Row
+from trtbench.settings.lanes import LANES, Choice, Row
 
 DEVICES = tuple(os.environ.get("TOY_DEVICES", "cpu").split(","))
 WELL = {"toy-torch": "ToyTorch", "toy-fast": "ToyFast"}
+CHOOSING = {"toy-choice": "ToyChoice", "toy-one-way": "ToyOneWay"}
 COMPUTING = {"toy-cpu": "ToyCpu", "toy-cpu-fast": "ToyCpuFast", "toy-cpu-slow": "ToyCpuSlow"}
 ILL = {
     "toy-short": "Short",
@@ -32,8 +33,9 @@ ROWS = {
         precisions=dict.fromkeys(DEVICES, ("float32", "bfloat16")),
         baseline=name in ("toy-torch", "toy-cpu", "toy-cpu-slow"),
         label=name.replace("-", " ").title(),
+        choices=dict.fromkeys(DEVICES, Choice("toy.way", ("plain", "fancy"))) if name in CHOOSING else {},
     )
-    for name, cls in {**WELL, **COMPUTING, **ILL}.items()
+    for name, cls in {**WELL, **CHOOSING, **COMPUTING, **ILL}.items()
 }
 
 
@@ -46,6 +48,21 @@ def wait_shorter() -> None:
     from trtbench.machine import disturbance
 
     disturbance.WAIT = float(os.environ["TOY_WAIT"])
+
+
+def bear_neighbours() -> None:
+    """TOY_UNDISTURBED: other tests beside it disturb nobody."""
+    from trtbench.machine import disturbance
+
+    disturbance.FOREIGN_CPU = dict.fromkeys(disturbance.FOREIGN_CPU, 1.0)
+
+
+def be_disturbed() -> None:
+    """TOY_DISTURBED: somebody disturbs every process."""
+    from trtbench.machine import disturbance
+    from trtbench.records.telemetry import Disturbance
+
+    disturbance.disturbances = lambda trial, rules, clock: [Disturbance(kind="cpu", value=0.5, limit=rules.foreign_cpu)]
 
 
 def spare_the_judge() -> None:

@@ -72,6 +72,7 @@ def compare(
         findings=list(findings),
         statements=list(_statements(groups)),
         disturbed=list(_disturbed(trials)),
+        tried=[line for line in run.tried or () if line.lane in {t.lane for t in trials}],
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from trtbench.figures.speedup import Interval, Verdict
 from trtbench.figures.summary import Figures, Hole, Where
-from trtbench.records.run import Absent
+from trtbench.records.run import Absent, Tried
 from trtbench.records.telemetry import Disturbance
 from trtbench.records.trial import Environment, Model, Statement
 from trtbench.referee.audit.findings import Finding
@@ -157,6 +157,7 @@ class Comparison(msgspec.Struct, kw_only=True, tag="comparison", tag_field="kind
     statements: list[Stated] = []
     history: History | None = None
     disturbed: list[Disturbed] = []
+    tried: list[Tried] = []
 
     @property
     def void(self) -> bool:

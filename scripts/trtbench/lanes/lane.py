@@ -26,6 +26,7 @@ class Plan:
     cells: tuple[Cell, ...]
     cache: Path
     model_name: str = ""  # as the user wrote it, for sentences
+    value: str = ""  # of the lane's choice (settings/lanes.py); empty: its makers' default, or nothing to choose
 
     @property
     def max_batch(self) -> int:

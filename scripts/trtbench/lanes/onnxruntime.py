@@ -14,6 +14,7 @@ from trtbench.lanes.lane import Lane
 from trtbench.lanes.prepared import Prepared
 from trtbench.records.trial import Memory, Statement
 
+SPINNING = "session.intra_op.allow_spinning"
 _PRECISION = {"float32": "fp32", "int8": "int8", "int4": "int4"}
 
 
@@ -69,7 +70,9 @@ class OnnxRuntime(Lane):
         self.og = og
         config = og.Config(str(folder))
         # Without this the engine behaves like one thread.
-        options = {"intra_op_num_threads": self.plan.threads, "inter_op_num_threads": 1}
+        options: dict[str, Any] = {"intra_op_num_threads": self.plan.threads, "inter_op_num_threads": 1}
+        if self.plan.value:
+            options[SPINNING] = self.plan.value
         config.overlay(json.dumps({"model": {"decoder": {"session_options": options}}}))
         self.model = og.Model(config)
         self.config = json.loads((folder / "genai_config.json").read_text())

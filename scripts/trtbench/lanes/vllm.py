@@ -1,7 +1,8 @@
 """`vllm`: vLLM's offline `LLM` on the model folder, its defaults kept except where they would bend the measurement.
 
-The engine runs in a process of its own (vLLM's default), so its memory is what NVML says of that process. Arguments as
-in vLLM 0.24.0, `vllm/entrypoints/llm.py`, `vllm/engine/arg_utils.py` and `vllm/sampling_params.py`.
+The engine runs in a process of its own (vLLM's default) or in the calling one, whichever was found faster for the cell; its
+memory is what NVML says of the trial's processes. Arguments as in vLLM 0.24.0, `vllm/entrypoints/llm.py`,
+`vllm/engine/arg_utils.py` and `vllm/sampling_params.py`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Vllm(Lane):
             raise Unsupported(f"vLLM runs {' and '.join(PRECISIONS)} here, not {self.plan.precision}")
         os.environ["VLLM_CACHE_ROOT"] = str(self.plan.cache / "vllm")
         os.environ["VLLM_NO_USAGE_STATS"] = "1"
-        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "1"
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = self.plan.value or "1"
         # It would compile kernels at the start, for sampling by top-k and top-p alone.
         os.environ.setdefault("VLLM_USE_FLASHINFER_SAMPLER", "0")
         from vllm import LLM, SamplingParams
@@ -90,9 +91,14 @@ class Vllm(Lane):
             versions={"vllm": str(vllm.__version__), "torch": str(torch.__version__)},
             notes=[
                 f"CUDA graphs {mode}, up to {config.compilation_config.max_cudagraph_capture_size} tokens in a step",
-                f"asynchronous scheduling {'on' if asynchronous else 'off'}; the engine in a process of its own",
+                f"asynchronous scheduling {'on' if asynchronous else 'off'}; the engine {self._place()}",
             ],
         )
+
+    def _place(self) -> str:
+        """Where the engine runs, asked of the client that vLLM made for it."""
+        name = type(self.llm.llm_engine.engine_core).__name__
+        return "in the calling process" if name == "InprocClient" else "in a process of its own"
 
     def memory(self) -> Memory:
         blocks = self.llm.llm_engine.vllm_config.cache_config.num_gpu_blocks

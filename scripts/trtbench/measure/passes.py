@@ -141,21 +141,38 @@ def energy_pass(lane: Lane, workload: Workload, cell: Cell, calls: int) -> Energ
     return Energy(began=began, ended=now, tokens=tokens)
 
 
+def try_out(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callable[[str], None]) -> CellRecord:
+    """Warm-up and timed calls with prompts that no pass of a trial has: what a setting is chosen by."""
+    record = CellRecord(cell=cell)
+    say("trying")
+    first = 2 * spec.iterations + 2 + spec.warmup_limit  # beyond the numbers of a trial's calls
+    record.first_call = _warm_up(lane, workload, cell, spec, first + spec.iterations, record)
+    cpu = processes.CpuClock(processes.tree_cpu)
+    record.e2e = run_pass(lane, workload, cell, first, spec.iterations, cell.new_tokens)
+    record.cpu = cpu.use()
+    for output in record.e2e.outputs:
+        check_count(output, cell.batch, cell.new_tokens)
+    return record
+
+
+def _warm_up(lane: Lane, workload: Workload, cell: Cell, spec: Spec, number: int, record: CellRecord) -> int:
+    """Calls from `number` on until they are warm; their times go into the record. Returns the first one's, which is cold."""
+    nanoseconds, output = timed(lane.generate, workload.prompts(cell, number), cell.new_tokens)
+    check_count(output, cell.batch, cell.new_tokens)
+    while not warm(record.warmup, spec.warmup_limit):
+        prompts = workload.prompts(cell, number + 1 + len(record.warmup))
+        record.warmup.append(timed(lane.generate, prompts, cell.new_tokens)[0])
+    record.settled = settled(record.warmup)
+    return nanoseconds
+
+
 def measure(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callable[[str], None]) -> CellRecord:
     """All passes of one cell. Call numbers of the timed passes are the same for every lane; warm-up uses later ones."""
     record = CellRecord(cell=cell)
     calls = spec.iterations
     warmup_call = 2 * calls + 1  # from here on prompts that no other pass has
     say("warm-up")
-    nanoseconds, output = timed(lane.generate, workload.prompts(cell, warmup_call), cell.new_tokens)
-    check_count(output, cell.batch, cell.new_tokens)
-    record.first_call = nanoseconds
-    while not warm(record.warmup, spec.warmup_limit):
-        nanoseconds, _ = timed(
-            lane.generate, workload.prompts(cell, warmup_call + 1 + len(record.warmup)), cell.new_tokens
-        )
-        record.warmup.append(nanoseconds)
-    record.settled = settled(record.warmup)
+    record.first_call = _warm_up(lane, workload, cell, spec, warmup_call, record)
     say("whole generation")
     cpu = processes.CpuClock(processes.tree_cpu)
     record.e2e = run_pass(lane, workload, cell, 0, calls, cell.new_tokens)

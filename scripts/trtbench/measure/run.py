@@ -12,6 +12,7 @@ from trtbench.figures.base import departed, may_be_base
 from trtbench.machine import bandwidth, device, host, nvml, quiet
 from trtbench.machine.disturbance import disturbances, early_clock
 from trtbench.measure import opening, rules
+from trtbench.measure.choosing import Choosing, Conditions
 from trtbench.measure.progress import Progress
 from trtbench.measure.rounds import Rounds
 from trtbench.measure.spec import Spec
@@ -80,6 +81,15 @@ class Measurement:
         self.record.read_bandwidth = self.record.read_bandwidth or bandwidth.measured_bandwidth(self.threads)
         self.known = run_folder.trials(self.results, self.record.id)
         self.latecomers = self.without_a_turn()
+        self.choosing = Choosing(
+            self.record,
+            self.known,
+            self.settings,
+            Conditions(self.environment, self.model.digest, self.threads, self.device.kind, self.sampling),
+            self.progress,
+            self.try_out,
+            self.save,
+        )
         self.prepare()
         self.trials()
         run_folder.write(self.results, self.record)
@@ -145,6 +155,7 @@ class Measurement:
             rules=rules.sealed(self.settings, self.device.kind),
             candidates=[key for e in self.entrants if may_be_base(key := (e.lane, e.precision), e.precision)],
             departures=[],
+            tried=[],
         )
         options = self.options
         return opening.open_run(
@@ -152,9 +163,18 @@ class Measurement:
         )
 
     def spec(
-        self, entrant: Entrant, index: int, attempt: int, position: int, number: int, prepare_only: bool = False
+        self,
+        entrant: Entrant,
+        index: int,
+        attempt: int,
+        position: int,
+        number: int,
+        prepare_only: bool = False,
+        value: str | None = None,
     ) -> Spec:
-        """What attempt `attempt` at trial `index` is told, at the run's place `position` in its round `number`."""
+        """What attempt `attempt` at trial `index` is told, at the run's place `position` in its round `number`. With a `value`
+        the lane's choice is that in every cell, in place of what was chosen."""
+        cells = shapes(self.settings, entrant.precision)
         return Spec(
             run=self.record.id,
             lane=entrant.lane,
@@ -168,7 +188,8 @@ class Measurement:
             threads=self.threads,
             iterations=self.settings.num_iterations,
             warmup_limit=self.settings.warmup_limit,
-            cells=shapes(self.settings, entrant.precision),
+            cells=cells,
+            chosen=[value] * len(cells) if value is not None else self.choosing.chosen(entrant, cells),
             sampling=self.sampling,
             model_path=str(self.model_path),
             model=self.model,
@@ -179,25 +200,21 @@ class Measurement:
             environment=self.environment,
             settings=self.settings.public(),
             prepare_only=prepare_only,
+            trying=value is not None and not prepare_only,
             start_limit=self.settings.engine_start_limit if LANES[entrant.lane].spawns else None,
         )
 
     def prepare(self) -> None:
-        """Convert, build or compile once, before any trial, so that no trial pays for it."""
+        """Convert, build or compile once, before any trial, so that no trial pays for it, and find the settings to time."""
         ready = []
         for entrant in self.entrants:
-            self.progress.preparing(str(entrant))
-            preparation = run_trial(
-                self.results, self.spec(entrant, 0, 0, 0, 0, prepare_only=True), self.progress.phase
-            )
-            if preparation.failure is not None:
-                self.check_gpu(preparation.failure)
-                self.leave_out(entrant, preparation.failure)
+            failure = self.prepared(entrant)
+            if failure is not None:
+                self.check_gpu(failure)
+                self.leave_out(entrant, failure)
             else:
                 ready.append(entrant)
                 self.back(entrant)
-                if preparation.cold.prepare is not None and not preparation.cold.prepare_cached:
-                    self.progress.note(f"prepared {entrant} in {preparation.cold.prepare / 1e9:.1f} s")
         self.entrants = ready
         self.save()
         if not ready:
@@ -206,6 +223,56 @@ class Measurement:
                 + "; ".join(f"{a.lane}: {a.failure.reason}" for a in self.record.absent)
                 + "."
             )
+        for entrant in ready:
+            self.choosing.choose(entrant)
+            self.prepare_apart(entrant)
+
+    def prepare_apart(self, entrant: Entrant) -> None:
+        """Prepare a lane whose cells are timed with different values again, as its trials will load it: once for each value."""
+        spec = self.spec(entrant, 0, 0, 0, 0, prepare_only=True)
+        if LANES[entrant.lane].prepares and len(set(spec.chosen)) > 1:
+            run_trial(self.results, spec, self.progress.phase)
+
+    def prepared(self, entrant: Entrant) -> Failure | None:
+        """Prepare a lane, for each value of its choice that will be timed; why that failed with the first of them, or None."""
+        if not LANES[entrant.lane].prepares:
+            # A process of its own would only import the engine; the first trial finds out as well whether that works.
+            return None
+        self.progress.preparing(str(entrant))
+        for place, value in enumerate(self.choosing.to_time(entrant)):
+            spec = self.spec(entrant, 0, 0, 0, 0, prepare_only=True, value=value)
+            preparation = run_trial(self.results, spec, self.progress.phase)
+            if preparation.failure is not None and place == 0:
+                return preparation.failure
+            if preparation.cold.prepare is not None and not preparation.cold.prepare_cached:
+                named = f"{entrant} ({value})" if value and place else str(entrant)
+                self.progress.note(f"prepared {named} in {preparation.cold.prepare / 1e9:.1f} s")
+        return None
+
+    def try_out(self, entrant: Entrant, value: str, number: int) -> Trial | None:
+        """Time the cells with a value in a process of its own, again while somebody disturbs it; None where that does not end."""
+        rules = self.record.rules
+        assert rules is not None
+        self.progress.preparing(f"{entrant} with {value}, {number}")
+        waited = 0.0
+        for again in range(rules.attempts):
+            trial = run_trial(
+                self.results,
+                self.spec(entrant, number, again + 1, 0, 0, value=value),
+                self.progress.phase,
+                disturbed=lambda trial: disturbances(trial, rules, early_clock([trial])),
+                waited=waited,
+            )
+            if trial.failure is not None:
+                self.check_gpu(trial.failure)
+            if not trial.disturbed:
+                return trial
+            if rules.quiet == "warn":
+                return None
+            still, waited = quiet.wait(rules, self.device.kind, lambda _: None)
+            if still is not None:
+                return None
+        return None
 
     def leave_out(self, entrant: Entrant, failure: Failure) -> None:
         """Note why an entrant runs no (further) trial; the rest goes on."""

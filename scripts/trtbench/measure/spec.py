@@ -38,7 +38,9 @@ class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     output: str
     environment: Environment
     settings: dict[str, Any]
+    chosen: list[str] = []  # the value of the lane's choice for each of `cells`; empty where there is none
     prepare_only: bool = False
+    trying: bool = False  # times calls on prompts that no trial has, to choose by; no record of the run
     start_limit: float | None = None
     energy: bool = False
     profile: str = ""  # a file to write, empty without PROFILE

@@ -11,7 +11,7 @@ import importlib
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trtbench.errors import Unsupported, UserError, in_one_line, run_main
@@ -19,11 +19,11 @@ from trtbench.lanes.lane import Lane, Plan, create
 from trtbench.machine import processes
 from trtbench.machine.phases import tethered
 from trtbench.measure import out_of_memory, profiling
-from trtbench.measure.passes import WrongCount, measure
+from trtbench.measure.passes import WrongCount, measure, try_out
 from trtbench.measure.spec import SEE_LOG, Spec
 from trtbench.model.workload import Workload
 from trtbench.records.files import encode, read_as, write_whole
-from trtbench.records.trial import CellRecord, Cold, Failure, Trial
+from trtbench.records.trial import CellRecord, Cold, Failure, Statement, Trial
 from trtbench.settings.cells import Cell
 from trtbench.settings.lanes import LANES
 
@@ -42,24 +42,32 @@ def run(spec: Spec, say: Callable[[str], None]) -> Trial:
     lane: Lane | None = None
     try:
         workload = workload_of(spec)
-        enter("import")
-        lane = imported(spec, trial.cold)
-        enter("prepare")
-        prepare(lane, trial.cold)
-        if not spec.prepare_only:
+        for value, cells in by_value(spec):
+            if lane is not None:
+                close(lane)
+                lane = None
+                gc.unfreeze()
+                gc.collect()
+            enter("import")
+            lane = imported(spec, trial.cold, value, cells)
+            enter("prepare")
+            prepare(lane, trial.cold)
+            if spec.prepare_only:
+                continue
             enter("load")
             load_peak = load(lane, trial.cold)
-            for cell in spec.cells:
+            for cell in cells:
                 record = measured_or_hole(lane, workload, cell, spec, enter)
+                record.setting = value or None
                 if record.memory is not None:
                     record.memory.load_peak_rss = load_peak
                 trial.cells.append(record)
-            trial.statement = lane.statement()
+            trial.statement = joined(trial.statement, lane.statement())
             if spec.profile:
                 enter("profile")
                 profile(lane, workload, trial, spec)
-            if all(record.hole for record in trial.cells):
-                trial.failure = Failure(phase="cells", reason=trial.cells[0].hole or "no cell could run")
+        if trial.cells and all(record.hole for record in trial.cells):
+            trial.failure = Failure(phase="cells", reason=trial.cells[0].hole or "no cell could run")
     except (Exception, SystemExit) as error:
         trial.failure = failure_of(error, phase)
     finally:
@@ -67,6 +75,15 @@ def run(spec: Spec, say: Callable[[str], None]) -> Trial:
             close(lane)
     trial.seconds = (time.perf_counter_ns() - began) / 1e9
     return trial
+
+
+def joined(first: Statement | None, other: Statement) -> Statement:
+    """What a lane says of itself, over all values of its choice: they differ in attention and notes alone."""
+    if first is None:
+        return other
+    first.attention = " or ".join(dict.fromkeys(part for part in (first.attention, other.attention) if part)) or None
+    first.notes = list(dict.fromkeys([*first.notes, *other.notes]))
+    return first
 
 
 def workload_of(spec: Spec) -> Workload:
@@ -77,8 +94,15 @@ def workload_of(spec: Spec) -> Workload:
     return workload
 
 
-def imported(spec: Spec, cold: Cold) -> Lane:
-    """The lane, with its engine's modules imported."""
+def by_value(spec: Spec) -> list[tuple[str, list[Cell]]]:
+    """The cells by the value of the lane's choice that was found best for them, in the order of their first cells: the lane is
+    loaded once for each."""
+    chosen = spec.chosen or [""] * len(spec.cells)
+    return [(value, [cell for cell, own in zip(spec.cells, chosen) if own == value]) for value in dict.fromkeys(chosen)]
+
+
+def imported(spec: Spec, cold: Cold, value: str, cells: Sequence[Cell]) -> Lane:
+    """The lane for these cells, with its engine's modules imported and its choice set to `value`."""
     start = time.perf_counter_ns()
     for module in LANES[spec.lane].modules:
         importlib.import_module(module)
@@ -90,12 +114,13 @@ def imported(spec: Spec, cold: Cold) -> Lane:
             device=spec.device,
             threads=spec.threads,
             sampling=spec.sampling,
-            cells=tuple(spec.cells),
+            cells=tuple(cells),
             cache=Path(spec.cache),
             model_name=spec.model.name,
+            value=value,
         )
     )
-    cold.imports = time.perf_counter_ns() - start
+    cold.imports = (cold.imports or 0) + time.perf_counter_ns() - start
     return lane
 
 
@@ -110,7 +135,7 @@ def load(lane: Lane, cold: Cold) -> int:
     """Load the model; return the process tree's resident set afterwards, in bytes."""
     start = time.perf_counter_ns()
     lane.load()
-    cold.load = time.perf_counter_ns() - start
+    cold.load = (cold.load or 0) + time.perf_counter_ns() - start
     peak = processes.tree_rss()
     # What is loaded by now lives to the end: freezing it makes the collection before each timed call short.
     gc.collect()
@@ -121,7 +146,7 @@ def load(lane: Lane, cold: Cold) -> int:
 def measured_or_hole(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callable[[str], None]) -> CellRecord:
     """Measure a cell; one that the lane does not support or that does not fit into memory becomes a hole with its reason."""
     try:
-        return measure(lane, workload, cell, spec, say)
+        return (try_out if spec.trying else measure)(lane, workload, cell, spec, say)
     except Unsupported as unsupported:
         return CellRecord(cell=cell, hole=str(unsupported))
     except Exception as error:

@@ -49,7 +49,7 @@ def run_trial(
     spec.output = str(files.answer)
     files.answer.unlink(missing_ok=True)
     watch = _started_watch(spec)
-    if spec.settings.get("PROFILE") and spec.index == 1 and LANES[spec.lane].family == "pytorch":
+    if spec.settings.get("PROFILE") and spec.index == 1 and not spec.trying and LANES[spec.lane].family == "pytorch":
         spec.profile = str(files.log.with_suffix(".profile.json"))
     write_whole(files.request, encode(spec))
     telemetry = Telemetry(
@@ -75,14 +75,14 @@ def run_trial(
     trial.seconds = (time.perf_counter_ns() - began) / 1e9
     if trial.failure is None:
         trial.disturbed = disturbed(trial)
-    if not spec.prepare_only:
+    if not (spec.prepare_only or spec.trying):
         write_trial(home / "trials" / run_folder.trial_name(trial), trial)
     return trial
 
 
 def _files(home: Path, spec: Spec) -> _Files:
     name = f"{spec.position:04d}-{spec.lane}-{spec.precision}-" + (
-        "prepare" if spec.prepare_only else f"t{spec.index}-a{spec.attempt}"
+        "prepare" if spec.prepare_only else f"{'try' if spec.trying else 't'}{spec.index}-a{spec.attempt}"
     )
     return _Files(home / f".{name}.spec.json", home / f".{name}.answer.json", home / "logs" / f"{name}.log")
 
@@ -94,7 +94,7 @@ def _started_watch(spec: Spec) -> Watch | None:
     watch = Watch()
     watch.start()
     # Once a lane is enough: it heats the card and takes seconds for each cell.
-    spec.energy = watch.counts_energy and spec.index == 1 and spec.settings.get("ENERGY", True)
+    spec.energy = watch.counts_energy and spec.index == 1 and spec.settings.get("ENERGY", True) and not spec.trying
     return watch
 
 

@@ -32,10 +32,11 @@ from trtbench.report.words.disturbed import DISTURBED
 from trtbench.report.words.history import HISTORY
 from trtbench.report.words.report import REPORT
 from trtbench.report.words.terms import TERMS
+from trtbench.report.words.tried import TRIED
 from trtbench.settings.lanes import LANES
 
 NO_BREAK, THIN, RANGE = "\u00a0", "\u202f", "-"
-SENTENCES = REPORT | HISTORY | DISTURBED | HEADINGS
+SENTENCES = REPORT | HISTORY | DISTURBED | TRIED | HEADINGS
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

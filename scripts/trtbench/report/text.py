@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from trtbench.comparison.clean_text import NAME, plain, safe
 from trtbench.comparison.result import Against, Comparison, Row
 from trtbench.figures.summary import memory_of
-from trtbench.report import answers, audit_text, disturbed, history
+from trtbench.report import answers, audit_text, disturbed, history, tried
 from trtbench.report.headline import verdict_sentence
 from trtbench.report.language import Language, language
 from trtbench.report.names import bare_label, cell_name, label, several_precisions
@@ -22,7 +24,8 @@ def render(comparison: Comparison, lang: str) -> str:
     lines = [*_top(comparison, say), *notices(comparison, say)]
     for row in comparison.cells:
         lines += ["", *_cell(row, comparison, say)]
-    lines += _disturbed(comparison, say)
+    lines += _told("disturbed.title", disturbed.sentences(comparison, say), say)
+    lines += _told("tried.title", tried.sentences(comparison, say), say)
     lines += audit_text.block(comparison.findings, say, several_precisions(comparison))
     lines += history.text(comparison, say)
     lines += _absent(comparison, say)
@@ -32,7 +35,9 @@ def render(comparison: Comparison, lang: str) -> str:
 def _top(comparison: Comparison, say: Language) -> list[str]:
     """Title, model, machine and run."""
     model, machine = comparison.model, comparison.environment
-    revision = f" @ {plain(model.revision[:12], NAME)}" if model.revision else ""
+    # A commit is told by its beginning, a package only by its whole name and version.
+    told = model.revision if model.source == "package" else (model.revision or "")[:12]
+    revision = f" @ {plain(told, NAME)}" if told else ""
     gpus = ", ".join(plain(name, NAME) for name in machine.gpus) + ", " if machine.gpus else ""
     threads = comparison.settings.get("THREADS")
     limited = ", " + say("threads", threads=threads) if type(threads) is int and threads > 0 else ""
@@ -75,10 +80,9 @@ def _cell(row: Row, comparison: Comparison, say: Language) -> list[str]:
     return lines
 
 
-def _disturbed(comparison: Comparison, say: Language) -> list[str]:
-    """The trials that others disturbed."""
-    sentences = disturbed.sentences(comparison, say)
-    head = ["", ruled(say("disturbed.title").upper())] if sentences else []
+def _told(title: str, sentences: Sequence[str], say: Language) -> list[str]:
+    """Sentences under their title; nothing where there are none."""
+    head = ["", ruled(say(title).upper())] if sentences else []
     return [*head, *(line for sentence in sentences for line in wrapped("* " + sentence))]
 
 

@@ -9,6 +9,18 @@ from pathlib import Path
 
 
 @dataclasses.dataclass(frozen=True)
+class Choice:
+    """A documented setting of an engine that bears on its speed here, and the values that are tried before the first timed
+    trial, the makers' default first. Every lane is offered `MOST_VALUES` at most, and the same seconds (measure/trying.py)."""
+
+    setting: str
+    values: tuple[str, ...]
+
+
+MOST_VALUES = 3
+
+
+@dataclasses.dataclass(frozen=True)
 class Row:
     """What must be known of a lane before it is imported."""
 
@@ -21,7 +33,9 @@ class Row:
     baseline: bool = False  # a candidate for "the best PyTorch lane"
     label: str = ""
     to_prepare: tuple[str, ...] = ()  # needed besides, but only for conversion, in a process of its own
+    prepares: bool = True  # converts, builds or compiles before its first trial, in a process of its own
     spawns: bool = False  # runs in processes of its own, whose start can hang
+    choices: dict[str, Choice] = dataclasses.field(default_factory=dict)  # by device; docs/fairness.md says why these
     bound: str = ""  # why it runs on these devices only
     image: str = ""  # a Docker image that has the modules
     compose: str = ""  # the profile and the service of docker-compose.yml that run the family in it
@@ -48,6 +62,7 @@ LANES: dict[str, Row] = {
         _TORCH,
         baseline=True,
         label="PyTorch eager",
+        prepares=False,
     ),
     "pytorch-compile": Row(
         "trtbench.lanes.pytorch_compile:PytorchCompile",
@@ -68,6 +83,7 @@ LANES: dict[str, Row] = {
         _TORCH,
         baseline=True,
         label="PyTorch tuned",
+        choices={"cpu": Choice("decode", ("compiled sums", "matrix library"))},
     ),
     "pytorch-triton": Row(
         "trtbench.lanes.triton.lane:PytorchTriton",
@@ -86,6 +102,8 @@ LANES: dict[str, Row] = {
         ("cuda",),
         {"cuda": ("float16", "bfloat16")},
         label="vLLM",
+        choices={"cuda": Choice("VLLM_ENABLE_V1_MULTIPROCESSING", ("1", "0"))},
+        prepares=False,
         spawns=True,
         image="vllm/vllm-openai:v0.24.0",
         compose="--profile vllm-only up benchmark-vllm",
@@ -98,6 +116,7 @@ LANES: dict[str, Row] = {
         ("cpu",),
         {"cpu": ("float32", "int8", "int4")},
         label="ONNX Runtime",
+        choices={"cpu": Choice("session.intra_op.allow_spinning", ("1", "0"))},
         bound="the package onnxruntime-genai has no CUDA provider, and its CUDA build has not been tried",
         to_prepare=("torch", "transformers", "onnx"),
     ),
@@ -109,6 +128,7 @@ LANES: dict[str, Row] = {
         ("cpu",),
         {"cpu": ("float32", "bfloat16", "int8", "int4")},
         label="OpenVINO",
+        choices={"cpu": Choice("ATTENTION_BACKEND", ("PA", "SDPA"))},
         to_prepare=("torch", "transformers", "openvino_tokenizers"),
     ),
     "tensorrt-engine": Row(

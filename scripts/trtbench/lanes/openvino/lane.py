@@ -18,7 +18,8 @@ _COMPUTE = {"float32": "f32", "bfloat16": "bf16", "int8": "f32", "int4": "f32"}
 
 
 class OpenVino(Lane):
-    """LLMPipeline with the SDPA backend: its paged backend keeps the prefixes of earlier prompts."""
+    """LLMPipeline with its paged attention (the default) or its stateful one, whichever was found faster; the paged one keeps
+    the prefixes of earlier prompts unless it is told not to."""
 
     pipeline: Any = None
 
@@ -45,6 +46,7 @@ class OpenVino(Lane):
         key = prepared.key(
             self.plan.model_digest,
             self.stored(),
+            *(("groups of 128, 64 or 32, head int8",) if self.stored() == "int4" else ()),
             libraries=("openvino", "openvino-tokenizers", "torch", "transformers"),
         )
         return self.plan.cache / "openvino" / f"{self.stored()}-{key}"
@@ -57,14 +59,25 @@ class OpenVino(Lane):
         prepared.require(folder)
         self.ov, self.genai = openvino, openvino_genai
         hint = _COMPUTE[self.plan.precision]
+        self.backend = self.plan.value or "SDPA"
         options = {
-            "ATTENTION_BACKEND": "SDPA",
+            "ATTENTION_BACKEND": self.backend,
             "INFERENCE_PRECISION_HINT": hint,
             "KV_CACHE_PRECISION": hint,
             "INFERENCE_NUM_THREADS": self.plan.threads,
         }
-        self.pipeline = openvino_genai.LLMPipeline(str(folder), "CPU", **options)
+        scheduler = {"scheduler_config": self.scheduler()} if self.backend == "PA" else {}
+        self.pipeline = openvino_genai.LLMPipeline(str(folder), "CPU", **options, **scheduler)
         self.engine_states = self.ask_engine(folder, options)
+
+    def scheduler(self) -> Any:
+        """The paged backend's scheduler: nothing kept from earlier prompts, and room for every cell. What it is by default but
+        for that; a pool in bytes of its own choice would grow while the clock runs."""
+        scheduler = self.genai.SchedulerConfig()
+        scheduler.enable_prefix_caching = False
+        scheduler.max_num_batched_tokens = max(cell.batch * cell.prompt_length for cell in self.plan.cells)
+        scheduler.max_num_seqs = self.plan.max_batch
+        return scheduler
 
     def ask_engine(self, folder: Path, options: dict[str, Any]) -> dict[str, Any]:
         """What the engine says it computes in and with how many threads, from the same model compiled with the same options."""
@@ -93,8 +106,11 @@ class OpenVino(Lane):
                 sampling.top_p,
                 sampling.seed,
             )
-        ids = self.ov.Tensor(np.array(prompts, dtype=np.int64))
-        return [list(row) for row in self.pipeline.generate(ids, configuration).tokens]
+        ids = np.array(prompts, dtype=np.int64)
+        inputs = self.ov.Tensor(ids)
+        if self.backend == "PA" and len(prompts) > 1:  # takes a batch apart by its mask only
+            inputs = self.genai.TokenizedInputs(inputs, self.ov.Tensor(np.ones_like(ids)))
+        return [list(row) for row in self.pipeline.generate(inputs, configuration).tokens]
 
     def statement(self) -> Statement:
         names = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
@@ -103,6 +119,8 @@ class OpenVino(Lane):
         if self.stored() != "float32":
             group = self.engine_states["activations"]
             notes = [f"activations are quantised to int8 in groups of {group}" if group else "activations stay float32"]
+        if self.stored() == "int4":
+            notes.append("the head's weights in int8")
         return Statement(
             runtime="OpenVINO GenAI",
             runtime_version=version,
@@ -114,7 +132,7 @@ class OpenVino(Lane):
             threads=self.engine_states["threads"],
             cuda_graphs=False,
             prefix_reuse=False,
-            attention="SDPA backend",
+            attention=f"{self.backend} backend",
             versions={"openvino": importlib.metadata.version("openvino"), "openvino-genai": version},
             notes=notes,
         )

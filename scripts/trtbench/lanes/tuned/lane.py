@@ -35,7 +35,8 @@ class PytorchTuned(Lane):
     def make_session(self, shape: tuple[int, int, int]) -> Session:
         from trtbench.lanes.tuned.session import Session
 
-        return Session(self.config, self.layers, self.ends, self.plan.sampling, shape)
+        sums = self.plan.value != "matrix library"
+        return Session(self.config, self.layers, self.ends, self.plan.sampling, shape, sums)
 
     def load(self) -> None:
         if self.loaded:
@@ -77,6 +78,7 @@ class PytorchTuned(Lane):
 
     def statement(self) -> Statement:
         cuda = self.plan.device == "cuda"
+        sums = self.plan.value != "matrix library"
         notes = ["own decoder with fused QKV and gate/up weights, layers compiled by torch.compile"]
         if cuda:
             from trtbench.lanes.tuned.session import STEPS, options
@@ -88,7 +90,7 @@ class PytorchTuned(Lane):
             str(self.ends.embedding.dtype).removeprefix("torch."),
             self.ends.embedding.device,
             cuda_graphs=cuda,
-            attention="compiled sums over the used positions; SDPA in prefill",
+            attention=f"{'compiled sums' if sums else 'products'} over the used positions; SDPA in prefill",
             notes=notes,
         )
 

@@ -35,7 +35,8 @@ def options(device: str, wide: bool) -> dict[str, Any]:
 
 
 class Session:
-    """Buffers and steps for `batch` prompts of `length` ids and up to `new_tokens` new ones."""
+    """Buffers and steps for `batch` prompts of `length` ids and up to `new_tokens` new ones. A single sequence is decoded by
+    compiled `sums` over rows, or as a batch of one by the matrix library."""
 
     def __init__(
         self,
@@ -44,13 +45,14 @@ class Session:
         ends: Ends,
         sampling: Sampling,
         shape: tuple[int, int, int],
+        sums: bool = True,
     ) -> None:
         self.config, self.layers, self.ends, self.sampling = config, layers, ends, sampling
         self.batch, self.length, self.new_tokens = shape
         self.total = self.length + self.new_tokens
         weight = ends.embedding
         self.device = weight.device
-        self.wide = self.batch == 1
+        self.wide = self.batch == 1 and sums
         zeros = partial(torch.zeros, device=self.device)
         size = (self.batch, config.kv_heads, self.total, 2 * config.half)
         make = steps.Wide if self.wide else steps.Heads

@@ -11,7 +11,7 @@ from trtbench.model.workload import Workload
 from trtbench.records.judgement import Judgement
 from trtbench.records.run import Run
 from trtbench.records.trial import Trial
-from trtbench.referee.audit import bases, ceiling, counts, fairness, machine, parity, provenance, steady
+from trtbench.referee.audit import bases, ceiling, counts, fairness, machine, parity, provenance, settings, steady
 from trtbench.referee.audit.context import Context
 from trtbench.referee.audit.findings import PASS, Finding, found, ordered
 
@@ -20,7 +20,7 @@ CHECKS: dict[str, Callable[[Context], list[Finding]]] = {
     "rate": counts.rate,
     "ceiling": ceiling.check,
     "parity": parity.check,
-    "fairness": fairness.check,
+    "fairness": lambda context: [*fairness.check(context), *settings.check(context)],
     "steady": steady.check,
     "machine": machine.check,
     "provenance": provenance.check,

@@ -98,6 +98,11 @@ TABLE: dict[str, Row] = {
     "fairness.device": Row((FAIL,), "lanes ran on different devices"),
     "fairness.machine": Row((FAIL,), "a trial ran on another machine"),
     "fairness.reuse": Row((FAIL,), "prefix or block reuse was on"),
+    "fairness.setting": Row(
+        (FAIL,), "a trial was timed with another value of its engine's setting than was chosen before the first trial"
+    ),
+    "fairness.choice": Row((FAIL,), "the value that was chosen is not the one that the tries speak for"),
+    "fairness.offered": Row((FAIL,), "more values of a setting were tried for a lane than any lane is offered"),
     "fairness.graphs": Row((WARN,), "CUDA graphs were on in this lane and off in the best PyTorch lane"),
     "fairness.unstated": Row((WARN,), "a lane does not say what precision, threads or reuse it ran with"),
     # steady

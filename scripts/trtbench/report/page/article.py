@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from trtbench.comparison.result import Comparison
-from trtbench.report import answers, disturbed
+from trtbench.report import answers, disturbed, tried
 from trtbench.report.headline import Lead, lead
 from trtbench.report.language import Language
 from trtbench.report.names import place
@@ -36,6 +36,7 @@ class Article(NamedTuple):
     answers_note: str
     failed: Sequence[sections.Failed]
     disturbed: Sequence[str]
+    tried: Sequence[str]
     history: sections.History | None
     audit: sections.Audit
     not_run: Sequence[sections.NotRun]
@@ -65,6 +66,7 @@ def article(comparison: Comparison, say: Language, cells: int) -> Article:
         answers_note=answers.note(comparison, say),
         failed=sections.failed(comparison),
         disturbed=disturbed.sentences(comparison, say),
+        tried=tried.sentences(comparison, say),
         history=sections.against(comparison, say),
         audit=sections.audit(comparison, say),
         not_run=sections.not_run(comparison),

@@ -409,6 +409,36 @@ FINDINGS: dict[str, Said] = {
             "Désactivez-le : un travail qui n'est pas fait ne se chronomètre pas.",
         ),
     ),
+    "fairness.setting": Said(
+        sentence=(
+            "{setting}={wanted} was chosen before the first trial, and it was timed with another value ({trials:which trial}).",
+            "{setting}={wanted} a été choisi avant le premier essai, et la mesure a eu lieu avec une autre valeur ({trials:which trial}).",
+        ),
+        advice=(
+            "Run the lane again: all of its trials use the setting that was found.",
+            "Relancez la voie : tous ses essais prennent le réglage qui a été trouvé.",
+        ),
+    ),
+    "fairness.choice": Said(
+        sentence=(
+            "{setting}={found} was taken, and what was tried speaks for {wanted}.",
+            "{setting}={found} a été pris, alors que les mesures préalables parlent pour {wanted}.",
+        ),
+        advice=(
+            "Take no figure of this lane: start a new run.",
+            "Ne tirez aucun chiffre de cette voie : commencez une nouvelle exécution.",
+        ),
+    ),
+    "fairness.offered": Said(
+        sentence=(
+            "{values:# value|# values} of a setting were tried for this lane; any lane is offered {most:# value|# values} at most.",
+            "{values:# valeur d'un réglage a été essayée|# valeurs d'un réglage ont été essayées} pour cette voie ; chaque voie en reçoit {most:# valeur|# valeurs} au plus.",
+        ),
+        advice=(
+            "Offer every lane the same.",
+            "Offrez la même chose à chaque voie.",
+        ),
+    ),
     "fairness.graphs": Said(
         sentence=(
             "CUDA graphs are on here and off in {base:label}.",

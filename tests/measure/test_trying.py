@@ -1,0 +1,85 @@
+"""Trying the values of a setting: rounds, their order, when they end, and what is kept of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+import factory
+from trtbench.figures.speedup import MIN_TRIALS
+from trtbench.figures.summary import Where, shape
+from trtbench.measure import trying
+from trtbench.records.trial import Failure, Trial
+from trtbench.settings.lanes import LANES, MOST_VALUES, Choice
+
+CHOICE = Choice("engine.way", ("plain", "fancy"))
+WHERE = shape(factory.CELL)
+
+
+def timed(seconds: float) -> Trial:
+    return factory.trial("onnxruntime", (seconds * 1e3,), (1.0,))
+
+
+def tried(seconds: Callable[[str, int], float], cells: tuple[Where, ...] = (WHERE,)) -> tuple[trying.Values, list[str]]:
+    turns: list[str] = []
+
+    def try_out(value: str, number: int) -> Trial:
+        turns.append(value)
+        return timed(seconds(value, number))
+
+    values = trying.find(CHOICE, cells, 7, try_out)
+    assert values is not None
+    return values, turns
+
+
+def test_every_value_runs_once_a_round_and_three_rounds_settle_a_plain_case() -> None:
+    values, turns = tried(lambda value, number: (1.0 if value == "plain" else 0.5) + number / 1000)
+    assert len(turns) == 2 * MIN_TRIALS
+    assert all(set(turns[i : i + 2]) == {"plain", "fancy"} for i in range(0, len(turns), 2))
+    lines = trying.told("onnxruntime", "float32", values)
+    assert [(line.value, line.chosen, len(line.seconds)) for line in lines] == [("plain", False, 3), ("fancy", True, 3)]
+    assert lines[1].seconds == pytest.approx([0.501, 0.502, 0.503])
+
+
+def test_values_that_cannot_be_told_apart_are_tried_on_and_the_default_is_taken() -> None:
+    values, turns = tried(lambda value, number: 1.0 + number / 10)
+    assert len(turns) == 2 * trying.MOST_ROUNDS
+    assert [line.chosen for line in trying.told("onnxruntime", "float32", values)] == [True, False]
+
+
+def test_three_rounds_are_run_whatever_they_take_and_no_more_when_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 10_000_000, 1000))
+    monkeypatch.setattr(trying.time, "monotonic", lambda: float(next(clock)))
+    _, turns = tried(lambda value, number: 1.0 + number / 10)
+    assert len(turns) == 2 * MIN_TRIALS
+
+
+def test_a_value_that_fails_is_tried_once_and_told_with_its_reason() -> None:
+    turns: list[str] = []
+
+    def try_out(value: str, number: int) -> Trial:
+        turns.append(value)
+        if value == "fancy":
+            return factory.trial("onnxruntime", failure=Failure(phase="load", reason="no fancy way"))
+        return timed(1.0 + number / 100)
+
+    values = trying.find(CHOICE, [WHERE], 7, try_out)
+    assert values is not None
+    plain, fancy = trying.told("onnxruntime", "float32", values)
+    assert (plain.chosen, plain.failure, fancy.chosen, fancy.failure) == (True, None, False, "no fancy way")
+    assert turns.count("fancy") == 1 and turns.count("plain") == MIN_TRIALS
+
+
+def test_a_machine_that_does_not_become_quiet_ends_the_trying() -> None:
+    assert trying.find(CHOICE, [WHERE], 7, lambda value, number: None) is None
+    lines = trying.told("onnxruntime", "float32", trying.Values(CHOICE, [WHERE]), "not quiet")
+    assert [(line.chosen, line.failure) for line in lines] == [(True, "not quiet"), (False, "not quiet")]
+
+
+def test_every_lane_is_offered_two_values_or_more_and_at_most_as_many_as_any_other() -> None:
+    for name, row in LANES.items():
+        for device, choice in row.choices.items():
+            assert device in row.devices, name
+            assert 2 <= len(choice.values) <= MOST_VALUES and len(set(choice.values)) == len(choice.values), name
+    assert not LANES["pytorch-eager"].choices, "by definition the defaults"

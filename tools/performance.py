@@ -1,0 +1,167 @@
+"""Fill the tables of docs/performance.md and docs/fairness.md from benchmarks/*.json.
+
+    python3 tools/performance.py [--check]
+
+What stands between `<!-- NAME -->` and `<!-- /NAME -->` is made here and never typed. --check writes nothing and ends
+with status 1 when a file is not what would be made.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PERFORMANCE = ROOT / "docs" / "performance.md"
+FAIRNESS = ROOT / "docs" / "fairness.md"
+BENCHMARKS = ROOT / "benchmarks"
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])
+
+
+def percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}".replace("%", " %")
+
+
+def cpu_lanes(entries: list[dict[str, Any]]) -> str:
+    """A table a model: what each lane took, and the share of the measured bandwidth."""
+    head = [
+        "lane",
+        "ms a generation",
+        "trials, ms",
+        "TTFT ms",
+        "ms a token",
+        "of the measured bandwidth",
+        "prepared, s",
+    ]
+    head += ["a trial, s", "speed-up"]
+    parts = []
+    for entry in entries:
+        rows = []
+        for lane in entry["lanes"]:
+            speedup = lane["speedup"]
+            interval = "" if speedup is None or speedup[1] is None else f" ({speedup[1]:.2f}-{speedup[2]:.2f})"
+            rows.append(
+                [
+                    f"`{lane['lane']}`",
+                    f"{lane['ms']:,.0f}",
+                    ", ".join(f"{ms:,.0f}" for ms in lane["trials_ms"]),
+                    f"{lane['ttft_ms']:,.0f}",
+                    f"{lane['ms_a_token']:,.1f}",
+                    percent(lane["bandwidth_share"]),
+                    "-" if lane["prepare_s"] is None else f"{lane['prepare_s']:.0f}",
+                    ", ".join(f"{seconds:.0f}" for seconds in lane["trial_s"]),
+                    "base" if speedup is None else f"{speedup[0]:.2f}x{interval}",
+                ]
+            )
+        parts.append(
+            f"`{entry['model']}` ({entry['parameters'] / 1e6:,.1f} M), {entry['prompt_length']} + {entry['new_tokens']}, float32, "
+            f"{entry['iterations']} iterations a trial, {entry['cpu']}, read bandwidth {entry['read_gb_s']:.1f} GB/s, "
+            f"{entry['disturbed']} disturbed and run again{_took(entry)}{entry.get('note', '')}:\n\n"
+            + table(head, rows)
+        )
+    return "\n\n".join(parts)
+
+
+def _took(entry: dict[str, Any]) -> str:
+    return f", {entry['took_s']:.0f} s in all" if entry.get("took_s") else ""
+
+
+def cpu_products(found: dict[str, Any]) -> str:
+    """How fast PyTorch multiplies there: rows with whole and with sliced matrices, and one row."""
+    products = table(
+        ["matrix", "rows", "whole, GFLOP/s", f"in slices of at most {found['slice_rows']:,} rows, GFLOP/s"],
+        [
+            [row["matrix"], str(row["rows"]), f"{row['whole_gflops']:.0f}", f"{row['sliced_gflops']:.0f}"]
+            for row in found["products"]
+        ],
+    )
+    used = sorted({1, found["threads"]})
+    ways = [(f"{way}_gb_s_{n}", f"{name}, {n} thread{'s' if n > 1 else ''}, GB/s") for n in used for way, name in NAMES]
+    single = table(
+        ["matrix", *(name for _, name in ways)],
+        [[row["matrix"], *(f"{row[key]:.1f}" for key, _ in ways)] for row in found["single_rows"]],
+    )
+    return f"{products}\n\nOne row:\n\n{single}\n\n{found['cpu']}, torch {found['torch']}."
+
+
+NAMES = (("library", "`F.linear`"), ("sum", "compiled sum"))
+
+
+def vllm_settings(found: dict[str, Any]) -> str:
+    """Each setting of vLLM that was looked at, and its processes' means by batch."""
+    batches = list(next(iter(found["settings"].values()))["ms"])
+    head = ["setting", *(f"ms a generation, batch {batch}" for batch in batches), "started in, s"]
+    rows = [
+        [
+            name,
+            *(", ".join(f"{ms:.0f}" for ms in row["ms"][batch]) for batch in batches),
+            ", ".join(f"{seconds:.0f}" for seconds in row["load_s"]),
+        ]
+        for name, row in found["settings"].items()
+    ]
+    return f"{table(head, rows)}\n\nOne figure a process. {found['note']}."
+
+
+def cpu_settings(found: dict[str, Any]) -> str:
+    """What was tried on a CPU: a line for each lane, cell and value."""
+    rows = [
+        [
+            f"`{line['lane']}`",
+            str(line["batch"]),
+            f"`{line['setting']}={line['value']}`",
+            ", ".join(f"{seconds * 1e3:,.0f}" for seconds in line["seconds"]),
+            "yes" if line["chosen"] else "",
+        ]
+        for line in found["tried"]
+    ]
+    head = ["lane", "batch", "value", "ms a generation, one a process", "taken"]
+    return f"{table(head, rows)}\n\n{found['note']}."
+
+
+def of_file(name: str) -> Any:
+    return json.loads((BENCHMARKS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def made() -> dict[Path, str]:
+    """The documents with their made parts made anew."""
+    parts = {
+        PERFORMANCE: {
+            "cpu_lanes": cpu_lanes(of_file("cpu_lanes")),
+            "cpu_products": cpu_products(of_file("cpu_products")),
+        },
+        FAIRNESS: {
+            "cpu_settings": cpu_settings(of_file("cpu_settings")),
+            "vllm_settings": vllm_settings(of_file("vllm_settings")),
+        },
+    }
+    return {path: filled(path.read_text(encoding="utf-8"), of, path) for path, of in parts.items()}
+
+
+def filled(text: str, parts: dict[str, str], path: Path) -> str:
+    for name, content in parts.items():
+        block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if len(block.findall(text)) != 1:
+            raise SystemExit(f"there must be one block {name} in {path}")
+        text = block.sub(lambda found, content=content: f"{found[1]}{content}\n{found[2]}", text)
+    return text
+
+
+def main() -> int:
+    status = 0
+    for path, text in made().items():
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text, encoding="utf-8")
+        elif path.read_text(encoding="utf-8") != text:
+            print(f"{path.relative_to(ROOT)} is not what tools/performance.py makes", file=sys.stderr)
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
