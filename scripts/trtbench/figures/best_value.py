@@ -17,11 +17,14 @@ def best(seconds: Sequence[Sequence[float]]) -> int:
     """The place of the best value. `seconds` has the means of each value's processes, the makers' default first.
 
     The default, unless another is faster than it: Welch at 1 - 0.05 / (values - 1), and by MIN_EFFECT at least. Of those that
-    are, the one with the smallest mean. A value with fewer than MIN_TRIALS processes is not taken, and none is where the
-    default has fewer."""
-    default, others = seconds[0], seconds[1:]
-    faster = [place for place, times in enumerate(others, 1) if told_apart(times, default, len(others)) == "faster"]
-    return min(faster, key=lambda place: geometric_mean(seconds[place])) if faster else 0
+    are, the one with the smallest mean. A value with fewer than MIN_TRIALS processes is not taken. Where the default could not
+    run at all, the first value that could stands in its place: it must not cost the engine its lane."""
+    first = next((place for place, times in enumerate(seconds) if times), 0)
+    default, others = seconds[first], seconds[first + 1 :]
+    faster = [
+        place for place, times in enumerate(others, first + 1) if told_apart(times, default, len(others)) == "faster"
+    ]
+    return min(faster, key=lambda place: geometric_mean(seconds[place])) if faster else first
 
 
 def told_apart(times: Sequence[float], default: Sequence[float], comparisons: int) -> str | None:

@@ -30,6 +30,8 @@ def _sentence(lines: list[Tried], comparison: Comparison, say: Language) -> str:
     excuse = first.failure if all(line.failure for line in lines) else None
     if excuse:
         why = say("tried.excused", reason=plain(excuse, NAME))
+    elif first.failure and place:
+        why = say("tried.runs")
     else:
         why = say("tried.faster" if place else "tried.default")
     return say(

@@ -15,6 +15,10 @@ TRIED: dict[str, tuple[str, str]] = {
     "tried.failed": ("{value}: could not run ({reason})", "{value} : n'a pas pu tourner ({reason})"),
     "tried.unseen": ("{value}: not timed", "{value} : non mesuré"),
     "tried.faster": ("faster than its makers' default", "plus rapide que le défaut de ses auteurs"),
+    "tried.runs": (
+        "since its makers' default does not run here",
+        "car le défaut de ses auteurs ne tourne pas ici",
+    ),
     "tried.default": (
         "its makers' default: nothing else was shown to be faster",
         "le défaut de ses auteurs : rien d'autre ne s'est montré plus rapide",
