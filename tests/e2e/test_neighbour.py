@@ -136,7 +136,7 @@ def test_a_lane_that_left_is_told_stays_out_and_may_not_be_asked_for_alone(bench
     """On a quiet machine: a lane whose trial was disturbed stays."""
     slow = {**RUN, "LANES": "toy-cpu,toy-cpu-fast,toy-cpu-slow", "TRIALS": "3", "SLOW_LANES": "leave"}
     done = bench("--compare", **slow)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "toy-cpu-slow float32 leaves after 1 round" in done.stderr
     assert "left after round 1" in done.stdout
     run, trials = records(bench)

@@ -795,6 +795,22 @@ def test_an_honest_run_raises_no_failure(name: str) -> None:
         assert [f for f in caught(story) if f.level == FAIL] == []
 
 
+@pytest.mark.parametrize("iterations", [1, 3, 8])
+def test_a_first_token_that_is_the_whole_by_a_few_per_cent_of_noise_voids_nothing(iterations: int) -> None:
+    """With one new token the two passes are the same work: either may come out as the slower one."""
+    for seed in range(1, 31):
+        story = Story(seed=seed, new=1, first=1000.0, iterations=iterations, rounds=3).tell().seal()
+        assert [f for f in caught(story) if f.level == FAIL] == []
+
+
+@pytest.mark.parametrize("iterations", [1, 3])
+def test_first_tokens_well_above_the_whole_are_told_by_three_calls_of_each(iterations: int) -> None:
+    story = Story(first=20.0, iterations=iterations, rounds=3).tell()
+    times_another_first_token(story)
+    (finding,) = (f for f in caught(story.seal()) if f.code == "ceiling.ttft_above_whole")
+    assert finding.level == FAIL and finding.figures["trials"] == "1, 2, 3"
+
+
 @pytest.mark.parametrize(("tuned", "finished"), [(9000.0, 1), (2300.0, 3)])
 def test_a_lane_that_left_by_the_rules_is_no_finding_and_voids_nothing(tuned: float, finished: int) -> None:
     story = Story()
