@@ -4,7 +4,8 @@
 
 Prefill and batches: `F.linear` of so many rows with a fused matrix, whole and in the slices of lanes/tuned/decoder.py, in GFLOP/s.
 Decode of one sequence: one row with a matrix that no cache holds, by `F.linear` (the matrix library) with one thread and with
-all, and by a compiled sum over rows as lanes/tuned/steps.py has it, in GB/s. Medians; the two ways of a row take turns.
+all, and by a compiled sum over rows as lanes/tuned/steps.py has it, in GB/s. Decode of a few sequences: so many rows by
+`F.linear` and by the sums of lanes/tuned/decoder.py, in µs. Medians; the two ways take turns.
 --write puts them into benchmarks/cpu_products.json, which docs/performance.md shows.
 """
 
@@ -22,7 +23,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from trtbench.lanes.tuned.decoder import WIDEST_ON_CPU, linear
+from trtbench.lanes.tuned.decoder import WIDEST_ON_CPU, linear, sums
 from trtbench.machine import host
 
 ROUNDS = 15
@@ -78,6 +79,19 @@ def single_rows(threads: int) -> list[dict[str, Any]]:
     return made
 
 
+def few_rows() -> list[dict[str, Any]]:
+    made = []
+    for rows, columns, of in (*FUSED, (576, 1536, "SmolLM2, down")):
+        for count in (2, 4, 8, 16):
+            torch.compiler.reset()
+            compiled = torch.compile(sums, dynamic=False)
+            x, weights = torch.randn(count, columns), matrices(rows, columns)
+            compiled(x, next(weights))
+            library, by_sums = seconds([using(way, x, weights) for way in (F.linear, compiled)])
+            made.append({"matrix": of, "rows": count, "library_us": library * 1e6, "sums_us": by_sums * 1e6})
+    return made
+
+
 def main(write: bool) -> None:
     threads = host.usable_cores()
     torch.set_num_threads(threads)
@@ -89,6 +103,7 @@ def main(write: bool) -> None:
         "slice_rows": WIDEST_ON_CPU,
         "products": products(),
         "single_rows": single_rows(threads),
+        "few_rows": few_rows(),
     }
     print(json.dumps(found, indent=1))
     if write:

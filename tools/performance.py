@@ -87,7 +87,15 @@ def cpu_products(found: dict[str, Any]) -> str:
         ["matrix", *(name for _, name in ways)],
         [[row["matrix"], *(f"{row[key]:.1f}" for key, _ in ways)] for row in found["single_rows"]],
     )
-    return f"{products}\n\nOne row:\n\n{single}\n\n{found['cpu']}, torch {found['torch']}."
+    few = table(
+        ["matrix", "rows", "`F.linear`, µs", "sums in one loop, µs"],
+        [
+            [row["matrix"], str(row["rows"]), f"{row['library_us']:,.0f}", f"{row['sums_us']:,.0f}"]
+            for row in found["few_rows"]
+        ],
+    )
+    parts = [products, "One row:", single, "A few rows:", few, f"{found['cpu']}, torch {found['torch']}."]
+    return "\n\n".join(parts)
 
 
 NAMES = (("library", "`F.linear`"), ("sum", "compiled sum"))
@@ -113,15 +121,17 @@ def cpu_settings(found: dict[str, Any]) -> str:
     rows = [
         [
             f"`{line['lane']}`",
-            str(line["batch"]),
+            f"{line['batch']} x ({line['prompt_length']} + {line['new_tokens']})",
             f"`{line['setting']}={line['value']}`",
             ", ".join(f"{seconds * 1e3:,.0f}" for seconds in line["seconds"]),
             "yes" if line["chosen"] else "",
         ]
         for line in found["tried"]
     ]
-    head = ["lane", "batch", "value", "ms a generation, one a process", "taken"]
-    return f"{table(head, rows)}\n\n{found['note']}."
+    head = ["lane", "cell", "value", "ms a generation, one a process", "taken"]
+    dates = sorted({line["date"] for line in found["tried"]})
+    of = f"{found['cpu']}, `{found['model']}`, {found['precision']}, {found['iterations']} calls a process after its warm-up"
+    return f"{table(head, rows)}\n\n{of}, {' and '.join(dates)}; {found['note']}."
 
 
 def of_file(name: str) -> Any:

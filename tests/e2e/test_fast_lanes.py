@@ -20,6 +20,7 @@ from trtbench.lanes.lane import Plan, create  # noqa: E402
 from trtbench.model.synthetic import Shape, write_synthetic  # noqa: E402
 from trtbench.records.trial import Sampling  # noqa: E402
 from trtbench.settings.cells import Cell  # noqa: E402
+from trtbench.settings.lanes import FEW  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 GQA = Shape(hidden=64, layers=2, heads=4, kv_heads=2, intermediate=96, vocab=500, positions=256)
@@ -39,7 +40,7 @@ cells = tuple(Cell(batch=b, prompt_length=p, new_tokens=n, precision="float32") 
 for lane, model, seed in asked["turns"]:
     sampling = Sampling(**{**asked["sampling"], "seed": seed})
     lane = create(lane)(Plan(model=pathlib.Path(model), model_digest="d", precision="float32", device="cpu", threads=1,
-        sampling=sampling, cells=cells, cache=pathlib.Path(asked["cache"])))
+        sampling=sampling, cells=cells, cache=pathlib.Path(asked["cache"]), value=asked["value"]))
     if asked["together"] and hasattr(lane, "sources"):
         from trtbench.lanes.compile_cache import CompileCache
         folder = CompileCache(lane.plan, lane.name, *lane.sources).folder
@@ -63,6 +64,7 @@ def run(
     cache: Path,
     cells: list[list[int]] = CELLS,
     together: Path | None = None,
+    value: str = "",
     **sampling: float,
 ) -> list[dict[str, Any]]:
     """What lane, model (and seed) gave, one after the other in one process; `together`: one folder for all that is compiled."""
@@ -72,6 +74,7 @@ def run(
         "cells": cells,
         "prompts": [[[(7 * row + 3 * i + 5) % 490 for i in range(p)] for row in range(b)] for b, p, _ in cells],
         "together": together and str(together),
+        "value": value,
         "sampling": sampling,
     }
     # A pool of compiling processes costs more than it saves on a model this small.
@@ -124,6 +127,16 @@ def test_tuned_returns_the_ids_of_eager_and_compiles_once(tmp_path: Path) -> Non
     assert not first["cached"] and first["missed"] > 0 and first["cost"] > 0 and first["bytes"] > 0
     assert again["cached"] and again["missed"] == 0 and again["hit"] > 0
     assert (again["cost"], again["bytes"]) == (first["cost"], first["bytes"])
+
+
+@pytest.mark.slow
+def test_tuned_returns_them_by_the_matrix_library_too_one_sequence_or_more_than_sums_are_for(tmp_path: Path) -> None:
+    model = model_of(tmp_path / "model", GQA)
+    cells = [[1, 9, 6], [3, 9, 4], [FEW + 1, 9, 3]]
+    lanes = ("pytorch-eager", model), ("pytorch-tuned", model)
+    plain, library = run(*lanes, cache=tmp_path / "cache", cells=cells, value="matrix library")
+    assert plain["ids"] == library["ids"]
+    check_lengths(library["ids"], cells)
 
 
 @pytest.mark.slow

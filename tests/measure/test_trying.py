@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import types
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 import factory
 from trtbench.figures.speedup import MIN_TRIALS
 from trtbench.figures.summary import Where, shape
-from trtbench.measure import trying
+from trtbench.measure import choosing, trying
 from trtbench.records.trial import Failure, Trial
 from trtbench.settings.lanes import LANES, MOST_VALUES, Choice
 
@@ -83,3 +86,17 @@ def test_every_lane_is_offered_two_values_or_more_and_at_most_as_many_as_any_oth
             assert device in row.devices, name
             assert 2 <= len(choice.values) <= MOST_VALUES and len(set(choice.values)) == len(choice.values), name
     assert not LANES["pytorch-eager"].choices, "by definition the defaults"
+
+
+def test_what_was_found_for_other_code_of_a_lane_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "way"
+    folder.mkdir()
+    (folder / "lane.py").write_text("one")
+    (folder / "part.py").write_text("two")
+    monkeypatch.setitem(LANES, "toy", dataclasses.replace(LANES["pytorch-tuned"], where="toys.rooms.way.lane:Lane"))
+    spec = types.SimpleNamespace(origin=str(folder / "lane.py"))
+    monkeypatch.setattr(choosing.importlib.util, "find_spec", lambda name: spec)
+    before = choosing.code_of("toy")
+    assert before == choosing.code_of("toy")
+    (folder / "part.py").write_text("three")
+    assert choosing.code_of("toy") != before

@@ -62,6 +62,15 @@ class ToyOneWay(ToyTorch):
         super().load()
 
 
+class ToyOtherWay(ToyTorch):
+    """The plain way, which is the makers' default, can't even be prepared here."""
+
+    def prepare(self) -> Prepared | None:
+        if self.plan.value == "plain":
+            raise Unsupported("the plain way does not compile on this machine")
+        return super().prepare()
+
+
 class ToyCpu(ToyTorch):
     """Computes on every core, so that a neighbour slows it."""
 

@@ -10,7 +10,8 @@ from trtbench.settings.lanes import LANES, Choice, Row
 
 DEVICES = tuple(os.environ.get("TOY_DEVICES", "cpu").split(","))
 WELL = {"toy-torch": "ToyTorch", "toy-fast": "ToyFast"}
-CHOOSING = {"toy-choice": "ToyChoice", "toy-one-way": "ToyOneWay"}
+CHOOSING = {"toy-choice": "ToyChoice", "toy-one-way": "ToyOneWay", "toy-other-way": "ToyOtherWay"}
+ALONE = {"toy-choice-alone": "ToyChoice"}  # whose choice bears on one sequence at most
 COMPUTING = {"toy-cpu": "ToyCpu", "toy-cpu-fast": "ToyCpuFast", "toy-cpu-slow": "ToyCpuSlow"}
 ILL = {
     "toy-short": "Short",
@@ -33,9 +34,11 @@ ROWS = {
         precisions=dict.fromkeys(DEVICES, ("float32", "bfloat16")),
         baseline=name in ("toy-torch", "toy-cpu", "toy-cpu-slow"),
         label=name.replace("-", " ").title(),
-        choices=dict.fromkeys(DEVICES, Choice("toy.way", ("plain", "fancy"))) if name in CHOOSING else {},
+        choices=dict.fromkeys(DEVICES, Choice("toy.way", ("plain", "fancy"), 1 if name in ALONE else None))
+        if name in {**CHOOSING, **ALONE}
+        else {},
     )
-    for name, cls in {**WELL, **CHOOSING, **COMPUTING, **ILL}.items()
+    for name, cls in {**WELL, **CHOOSING, **ALONE, **COMPUTING, **ILL}.items()
 }
 
 

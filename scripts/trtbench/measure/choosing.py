@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from trtbench.errors import UserError
-from trtbench.figures.summary import shape
+from trtbench.errors import UserError, counted
+from trtbench.figures.summary import Where, shape
 from trtbench.measure import trying
 from trtbench.measure.progress import Progress
-from trtbench.records.files import encode, read_as, write_whole
+from trtbench.records.files import encode, hash_content, read_as, write_whole
 from trtbench.records.run import Run, Tried
 from trtbench.records.trial import Environment, Sampling, Trial
 from trtbench.settings.cells import Cell, shapes
@@ -76,8 +77,15 @@ class Choosing:
         if choice is None:
             return [""]
         found = [line.value for line in self.tried(entrant) or self.kept(entrant, choice) if line.chosen]
-        values = found or (choice.values if self.settings.try_settings else choice.values[:1])
+        to_try = self.settings.try_settings and bool(self.cells(entrant, choice)[0])
+        values = found or (choice.values if to_try else choice.values[:1])
         return list(dict.fromkeys(values))
+
+    def cells(self, entrant: Entrant, choice: Choice) -> tuple[list[Where], list[Where]]:
+        """The lane's cells that the choice bears on, and the others."""
+        cells = [shape(cell) for cell in shapes(self.settings, entrant.precision)]
+        bears = [where for where in cells if choice.sequences is None or where[0] <= choice.sequences]
+        return bears, [where for where in cells if where not in bears]
 
     def choose(self, entrant: Entrant) -> None:
         """Find the lane's settings, unless the run has them: kept from an earlier run of the same kind, or tried now."""
@@ -91,11 +99,16 @@ class Choosing:
 
     def try_all(self, entrant: Entrant, choice: Choice) -> list[Tried]:
         """Try the values of the choice; where that can't be done, the makers' default stands and the reason with it."""
-        cells = [shape(cell) for cell in shapes(self.settings, entrant.precision)]
+        cells, others = self.cells(entrant, choice)
         name = (entrant.lane, entrant.precision)
-        nothing = trying.Values(choice, cells)
+        nothing = trying.Values(choice, [*cells, *others])
+        same = trying.told(
+            *name, trying.Values(choice, others), f"it bears on {counted(choice.sequences or 0, 'sequence')} at most"
+        )
         if not self.settings.try_settings:
             return trying.told(*name, nothing, "TRY_SETTINGS=0")
+        if not cells:
+            return same
         if self.disturbed:
             return trying.told(*name, nothing, DISTURBED)
         self.progress.note(f"{entrant}: trying {choice.setting}={' and '.join(choice.values)}")
@@ -106,9 +119,10 @@ class Choosing:
             self.disturbed = True
             self.progress.note(f"{DISTURBED}: engines run with their makers' defaults")
             return trying.told(*name, nothing, DISTURBED)
-        lines = trying.told(*name, values)
-        key = self.key(entrant, choice)
-        write_whole(self.file(key), encode(Kept(key=key, tried=lines)))
+        lines = trying.told(*name, values) + same
+        if len(values.failures) < len(choice.values):  # where none ran, something else is wrong that may be mended
+            key = self.key(entrant, choice)
+            write_whole(self.file(key), encode(Kept(key=key, tried=lines)))
         return lines
 
     def kept(self, entrant: Entrant, choice: Choice) -> list[Tried]:
@@ -136,8 +150,23 @@ class Choosing:
             sorted(shape(cell) for cell in shapes(settings, entrant.precision)),
             [on.sampling.temperature, on.sampling.top_p],
             [choice.setting, choice.values, settings.num_iterations, settings.warmup_limit],
+            code_of(entrant.lane),
         ]
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+
+def code_of(lane: str) -> str:
+    """Digest of the lane's own files: what was found for other code says nothing."""
+    module = LANES[lane].where.partition(":")[0]
+    spec = importlib.util.find_spec(module)
+    origin = Path(spec.origin) if spec is not None and spec.origin else None
+    if origin is None:
+        return ""
+    apart = module.count(".") > 2  # a lane with parts has a folder of its own
+    state = hashlib.sha256()
+    for file in sorted(origin.parent.glob("*.py")) if apart else [origin]:
+        hash_content(state, file)
+    return state.hexdigest()
 
 
 class Kept(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -234,20 +234,20 @@ class Measurement:
             run_trial(self.results, spec, self.progress.phase)
 
     def prepared(self, entrant: Entrant) -> Failure | None:
-        """Prepare a lane, for each value of its choice that will be timed; why that failed with the first of them, or None."""
+        """Prepare a lane, for each value of its choice that will be timed; None, or why that failed with all of them."""
         if not LANES[entrant.lane].prepares:
             # A process of its own would only import the engine; the first trial finds out as well whether that works.
             return None
         self.progress.preparing(str(entrant))
+        failures: list[Failure | None] = []
         for place, value in enumerate(self.choosing.to_time(entrant)):
             spec = self.spec(entrant, 0, 0, 0, 0, prepare_only=True, value=value)
             preparation = run_trial(self.results, spec, self.progress.phase)
-            if preparation.failure is not None and place == 0:
-                return preparation.failure
+            failures.append(preparation.failure)
             if preparation.cold.prepare is not None and not preparation.cold.prepare_cached:
                 named = f"{entrant} ({value})" if value and place else str(entrant)
                 self.progress.note(f"prepared {named} in {preparation.cold.prepare / 1e9:.1f} s")
-        return None
+        return failures[0] if all(failures) else None
 
     def try_out(self, entrant: Entrant, value: str, number: int) -> Trial | None:
         """Time the cells with a value in a process of its own, again while somebody disturbs it; None where that does not end."""

@@ -11,13 +11,16 @@ from pathlib import Path
 @dataclasses.dataclass(frozen=True)
 class Choice:
     """A documented setting of an engine that bears on its speed here, and the values that are tried before the first timed
-    trial, the makers' default first. Every lane is offered `MOST_VALUES` at most, and the same seconds (measure/trying.py)."""
+    trial, the makers' default first. Every lane is offered `MOST_VALUES` at most, and the same seconds (measure/trying.py). It
+    bears on cells of at most so many `sequences`, on all where that is None."""
 
     setting: str
     values: tuple[str, ...]
+    sequences: int | None = None
 
 
 MOST_VALUES = 3
+FEW = 8  # sequences that pytorch-tuned decodes by sums on a CPU: the matrix library multiplies more of them as fast
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +86,7 @@ LANES: dict[str, Row] = {
         _TORCH,
         baseline=True,
         label="PyTorch tuned",
-        choices={"cpu": Choice("decode", ("compiled sums", "matrix library"))},
+        choices={"cpu": Choice("decode", ("compiled sums", "matrix library"), FEW)},
     ),
     "pytorch-triton": Row(
         "trtbench.lanes.triton.lane:PytorchTriton",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,9 @@ from torch.nn import functional as F
 
 from trtbench.errors import Unsupported
 from trtbench.model import files as model_files
+
+# [..., H] with [N, H] and perhaps a bias [N]: [..., N]
+Product = Callable[..., Tensor]
 
 _KINDS = ("llama", "mistral", "qwen2")
 WIDEST_ON_CPU = 3072  # rows of a matrix that is multiplied in one piece there
@@ -190,11 +194,23 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return torch.cat([F.linear(x, part) for part in weight.split(size)], -1)
 
 
-def project(x: Tensor, w: Layer, config: Config, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def sums(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """The same product for few rows, as sums that Inductor puts into one loop over the matrix: it is read once for all rows.
+    Sums in float32."""
+    wide = weight.float()
+    rows = torch.stack([(wide * row).sum(-1) for row in x.reshape(-1, x.shape[-1]).float().unbind(0)])
+    if bias is not None:
+        rows = rows + bias.float()
+    return rows.to(x.dtype).view(*x.shape[:-1], -1)
+
+
+def project(
+    x: Tensor, w: Layer, config: Config, cos: Tensor, sin: Tensor, product: Product = linear
+) -> tuple[Tensor, Tensor, Tensor]:
     """Norm, fused QKV and rotation of [B, T, H]: q [B, Q, T, 2D], k and v [B, K, T, 2D]; cos and sin are [T, R]."""
     b, t, _ = x.shape
     bias = None if w.bias is None else w.bias.view(-1)
-    both = linear(rms_norm(x, w.norm, config.eps), w.qkv.view(-1, config.hidden), bias)
+    both = product(rms_norm(x, w.norm, config.eps), w.qkv.view(-1, config.hidden), bias)
     lo, hi = both.view(b, t, 2, -1, config.half).unbind(2)
     cos, sin = cos.view(t, -1, config.half), sin.view(t, -1, config.half)
 
@@ -206,10 +222,10 @@ def project(x: Tensor, w: Layer, config: Config, cos: Tensor, sin: Tensor) -> tu
     return turned(0, ends[0]), turned(ends[0], ends[1]), turned(ends[1], ends[2])
 
 
-def finish_layer(x: Tensor, mixed: Tensor, w: Layer, config: Config) -> Tensor:
+def finish_layer(x: Tensor, mixed: Tensor, w: Layer, config: Config, product: Product = linear) -> Tensor:
     """Output projection of `mixed` [B, Q, T, 2D] and the MLP, with both residuals: [B, T, H]."""
     b, t, _ = x.shape
     halves = mixed.view(b, -1, t, 2, config.half).permute(0, 2, 3, 1, 4).reshape(b, t, -1)
-    x = x + F.linear(halves, w.o.view(config.hidden, -1))
-    gate, up = linear(rms_norm(x, w.mlp_norm, config.eps), w.up.view(-1, config.hidden)).chunk(2, -1)
-    return x + F.linear(F.silu(gate) * up, w.down)
+    x = x + product(halves, w.o.view(config.hidden, -1))
+    gate, up = product(rms_norm(x, w.mlp_norm, config.eps), w.up.view(-1, config.hidden)).chunk(2, -1)
+    return x + product(F.silu(gate) * up, w.down)

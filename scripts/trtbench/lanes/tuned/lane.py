@@ -14,6 +14,7 @@ from trtbench.errors import Unsupported
 from trtbench.lanes.lane import Lane
 from trtbench.lanes.prepared import Prepared
 from trtbench.records.trial import Memory, Statement
+from trtbench.settings.lanes import FEW
 
 if TYPE_CHECKING:
     from trtbench.lanes.tuned.session import Session
@@ -79,8 +80,14 @@ class PytorchTuned(Lane):
     def statement(self) -> Statement:
         cuda = self.plan.device == "cuda"
         sums = self.plan.value != "matrix library"
+        batches = sorted({cell.batch for cell in self.plan.cells})
+        attention = dict.fromkeys("compiled sums" if sums and batch == 1 else "products" for batch in batches)
         notes = ["own decoder with fused QKV and gate/up weights, layers compiled by torch.compile"]
-        if cuda:
+        if not cuda:
+            by_sums = [str(batch) for batch in batches if sums and batch <= FEW]
+            if by_sums:
+                notes.append(f"decode steps as compiled sums at batch {', '.join(by_sums)}")
+        else:
             from trtbench.lanes.tuned.session import STEPS, options
 
             notes.append(f"{STEPS} decode steps in one CUDA graph")
@@ -90,7 +97,7 @@ class PytorchTuned(Lane):
             str(self.ends.embedding.dtype).removeprefix("torch."),
             self.ends.embedding.device,
             cuda_graphs=cuda,
-            attention=f"{'compiled sums' if sums else 'products'} over the used positions; SDPA in prefill",
+            attention=f"{' or '.join(attention)} over the used positions; SDPA in prefill",
             notes=notes,
         )
 

@@ -11,6 +11,7 @@ import torch
 from trtbench.lanes.tuned import steps
 from trtbench.lanes.tuned.decoder import Config, Ends, Layer, rotation
 from trtbench.records.trial import Sampling
+from trtbench.settings.lanes import FEW
 
 STEPS = 16  # decode steps in one CUDA graph
 LEAST_SPAN = 512  # attention looks at 512, 1024, 2048 … positions, at most at all
@@ -35,8 +36,8 @@ def options(device: str, wide: bool) -> dict[str, Any]:
 
 
 class Session:
-    """Buffers and steps for `batch` prompts of `length` ids and up to `new_tokens` new ones. A single sequence is decoded by
-    compiled `sums` over rows, or as a batch of one by the matrix library."""
+    """Buffers and steps for `batch` prompts of `length` ids and up to `new_tokens` new ones. A single sequence, and on a CPU a
+    `few` of them, are decoded by compiled `sums` over rows, or as any batch by the matrix library."""
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Session:
         weight = ends.embedding
         self.device = weight.device
         self.wide = self.batch == 1 and sums
+        self.few = 1 < self.batch <= FEW and sums and self.device.type == "cpu"
         zeros = partial(torch.zeros, device=self.device)
         size = (self.batch, config.kv_heads, self.total, 2 * config.half)
         make = steps.Wide if self.wide else steps.Heads
@@ -70,7 +72,8 @@ class Session:
         tuned = options(self.device.type, self.wide)
         # Functions of their own for each session: what was compiled for another shape stays out of its guards.
         self.prefill = compiled(_copy(steps.prefill))
-        self.decode = compiled(_copy(steps.decode_one if self.wide else steps.decode_batch), options=tuned)
+        decode = steps.decode_one if self.wide else steps.decode_few if self.few else steps.decode_batch
+        self.decode = compiled(_copy(decode), options=tuned)
         self.finish = compiled(_copy(_finish), options=tuned)
 
     @property
@@ -118,7 +121,7 @@ class Session:
 
     def _end(self, x: torch.Tensor) -> torch.Tensor:
         choice = (self.sampling.temperature, self.sampling.top_p)
-        return self.finish(x, self.ends, self.config, self.position, self.output, self.length, choice)
+        return self.finish(x, self.ends, self.config, self.position, self.output, self.length, choice, self.few)
 
     def _recorded(self, count: int, span: int) -> Callable[[], None]:
         """The steps as one call: on a GPU a CUDA graph, made at the first use; count 0 is the prefill."""
@@ -159,9 +162,10 @@ def _finish(
     output: torch.Tensor,
     length: int,
     choice: tuple[float, float],
+    few: bool,
 ) -> torch.Tensor:
     """Choose the next ids, note them, move on by one position, and return their embeddings in the shape of `x`."""
-    ids = steps.choose(steps.logits_of(x if x.dim() == 1 else x[:, 0], ends, config), *choice)
+    ids = steps.choose(steps.logits_of(x if x.dim() == 1 else x[:, 0], ends, config, few), *choice)
     output.index_copy_(1, position - (length - 1), ids[:, None])
     position.add_(1)
     return ends.embedding[ids].view(x.shape)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from trtbench.lanes.tuned.decoder import Config, Ends, Layer, finish_layer, project, rms_norm
+from trtbench.lanes.tuned.decoder import Config, Ends, Layer, Product, finish_layer, linear, project, rms_norm, sums
 
 
 class Wide(NamedTuple):
@@ -48,12 +48,33 @@ def prefill(x: Tensor, w: Layer, cache: Wide | Heads, cos: Tensor, sin: Tensor, 
     return finish_layer(x, F.scaled_dot_product_attention(q, k, v, is_causal=True), w, config)
 
 
-def decode_batch(
+def decode_few(
     x: Tensor, w: Layer, cache: Heads, cos: Tensor, sin: Tensor, position: Tensor, span: int, config: Config
+) -> tuple[Tensor, ...]:
+    """`decode_batch` with sums for products. What each sum reads is returned too, for the reason given at `decode_one`."""
+    read: list[Tensor] = []
+
+    def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        read.append(x)
+        return sums(x, weight, bias)
+
+    return decode_batch(x, w, cache, cos, sin, position, span, config, product), *read
+
+
+def decode_batch(
+    x: Tensor,
+    w: Layer,
+    cache: Heads,
+    cos: Tensor,
+    sin: Tensor,
+    position: Tensor,
+    span: int,
+    config: Config,
+    product: Product = linear,
 ) -> Tensor:
     """One layer of one step for [B, 1, H]; the heads that share a KV head are rows of one small product."""
     b = x.shape[0]
-    q, k, v = project(x, w, config, cos[position], sin[position])
+    q, k, v = project(x, w, config, cos[position], sin[position], product)
     cache.k.index_copy_(2, position, k)
     cache.v.index_copy_(2, position, v)
     grouped = q.reshape(b, config.kv_heads, -1, 2 * config.half)
@@ -61,7 +82,7 @@ def decode_batch(
     seen = torch.arange(span, device=x.device) <= position
     weights = torch.where(seen, scores, float("-inf")).softmax(-1).to(x.dtype)
     mixed = (weights @ cache.v[:, :, :span]).view(b, config.heads, 1, -1)
-    return finish_layer(x, mixed, w, config)
+    return finish_layer(x, mixed, w, config, product)
 
 
 def decode_one(
@@ -117,10 +138,11 @@ def normed_product(x: Tensor, weight: Tensor, matrix: Tensor, eps: float) -> tup
     return tuple((part.float() * scaled).sum(-1) * scale for part in matrix.unbind(0))
 
 
-def logits_of(x: Tensor, ends: Ends, config: Config) -> Tensor:
-    """Final norm and head: [H] or [B, H] to logits [1 or B, V] in float32."""
-    if x.dim() == 1:
-        return normed_product(x, ends.norm, ends.head[None], config.eps)[0][None]
+def logits_of(x: Tensor, ends: Ends, config: Config, few: bool = False) -> Tensor:
+    """Final norm and head: [H] or [B, H] to logits [1 or B, V] in float32; of `few` rows as sums."""
+    if x.dim() == 1 or few:
+        rows = x.view(-1, x.shape[-1]).unbind(0)
+        return torch.stack([normed_product(row, ends.norm, ends.head[None], config.eps)[0] for row in rows])
     return F.linear(rms_norm(x, ends.norm, config.eps), ends.head).float()
 
 
