@@ -1,0 +1,8 @@
+"""Every cheat by its name: what it changes in a story, and the finding that must tell it. A theme is a module here."""
+
+from __future__ import annotations
+
+from cheats import base, ceiling, count, fairness, machine, parity, provenance
+from cheats.changes import CHEATS, Cheat
+
+__all__ = ["CHEATS", "Cheat", "base", "ceiling", "count", "fairness", "machine", "parity", "provenance"]

@@ -1,0 +1,108 @@
+"""What a cheat is, and what cheats of several themes do to a story (tests/liars.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+import factory
+from liars import Story
+from trtbench.figures.leaving import departures
+from trtbench.machine.disturbance import disturbances
+from trtbench.records.run import Tried
+from trtbench.records.trial import Trial
+from trtbench.referee.audit.findings import FAIL
+
+TRT, TORCH, TUNED = "tensorrt-engine", "pytorch-eager", "pytorch-tuned"
+CELL = (1, 128, 200)
+Cheat = Callable[[Story], None]
+CHEATS: dict[str, tuple[Cheat, str, str]] = {}
+
+
+def cheat(code: str, level: str = FAIL) -> Callable[[Cheat], Cheat]:
+    def note(change: Cheat) -> Cheat:
+        CHEATS[change.__name__] = (change, code, level)
+        return change
+
+    return note
+
+
+def cut(story: Story, lane: str, keep: Callable[[list[int]], list[int]]) -> None:
+    for _, e2e, _ in story.passes(lane):
+        e2e.outputs = [[keep(row) for row in output] for output in e2e.outputs]
+
+
+def scale(story: Story, lane: str, factor: float) -> None:
+    for _, e2e, ttft in story.passes(lane):
+        for part in (e2e, ttft):
+            part.times = [round(t * factor) for t in part.times]
+
+
+def offered(story: Story, lane: str, seconds: dict[str, list[float]], taken: str) -> None:
+    """The run says that these values were tried for a lane, and every trial that it was timed with the one that was taken."""
+    batch, prompt_length, new_tokens = CELL
+    story.run.tried = [
+        Tried(
+            lane=lane,
+            precision="float16",
+            batch=batch,
+            prompt_length=prompt_length,
+            new_tokens=new_tokens,
+            setting="engine.way",
+            value=value,
+            seconds=times,
+            chosen=value == taken,
+        )
+        for value, times in seconds.items()
+    ]
+    for t in story.of(lane):
+        t.cells[0].setting = taken
+
+
+def beside_a_neighbour(t: Trial, story: Story, share: float = 0.2) -> None:
+    """As the program writes it: the telemetry, and what it decides by it."""
+    assert t.telemetry is not None and story.run.rules is not None
+    t.telemetry.cpu = factory.cpu_use(share)
+    t.disturbed = disturbances(t, story.run.rules, None)
+
+
+def again(t: Trial, factor: float = 0.97) -> Trial:
+    """One attempt more at the same trial, with times of its own."""
+    made: Trial = msgspec.convert(msgspec.to_builtins(t), type(t))
+    made.attempt = t.attempt + 1
+    for record in made.cells:
+        assert record.e2e is not None
+        record.e2e.times = [round(time * factor) + i for i, time in enumerate(record.e2e.times)]
+    return made
+
+
+def recorded_earlier(t: Trial) -> None:
+    """A record of schema 1: without what came with schema 2."""
+    t.schema, t.round, t.disturbed = 1, None, None
+    t.settings = {name: value for name, value in t.settings.items() if name not in ("QUIET", "SLOW_LANES")}
+    assert t.telemetry is not None
+    t.telemetry.cpu = t.telemetry.waited = None
+    for record in t.cells:
+        record.cpu = None
+    for gpu in t.telemetry.gpus or []:
+        gpu.foreign_compute = gpu.early_clock = gpu.idle_temperature = None
+        gpu.idle_utilisation = gpu.early_reasons = None
+
+
+def with_a_faster_base(story: Story, tuned: float = 1400.0) -> None:
+    """Tell the story again with a third lane, by default a PyTorch lane that makes the headline look worse."""
+    story.latency = {TORCH: 2000.0, TUNED: tuned, TRT: 1000.0}
+    story.tell()
+
+
+def keep_rounds(story: Story, lane: str, kept: int) -> None:
+    story.trials = [t for t in story.trials if t.lane != lane or t.index <= kept]
+
+
+def honest_departure(story: Story, finished: int) -> None:
+    """Who leaves after this round leaves, as the program does it."""
+    known = [t for t in story.trials if t.index <= finished]
+    story.run.departures = departures(known, story.run, finished)
+    for departure in story.run.departures:
+        keep_rounds(story, departure.lane, finished)
