@@ -33,12 +33,13 @@ def compare(
     losers, losses = left_out(trials), lost(trials)
     unquiet = any_counts(trials)
     left = {(d.lane, d.precision): d.round for d in run.departures or ()}
+    ran_on = record_roofline.hardware(trials)
     cells = []
     for where in shapes:
         outcomes = [figures(members, where) for members in groups.values()]
         for f in outcomes:
             if isinstance(f, Figures):
-                record_roofline.fill(f, where, groups[f.lane, f.precision], run)
+                record_roofline.fill(f, where, groups[f.lane, f.precision], run, ran_on)
                 f.left = left.get((f.lane, f.precision))
                 _score(f, where, judgement)
         row = _row(where, outcomes, run, margin, len(shapes), findings)

@@ -100,10 +100,27 @@ class Sieve:
             return self.text(value, field)
         if isinstance(value, list):
             return value if value and isinstance(value[0], int) else [self.value(part, field) for part in value]
+        if isinstance(value, dict) and field == "model" and "config_text" in value:
+            return self._model(value)
         if isinstance(value, dict):
             inside = {key: field if field in _VERSIONS or field == "config" else key for key in value}
             return {self.text(key, "a key"): self.value(part, inside[key]) for key, part in value.items()}
         return value
+
+    def _model(self, model: dict[str, Any]) -> dict[str, Any]:
+        """A model's description. The text of its config.json goes out whole where anything would be taken out of it or of its
+        files' names: cut, it would fit no digest."""
+        text, files = model["config_text"], model.get("files")
+        others = self.value(
+            {name: part for name, part in model.items() if name not in ("config_text", "files")}, "model"
+        )
+        harmless = others["config"] == model["config"] and all(self.text(name, "a key") == name for name in files or {})
+        lines = text.replace("\r", "\n").replace("\t", "\n").split("\n") if text is not None else []
+        harmless = harmless and all(self.text(line, "config") == line for line in lines)
+        digests = all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in (files or {}).values())
+        if not (harmless and digests):
+            text = files = None
+        return {**others, "config_text": text, "files": files}
 
     def text(self, text: str, field: str) -> str:
         """`text` as it may be handed on; `field` is the name of the field that it stands in."""
@@ -117,7 +134,11 @@ class Sieve:
             return "[path]"
         if field in _DIGESTS and re.fullmatch(r"[0-9a-f]{7,64}(\+changes)?", text):
             return text
-        sieved = self.names.sub("[name]", _PATH.sub("[path]", safe(text)))
+        sieved = _PATH.sub("[path]", safe(text))
+        if (
+            field != "cpu_model"
+        ):  # no person and no host is in what a processor calls itself, and a machine's name is made of it
+            sieved = self.names.sub("[name]", sieved)
         for pattern, instead in _PATTERNS:
             if field not in _VERSIONS or "address" not in instead:
                 sieved = pattern.sub(instead, sieved)

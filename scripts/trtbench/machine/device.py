@@ -7,6 +7,7 @@ import os
 
 from trtbench.errors import UserError
 from trtbench.machine import nvml
+from trtbench.records.telemetry import Card
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Device:
     names: list[str] | None = None
     driver: str | None = None
     cuda: str | None = None
+    cards: list[Card] | None = None
 
 
 def resolve(requested: str) -> Device:
@@ -26,8 +28,9 @@ def resolve(requested: str) -> Device:
     try:
         with nvml.Session() as session:
             if session.cards:
-                return Device("cuda", [session.cards[0].name], session.driver, session.cuda)
-    except nvml.Absent as error:
+                card = session.cards[0]
+                return Device("cuda", [card.name], session.driver, session.cuda, [card.constants()])
+    except (nvml.Absent, nvml.Broken) as error:
         reason = str(error)
     else:
         visible_devices = os.environ.get("CUDA_VISIBLE_DEVICES")

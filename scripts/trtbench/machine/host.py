@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from trtbench.records.identity import machine_name
+from trtbench.records.telemetry import Card
 from trtbench.records.trial import Environment
 from trtbench.settings.knobs import ROOT
 
@@ -35,12 +36,16 @@ _LIBRARIES = (
 )
 
 
-def environment(gpus: list[str] | None = None, driver: str | None = None, cuda: str | None = None) -> Environment:
-    """Describe this machine and its software; `gpus` are the names of those in use."""
+def environment(
+    gpus: list[str] | None = None,
+    driver: str | None = None,
+    cuda: str | None = None,
+    cards: list[Card] | None = None,
+) -> Environment:
+    """Describe this machine and its software; `gpus` are the names of those in use, `cards` what they are."""
     cpu, cores, memory = cpu_model(), os.cpu_count() or 1, psutil.virtual_memory().total
-    machine = hashlib.sha256(repr((cpu, cores, round(memory / 2**30), sorted(gpus or []))).encode()).hexdigest()[:16]
     return Environment(
-        machine=machine,
+        machine=machine_name(cpu, cores, memory, gpus),
         cpu_model=cpu,
         cores=cores,
         physical_cores=psutil.cpu_count(logical=False),
@@ -56,6 +61,7 @@ def environment(gpus: list[str] | None = None, driver: str | None = None, cuda: 
         driver=driver,
         cuda=cuda,
         last_level_cache=last_level_cache(),
+        cards=cards,
     )
 
 

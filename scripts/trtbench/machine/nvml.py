@@ -10,6 +10,8 @@ import os
 import time
 from typing import Any
 
+from trtbench.records import telemetry
+
 # Codes of NVML (nvml.h) after which no further answer of this session can be believed.
 _BROKEN = {
     1: "NVML is not initialised",
@@ -101,7 +103,20 @@ class Card:
             return None
         return answer.decode() if isinstance(answer, bytes) else answer
 
+    def constants(self) -> telemetry.Card:
+        """What the card is, whatever runs on it. Raises Broken."""
+        capability = self._ask("nvmlDeviceGetCudaComputeCapability")
+        return telemetry.Card(
+            uuid=self.uuid,
+            name=self.name,
+            memory_bus_width=self._ask("nvmlDeviceGetMemoryBusWidth") or None,
+            memory_clock_max=self._ask("nvmlDeviceGetMaxClockInfo", _MEMORY) or None,
+            sm_clock_max=self._ask("nvmlDeviceGetMaxClockInfo", _SM) or None,
+            compute_capability=".".join(str(part) for part in capability) if capability else None,
+        )
+
     def facts(self) -> Facts:
+        card = self.constants()
         memory = self._ask("nvmlDeviceGetMemoryInfo")
         # The enforced limit is the lowest of all that apply.
         cap = self._ask("nvmlDeviceGetEnforcedPowerLimit") or self._ask("nvmlDeviceGetPowerManagementLimit")
@@ -109,9 +124,9 @@ class Card:
             uuid=self.uuid,
             name=self.name,
             memory_total=int(memory.total) if memory else None,
-            memory_bus_width=self._ask("nvmlDeviceGetMemoryBusWidth") or None,
-            memory_clock_max=self._ask("nvmlDeviceGetMaxClockInfo", _MEMORY) or None,
-            sm_clock_max=self._ask("nvmlDeviceGetMaxClockInfo", _SM) or None,
+            memory_bus_width=card.memory_bus_width,
+            memory_clock_max=card.memory_clock_max,
+            sm_clock_max=card.sm_clock_max,
             power_cap=cap / 1000 if cap else None,
         )
 

@@ -135,7 +135,7 @@ class Measurement:
         self.workload = workload.build(
             workload.read_prompts(prompts), self.model_path, shapes(settings, "any"), self.sampling, prompts.name
         )
-        self.environment = host.environment(self.device.names, self.device.driver, self.device.cuda)
+        self.environment = host.environment(self.device.names, self.device.driver, self.device.cuda, self.device.cards)
 
     def open(self) -> opening.Opened:
         """A new run, the one to resume, or the current one when a single step may join it."""

@@ -16,7 +16,8 @@ from trtbench.model.gguf_conversion import DEQUANTISED
 from trtbench.model.packaged import PACKAGED
 from trtbench.model.synthetic import SYNTHETIC
 from trtbench.records.files import hash_content, write_whole
-from trtbench.records.trial import Model
+from trtbench.records.identity import model_digest, recorded
+from trtbench.records.trial import CONFIG_TEXT, Model
 from trtbench.settings.knobs import Settings, show
 
 
@@ -71,22 +72,24 @@ def resolve(settings: Settings) -> Path:
 
 
 def describe(folder: Path, settings: Settings) -> Model:
-    """The model as it stands in a record. The digest covers weights, configuration and tokenizer, byte by byte,
-    and is kept in DATA_DIR/cache under names, sizes and times of the files, because hashing gigabytes takes seconds."""
+    """The model as it stands in a record. The digest covers weights, configuration and tokenizer, byte by byte; those of the
+    files are kept in DATA_DIR/cache, because hashing gigabytes takes seconds."""
     source = source_of(settings)
     config = read_config(folder)
+    files = file_digests(folder, settings.data / "cache")
+    text = (folder / "config.json").read_bytes().decode("utf-8")
     return Model(
         name=settings.model_name,
         source=source,
         revision=PACKAGED[settings.model_name].requirement if source == "package" else _revision(folder),
         dequantised=origin if isinstance(origin := config.get(DEQUANTISED), str) else None,
-        digest=digest(folder, settings.data / "cache"),
+        digest=model_digest(files),
         parameters=parameters(folder),
         architecture=str(config["architectures"][0]),
         synthetic=source == "synthetic",
-        config={
-            name: value for name, value in config.items() if isinstance(value, (int, float, str, bool, list, dict))
-        },
+        config=recorded(config),
+        config_text=text if len(text) <= CONFIG_TEXT else None,
+        files=files,
     )
 
 
@@ -96,25 +99,33 @@ def _revision(folder: Path) -> str | None:
 
 
 def digest(folder: Path, cache: Path) -> str:
-    """SHA-256 over the names and contents of the files that make the model."""
+    """The digest over the names and contents of the files that make the model."""
+    return model_digest(file_digests(folder, cache))
+
+
+def file_digests(folder: Path, cache: Path) -> dict[str, str]:
+    """SHA-256 of each of the files that make the model, by name: its weights, configuration and tokenizer."""
     files = sorted(
         [
             *weight_files(folder),
             *(folder / name for name in ("config.json", "tokenizer.json") if (folder / name).is_file()),
         ]
     )
-    file_states = json.dumps([[str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns] for f in files])
-    note = cache / "digests" / hashlib.sha256(file_states.encode()).hexdigest()
+    return {file.name: _content_digest(file, cache) for file in files}
+
+
+def _content_digest(file: Path, cache: Path) -> str:
+    """SHA-256 of a file's content, kept below `cache` under its path, size and time."""
+    state = json.dumps([str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns])
+    note = cache / "file-digests" / hashlib.sha256(state.encode()).hexdigest()
     if note.is_file():
         noted = note.read_text().strip()
         if len(noted) == 64:
             return noted
-    state = hashlib.sha256()
-    for file in files:
-        state.update(f"{file.name}\0{file.stat().st_size}\0".encode())
-        hash_content(state, file)
-    write_whole(note, state.hexdigest().encode())
-    return state.hexdigest()
+    content = hashlib.sha256()
+    hash_content(content, file)
+    write_whole(note, content.hexdigest().encode())
+    return content.hexdigest()
 
 
 def check_lengths(settings: Settings, model: Model) -> None:

@@ -69,6 +69,17 @@ class Gpu(Strict):
     early_reasons: list[str] | None = None
 
 
+class Card(Strict):
+    """What a GPU is, whatever runs on it, as the driver tells: bus width in bits, clocks in MHz, capability as "8.9"."""
+
+    uuid: str
+    name: str
+    memory_bus_width: Count | None = None
+    memory_clock_max: Count | None = None
+    sm_clock_max: Count | None = None
+    compute_capability: str | None = None
+
+
 class Telemetry(Strict):
     """What was seen around the trial from outside the measured process. Of schema 2: `cpu` is over the whole trial,
     `waited` how many seconds were waited for a quiet machine right before it."""

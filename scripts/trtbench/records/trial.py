@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from trtbench.errors import UserError
 from trtbench.records.files import Strict, as_read, check_fields, check_schema, encode, read_as, write_whole
-from trtbench.records.telemetry import CpuUse, Disturbance, Telemetry
+from trtbench.records.identity import MARK
+from trtbench.records.telemetry import Card, CpuUse, Disturbance, Telemetry
 from trtbench.settings.cells import Amount, Cell, Count, Positive
 from trtbench.settings.lanes import LANES
+
+CONFIG_TEXT = 65536  # characters of a config.json that a record holds at most
+MODEL_FILES = 4096  # files of one model at most
 
 
 class Sampling(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -138,7 +142,7 @@ class CellRecord(Strict):
 
 class Environment(Strict):
     """The machine and the software. `machine` is a digest of what must be equal for records to be comparable;
-    `last_level_cache` is the CPU's, all of its parts together, in bytes."""
+    `last_level_cache` is the CPU's, all of its parts together, in bytes; `cards` are what `gpus` names (schema 2)."""
 
     machine: str
     cpu_model: str
@@ -156,11 +160,14 @@ class Environment(Strict):
     driver: str | None = None
     cuda: str | None = None
     last_level_cache: Count | None = None
+    cards: list[Card] | None = None
 
 
 class Model(Strict):
-    """Which model: where it came from and the digest over its weights, configuration and tokenizer. `dequantised`: the
-    coarser format that its weights were stored in before (schema 2)."""
+    """Which model: where it came from and the digest over its weights, configuration and tokenizer.
+
+    Of schema 2: `dequantised` is the coarser format that its weights were stored in before; `files` are the names and SHA-256
+    of all that the digest is over, `config_text` is config.json as it lies among them, absent where it is too long."""
 
     name: str
     source: str
@@ -171,6 +178,8 @@ class Model(Strict):
     synthetic: bool
     config: dict[str, Any]
     dequantised: str | None = None
+    config_text: Annotated[str, msgspec.Meta(max_length=CONFIG_TEXT)] | None = None
+    files: Annotated[dict[str, str], msgspec.Meta(max_length=MODEL_FILES)] | None = None
 
 
 class Failure(Strict):
@@ -213,11 +222,25 @@ class Trial(Strict, tag="trial", tag_field="kind"):
 
 
 def simulated(trial: Trial) -> bool:
-    """Whether the stand-in for tests made a trial: its lane says so, or the environment names a distribution of the lane
-    that calls itself simulated. The second mark is not the lane's to lose."""
-    libraries = trial.environment.libraries
-    marked = any(libraries.get(module, "").endswith("+simulated") for module in LANES[trial.lane].modules)
-    return marked or (trial.statement is not None and trial.statement.simulated)
+    """Whether the stand-in for tests made a trial: its lane says so, or one of the names and versions that the lane, what was
+    prepared for it and the environment give for its software. The last one is not the lane's to lose; where the environment
+    lists nothing of the lane's, whatever is simulated in it counts."""
+    row = LANES[trial.lane]
+    of_lane = {_plain(module.partition(".")[0]) for module in (*row.modules, row.distribution)}
+    libraries = {_plain(name): version for name, version in trial.environment.libraries.items()}
+    listed = [version for name, version in libraries.items() if name in of_lane]
+    names = listed or (list(libraries.values()) if row.modules else [])
+    statement = trial.statement
+    if statement is not None:
+        built_from = statement.built_from or {}
+        names += [statement.runtime, statement.runtime_version, statement.device_name, *statement.notes]
+        names += [*statement.versions.values(), *built_from.values()]
+    return (statement is not None and statement.simulated) or any(MARK in name for name in names)
+
+
+def _plain(distribution: str) -> str:
+    """A distribution's name as package indexes compare names."""
+    return distribution.lower().replace("_", "-")
 
 
 def checksum(trial: Trial) -> str:
@@ -272,7 +295,8 @@ def _later_fields(trial: Trial) -> dict[str, Any]:
     telemetry = trial.telemetry or Telemetry()
     gpu_fields = ("foreign_compute", "idle_utilisation", "idle_temperature", "early_clock", "early_reasons")
     later = {"cpu": telemetry.cpu, "waited": telemetry.waited, "QUIET": trial.settings.get("QUIET")}
-    later["model.dequantised"] = trial.model.dequantised
+    later |= {f"model.{name}": getattr(trial.model, name) for name in ("dequantised", "config_text", "files")}
+    later["environment.cards"] = trial.environment.cards
     later |= {f"cells.{i}.cpu": record.cpu for i, record in enumerate(trial.cells)}
     later |= {f"cells.{i}.setting": record.setting for i, record in enumerate(trial.cells)}
     return later | {

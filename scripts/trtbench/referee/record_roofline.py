@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 from trtbench.errors import UserError
 from trtbench.figures.summary import Figures, Where
 from trtbench.machine import cards
 from trtbench.model.shape import ModelShape
 from trtbench.records.run import Run
-from trtbench.records.telemetry import Gpu
+from trtbench.records.telemetry import Card, Gpu
 from trtbench.records.trial import Statement, Trial
 from trtbench.referee import roofline
 
@@ -43,8 +44,45 @@ class Roof:
         return roofline.decode_floor(self.shape, self.precision, self.machine, batch, prompt, new - 1)
 
 
-def roof(trial: Trial, run: Run) -> Roof | str:
-    """The roofline of a finished trial, or in one sentence why it is not known."""
+@dataclasses.dataclass(frozen=True)
+class Hardware:
+    """What a run's trials ran on: `cards` of each (where the records differ, those that allow least), a name and the driver's
+    bandwidth in bytes/s each, none for a CPU; and the CPU's last-level `cache` in bytes, the smallest that a trial names."""
+
+    cards: tuple[tuple[str, float | None], ...]
+    cache: int
+
+
+def hardware(trials: Iterable[Trial]) -> Hardware:
+    """What all of these trials together say that they ran on. No lane brings its own: the environment's word comes before
+    telemetry's, both before what a lane states, and where trials differ the least counts."""
+    trials = list(trials)
+    caches = [trial.environment.last_level_cache for trial in trials]
+    cache = min((size for size in caches if size is not None), default=0)
+    by_source: list[set[tuple[tuple[str, float | None], ...]]] = [set(), set(), set(), set()]
+    for trial in trials:
+        gpus = (trial.telemetry.gpus if trial.telemetry else None) or ()
+        by_source[0].add(tuple((card.name, driver_bandwidth(card)) for card in trial.environment.cards or ()))
+        by_source[1].add(tuple((gpu.name, driver_bandwidth(gpu)) for gpu in gpus))
+        by_source[2].add(tuple((name, None) for name in trial.environment.gpus or ()))
+        if trial.statement is not None and on_gpu(trial.statement):
+            by_source[3].add(((trial.statement.device_name, None),))
+    candidates = next((found - {()} for found in by_source if found - {()}), {()})
+    return Hardware(min(candidates, key=_allowed), cache)
+
+
+def _allowed(cards_used: tuple[tuple[str, float | None], ...]) -> tuple[float, float, str]:
+    """How much cards allow, to take the least by: the gate's bandwidth and peak; cards that are not known come last."""
+    allowed = _of_cards(cards_used)
+    if isinstance(allowed, str):
+        return math.inf, math.inf, repr(cards_used)
+    return allowed[0].bandwidth, allowed[0].peak or math.inf, repr(cards_used)
+
+
+def roof(trial: Trial, run: Run, ran_on: Hardware | None = None) -> Roof | str:
+    """The roofline of a finished trial on the hardware of its run (by default its own), or in one sentence why it is not
+    known."""
+    ran_on = ran_on or hardware([trial])
     statement = trial.statement
     if statement is None:
         return "the lane made no statement"
@@ -54,11 +92,11 @@ def roof(trial: Trial, run: Run) -> Roof | str:
     except UserError as error:
         return str(error)
     if on_gpu(statement):
-        return _gpu_roof(trial, statement, shape, precision)
+        allowed = _of_cards(ran_on.cards)
+        return allowed if isinstance(allowed, str) else Roof(shape, precision, *allowed, NOMINAL)
     if not run.read_bandwidth:
         return "the memory bandwidth of this machine was not measured"
-    cache = trial.environment.last_level_cache or 0
-    machine = roofline.Machine(run.read_bandwidth, None, cache)
+    machine = roofline.Machine(run.read_bandwidth, None, ran_on.cache)
     return Roof(shape, precision, machine, run.read_bandwidth, None, MEASURED)
 
 
@@ -87,13 +125,13 @@ def known_precision(precision: str) -> bool:
     return True
 
 
-def _gpu_roof(trial: Trial, statement: Statement, shape: ModelShape, precision: roofline.Precision) -> Roof | str:
-    gpus = (trial.telemetry.gpus if trial.telemetry else None) or []
-    names = [gpu.name for gpu in gpus] or trial.environment.gpus or [statement.device_name]
+def _of_cards(cards_used: Sequence[tuple[str, float | None]]) -> tuple[roofline.Machine, float, float | None] | str:
+    """What cards allow together: the machine for gates, bandwidth (bytes/s) and peak (FLOP/s) to show; or why that is not
+    known. Each is a name and the driver's bandwidth."""
+    names = [name for name, _ in cards_used]
     table_rows = [_card(name) for name in names]
-    driver_bandwidths = [driver_bandwidth(gpu) for gpu in gpus] or [None] * len(table_rows)
     bandwidth = gate_bandwidth = cache = 0.0
-    for row, from_driver in zip(table_rows, driver_bandwidths):
+    for row, (_, from_driver) in zip(table_rows, cards_used):
         from_table = row.bandwidth if row else None
         if from_driver and from_table and abs(from_driver / from_table - 1) > DISAGREE:
             from_driver = None
@@ -102,11 +140,13 @@ def _gpu_roof(trial: Trial, statement: Statement, shape: ModelShape, precision: 
         bandwidth += from_driver or from_table or 0.0
         gate_bandwidth += max(from_driver or 0.0, from_table or 0.0)
         cache += row.cache if row else UNKNOWN_CACHE
+    if not bandwidth:
+        return "no record names the card"
     peaks = [row.peak for row in table_rows if row and row.peak]
     gate_peaks = [row.gate_peak for row in table_rows if row and row.gate_peak]
     all_known = len(peaks) == len(gate_peaks) == len(table_rows)
     machine = roofline.Machine(gate_bandwidth, sum(gate_peaks) if all_known else None, cache)
-    return Roof(shape, precision, machine, bandwidth, sum(peaks) if all_known else None, NOMINAL)
+    return machine, bandwidth, sum(peaks) if all_known else None
 
 
 def _card(name: str) -> cards.Card | None:
@@ -116,19 +156,19 @@ def _card(name: str) -> cards.Card | None:
         return None
 
 
-def driver_bandwidth(gpu: Gpu) -> float | None:
+def driver_bandwidth(gpu: Gpu | Card) -> float | None:
     """Nominal bytes/s from bus width and highest memory clock, where the driver told both."""
     if not gpu.memory_bus_width or not gpu.memory_clock_max:
         return None
     return cards.bandwidth_from_clock(gpu.memory_bus_width, gpu.memory_clock_max)
 
 
-def fill(figures: Figures, cell: Where, trials: Sequence[Trial], run: Run) -> Figures:
+def fill(figures: Figures, cell: Where, trials: Sequence[Trial], run: Run, ran_on: Hardware | None = None) -> Figures:
     """Set ceiling, MBU and MFU of the figures; they stay None where the roofline is not known.
 
     MBU is over the decode steps (Databricks' definition divides by TPOT), MFU over the whole generation.
     """
-    lane_roof = roof(trials[0], run)
+    lane_roof = roof(trials[0], run, ran_on)
     if isinstance(lane_roof, str):
         return figures
     batch, prompt, new = cell

@@ -42,6 +42,9 @@ class Row:
     bound: str = ""  # why it runs on these devices only
     image: str = ""  # a Docker image that has the modules
     compose: str = ""  # the profile and the service of docker-compose.yml that run the family in it
+    runtime: str = ""  # what its statement calls the runtime
+    distribution: str = ""  # the distribution whose version is the runtime's
+    built: bool = False  # runs what was built apart, and says from what
 
 
 _TORCH: dict[str, tuple[str, ...]] = {
@@ -66,6 +69,8 @@ LANES: dict[str, Row] = {
         baseline=True,
         label="PyTorch eager",
         prepares=False,
+        runtime="PyTorch",
+        distribution="torch",
     ),
     "pytorch-compile": Row(
         "trtbench.lanes.pytorch_compile:PytorchCompile",
@@ -76,6 +81,8 @@ LANES: dict[str, Row] = {
         _TORCH,
         baseline=True,
         label="PyTorch compile",
+        runtime="PyTorch",
+        distribution="torch",
     ),
     "pytorch-tuned": Row(
         "trtbench.lanes.tuned.lane:PytorchTuned",
@@ -87,6 +94,8 @@ LANES: dict[str, Row] = {
         baseline=True,
         label="PyTorch tuned",
         choices={"cpu": Choice("decode", ("compiled sums", "matrix library"), FEW)},
+        runtime="PyTorch",
+        distribution="torch",
     ),
     "pytorch-triton": Row(
         "trtbench.lanes.triton.lane:PytorchTriton",
@@ -96,6 +105,8 @@ LANES: dict[str, Row] = {
         ("cuda",),
         {"cuda": ("float16", "bfloat16", "float32")},
         label="Triton kernels",
+        runtime="PyTorch",
+        distribution="torch",
     ),
     "vllm": Row(
         "trtbench.lanes.vllm:Vllm",
@@ -110,6 +121,8 @@ LANES: dict[str, Row] = {
         spawns=True,
         image="vllm/vllm-openai:v0.24.0",
         compose="--profile vllm-only up benchmark-vllm",
+        runtime="vLLM",
+        distribution="vllm",
     ),
     "onnxruntime": Row(
         "trtbench.lanes.onnxruntime:OnnxRuntime",
@@ -122,6 +135,8 @@ LANES: dict[str, Row] = {
         choices={"cpu": Choice("session.intra_op.allow_spinning", ("1", "0"))},
         bound="the package onnxruntime-genai has no CUDA provider, and its CUDA build has not been tried",
         to_prepare=("torch", "transformers", "onnx"),
+        runtime="ONNX Runtime GenAI",
+        distribution="onnxruntime-genai",
     ),
     "openvino": Row(
         "trtbench.lanes.openvino.lane:OpenVino",
@@ -133,6 +148,8 @@ LANES: dict[str, Row] = {
         label="OpenVINO",
         choices={"cpu": Choice("ATTENTION_BACKEND", ("PA", "SDPA"))},
         to_prepare=("torch", "transformers", "openvino_tokenizers"),
+        runtime="OpenVINO GenAI",
+        distribution="openvino-genai",
     ),
     "tensorrt-engine": Row(
         "trtbench.lanes.tensorrt.engine:TensorRTEngine",
@@ -145,6 +162,9 @@ LANES: dict[str, Row] = {
         spawns=True,
         image=_NVIDIA_IMAGE,
         compose="--profile tensorrt-only up benchmark-tensorrt",
+        runtime="TensorRT engine",
+        distribution="tensorrt_llm",
+        built=True,
     ),
     "tensorrt-pytorch": Row(
         "trtbench.lanes.tensorrt.pytorch:TensorRTPyTorch",
@@ -157,6 +177,8 @@ LANES: dict[str, Row] = {
         spawns=True,
         image=_NVIDIA_IMAGE,
         compose="--profile tensorrt-only up benchmark-tensorrt",
+        runtime="TensorRT-LLM PyTorch",
+        distribution="tensorrt_llm",
     ),
 }
 

@@ -11,7 +11,7 @@ from trtbench.model.workload import Workload
 from trtbench.records.judgement import Judgement
 from trtbench.records.run import Run
 from trtbench.records.trial import Trial
-from trtbench.referee.audit import bases, ceiling, counts, fairness, machine, parity, provenance, settings, steady
+from trtbench.referee.audit import bases, ceiling, counts, fairness, machine, parity, provenance, settings, steady, who
 from trtbench.referee.audit.context import Context
 from trtbench.referee.audit.findings import PASS, Finding, found, ordered
 
@@ -23,7 +23,7 @@ CHECKS: dict[str, Callable[[Context], list[Finding]]] = {
     "fairness": lambda context: [*fairness.check(context), *settings.check(context)],
     "steady": steady.check,
     "machine": machine.check,
-    "provenance": provenance.check,
+    "provenance": lambda context: [*provenance.check(context), *who.check(context)],
     "base": bases.check,
     "aa": steady.aa,
 }

@@ -23,11 +23,12 @@ def check(context: Context) -> list[Finding]:
     findings = [
         found("ceiling.zero", key, where, trials=numbers(trials)) for (key, where), trials in context.zero.items()
     ]
+    ran_on = record_roofline.hardware(context.trials)
     unknown: dict[Key, str] = {}
     no_peak: dict[Key, str] = {}
     for key, where, measured in context.by_cell():
         findings += _senseless(key, where, measured)
-        roofs = [(m, record_roofline.roof(m.trial, context.run)) for m in measured]
+        roofs = [(m, record_roofline.roof(m.trial, context.run, ran_on)) for m in measured]
         reasons = [roof for _, roof in roofs if isinstance(roof, str)]
         if reasons:
             unknown[key] = reasons[0]

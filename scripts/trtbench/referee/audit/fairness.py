@@ -20,6 +20,7 @@ from trtbench.settings.knobs import QUANTISED
 
 # Settings that must be the run's in every trial; the rest chooses what is run, or is in the workload's digest.
 SAME_SETTINGS = ("TEMPERATURE", "TOP_P", "NUM_ITERATIONS", "WARMUP_LIMIT", "THREADS")
+LEAST_BYTES = 2**20  # what is below is not the memory of a model or of a process
 HELD = 0.75  # of the bytes that the weights take as stated; the next smaller precision has half
 
 
@@ -35,6 +36,8 @@ def check(context: Context) -> list[Finding]:
         findings += _unstated(key, members)
     for key, where, measured in context.by_cell():
         findings += _prompts(context, key, where, measured)
+    if context.workload is None:
+        findings.append(found("fairness.no_workload"))
     findings += _conditions(context)
     return findings
 
@@ -96,7 +99,7 @@ def _weights(context: Context, key: Key) -> Iterator[Finding]:
     """The bytes that a lane says its weights take, against what they take in the precision that it states."""
     too_light = []
     for trial in context.groups[key]:
-        held_bytes = max((r.memory.weights for r in trial.cells if r.memory and r.memory.weights), default=None)
+        held_bytes = min((told for told in _weights_told(trial) if told is not None), default=None)
         if held_bytes is None or trial.statement is None or not known_precision(trial.statement.weight_precision):
             continue
         try:
@@ -119,6 +122,11 @@ def _weights(context: Context, key: Key) -> Iterator[Finding]:
         )
 
 
+def _weights_told(trial: Trial) -> list[int | None]:
+    """The bytes of weights that a trial's lane tells in each of the cells that it measured, None where it tells none."""
+    return [r.memory.weights if r.memory else None for r in trial.cells if r.e2e is not None]
+
+
 def _unstated(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
     missing = set()
     for trial in members:
@@ -132,6 +140,8 @@ def _unstated(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
             missing.add("threads")
         if statement.prefix_reuse is None:
             missing.add("prefix reuse")
+        if any((told or 0) < LEAST_BYTES for told in _weights_told(trial)):
+            missing.add("weights")
     if missing:
         yield found("fairness.unstated", key, what=", ".join(sorted(missing)))
 

@@ -106,7 +106,13 @@ TABLE: dict[str, Row] = {
     "fairness.choice": Row((FAIL,), "the value that was chosen is not the one that the tries speak for"),
     "fairness.offered": Row((FAIL,), "more values of a setting were tried for a lane than any lane is offered"),
     "fairness.graphs": Row((WARN,), "CUDA graphs were on in this lane and off in the best PyTorch lane"),
-    "fairness.unstated": Row((WARN,), "a lane does not say what precision, threads or reuse it ran with"),
+    "fairness.no_workload": Row(
+        (WARN,), "workload.json is absent: the prompts handed over are only held against each other"
+    ),
+    "fairness.unstated": Row(
+        (WARN,),
+        "a lane does not say what precision, threads or reuse it ran with, or what its weights take (1 MiB at least)",
+    ),
     # steady
     "steady.drift": Row(
         (WARN,), "a robust trend of over 2 % through a trial (1 %), or through all trials of a lane (5 %)"
@@ -116,6 +122,7 @@ TABLE: dict[str, Row] = {
         (FAIL,), "the same call takes three times the median in at least half of three or more trials"
     ),
     "steady.unsettled": Row((WARN,), "the warm-up had not settled when the clock started"),
+    "steady.no_warmup": Row((WARN,), "no first call or no warm-up is recorded"),
     "steady.outliers": Row((WARN,), "one lane has outliers and the other has not: intervals are too narrow then"),
     # machine
     "machine.throttled": Row(
@@ -129,9 +136,33 @@ TABLE: dict[str, Row] = {
     "machine.disturbed": Row((WARN,), "a trial that others disturbed counts: the machine did not become quiet"),
     "machine.changed": Row((FAIL,), "power cap, governor or driver differs between trials"),
     "machine.swap": Row((WARN,), "swap grew by over 64 MiB during a trial"),
-    "machine.unwatched": Row((WARN,), "telemetry is absent or incomplete"),
+    "machine.unwatched": Row(
+        (WARN,), "telemetry is absent or incomplete, the driver's version too; of memory, under 1 MiB counts as absent"
+    ),
     # provenance
-    "provenance.simulated": Row((FAIL,), "a lane is a stand-in"),
+    "provenance.simulated": Row(
+        (FAIL,), "a lane is a stand-in, by its statement or by any name or version of its software (+simulated)"
+    ),
+    "provenance.runtime": Row((FAIL,), "a statement names another runtime than the lane's"),
+    "provenance.library": Row((FAIL,), "a lane states another release of its software than the environment lists"),
+    "provenance.unlisted": Row((WARN,), "the environment does not list the software that a lane runs in"),
+    "provenance.artefact": Row((WARN,), "a lane that runs a built engine does not say from which model and version"),
+    "provenance.card": Row(
+        (FAIL,),
+        "statement or telemetry names another card, more or fewer cards, or another bus or clock, than the environment",
+    ),
+    "provenance.cards": Row(
+        (FAIL, WARN), "a card's bus, clocks or memory differ between trials; warn: its uuid, or the CPU's cache"
+    ),
+    "provenance.machine": Row(
+        (FAIL, WARN), "the machine's name does not follow from what the machine is; warn: part of that was taken out"
+    ),
+    "provenance.config": Row(
+        (FAIL,), "config, architecture, parameters or digest do not follow from config.json and the files' digests"
+    ),
+    "provenance.config_unknown": Row(
+        (WARN,), "config.json's text or the files' digests are not in a record: its shape is taken on trust"
+    ),
     "provenance.schema": Row((FAIL,), "a record has another schema version than its run"),
     "provenance.old": Row((WARN,), "the run was recorded before schema 2, and lacks what later checks need"),
     "provenance.rules": Row((FAIL,), "a disturbed trial was told by other limits than this program's"),
@@ -141,7 +172,9 @@ TABLE: dict[str, Row] = {
         (FAIL, WARN), "trials of other runs; warn when workload, machine, model and settings are the same"
     ),
     "provenance.not_interleaved": Row((WARN,), "lanes were run one after the other"),
-    "provenance.engine": Row((FAIL,), "an engine was built from another model, or for another GPU or version"),
+    "provenance.engine": Row(
+        (FAIL,), "an engine was built from another model, or for another GPU, capability or version"
+    ),
     "provenance.versions": Row((FAIL,), "runtime or library versions change between trials of a lane"),
     "provenance.copied": Row((FAIL,), "two trials' times are the same, or the same times a factor"),
     "provenance.gap": Row((FAIL,), "trial numbers of a lane are missing before its last"),

@@ -17,6 +17,7 @@ from trtbench.referee.record_roofline import on_gpu
 CLOCK = 0.90
 BUSY = 0.05  # of all cores
 SWAP = 64 * 2**20
+LEAST_BYTES = 2**20  # a process that runs a model holds more
 
 
 def check(context: Context) -> list[Finding]:
@@ -140,6 +141,8 @@ def _unwatched(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
         if statement is not None and on_gpu(statement):
             if not telemetry.gpus:
                 missing.setdefault("GPU", []).append(trial)
+            if not trial.environment.driver:
+                missing.setdefault("driver", []).append(trial)
             parts = GPU_PARTS if trial.schema < DECISIONS else GPU_PARTS | GPU_PARTS_BEFORE
             for name, part_of in parts.items():
                 if any(part_of(gpu) is None for gpu in telemetry.gpus or []):
@@ -150,6 +153,9 @@ def _unwatched(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
         )
         if no_decision or any(part.foreign_cpu is None for part in passes):
             missing.setdefault("CPU", []).append(trial)
+        measured = [r.memory for r in trial.cells if r.e2e is not None]
+        if any(memory is None or (memory.peak_rss or 0) < LEAST_BYTES for memory in measured):
+            missing.setdefault("memory", []).append(trial)
         if telemetry.swap_used_before is None or telemetry.swap_used_after is None:
             missing.setdefault("swap", []).append(trial)
         for problem in telemetry.problems:

@@ -112,6 +112,9 @@ def _engine(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
             continue
         present = {"model": [trial.model.digest], "version": [statement.runtime_version]}
         present["gpu"] = trial.environment.gpus or [statement.device_name]
+        capabilities = [card.compute_capability for card in trial.environment.cards or ()]
+        if None not in capabilities and capabilities:
+            present["compute_capability"] = [str(capability) for capability in capabilities]
         for name, values in present.items():
             built_from = statement.built_from.get(name)
             if built_from is not None and built_from not in values:

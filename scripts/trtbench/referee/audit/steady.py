@@ -28,6 +28,9 @@ def check(context: Context) -> list[Finding]:
         unsettled = [m.trial for m in measured if not m.record.settled]
         if unsettled:
             findings.append(found("steady.unsettled", key, where, trials=numbers(unsettled), of=len(measured)))
+        cold = [m.trial for m in measured if m.record.first_call is None or not m.record.warmup]
+        if cold:
+            findings.append(found("steady.no_warmup", key, where, trials=numbers(cold)))
         findings += _uneven_outliers(context, key, where, measured)
     return findings
 

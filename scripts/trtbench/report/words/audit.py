@@ -72,6 +72,19 @@ FIGURES: dict[str, tuple[str, str]] = {
     "GPU": ("GPU", "GPU"),
     "CPU": ("CPU", "processeur"),
     "swap": ("swap", "espace d'échange"),
+    "memory": ("memory", "mémoire"),
+    "weights": ("weights", "poids"),
+    "memory bus width": ("memory bus width", "largeur du bus mémoire"),
+    "memory clock": ("memory clock", "horloge mémoire"),
+    "uuid": ("identifier", "identifiant"),
+    "CPU cache": ("CPU cache", "cache du processeur"),
+    "compute_capability": ("compute capability", "capacité de calcul"),
+    "digest": ("digest", "empreinte"),
+    "config.json": ("config.json", "config.json"),
+    "config": ("configuration", "configuration"),
+    "architecture": ("architecture", "architecture"),
+    "parameters": ("number of parameters", "nombre de paramètres"),
+    "no record names the card": ("no record names the card", "aucun enregistrement ne nomme la carte"),
     "candidate level": ("the level of candidates", "le niveau des candidates"),
     "leave level": ("the level at which a lane leaves", "le niveau auquel une voie part"),
     "leave ratio": ("the ratio at which a lane leaves", "le rapport auquel une voie part"),
@@ -449,6 +462,16 @@ FINDINGS: dict[str, Said] = {
             "Rien : lisez l'accélération comme les incluant, ou ajoutez une voie PyTorch à graphes.",
         ),
     ),
+    "fairness.no_workload": Said(
+        sentence=(
+            "workload.json is absent: whether every lane got the prompts of the workload was not checked, only whether all got the same.",
+            "workload.json est absent : si chaque voie a reçu les entrées prévues n'a pas été vérifié, seulement si toutes ont reçu les mêmes.",
+        ),
+        advice=(
+            "Put the run's workload.json back, or take the prompts on trust.",
+            "Remettez le workload.json de l'exécution, ou faites confiance pour les entrées.",
+        ),
+    ),
     "fairness.unstated": Said(
         sentence=("The lane does not say: {what:word}.", "La voie ne dit pas : {what:word}."),
         advice=("Take it as unproven.", "Tenez-le pour non prouvé."),
@@ -486,6 +509,16 @@ FINDINGS: dict[str, Said] = {
             "L'échauffement n'était pas stable au départ du chronomètre ({trials:which trial} sur {of:n}).",
         ),
         advice=("Raise WARMUP_LIMIT.", "Augmentez WARMUP_LIMIT."),
+    ),
+    "steady.no_warmup": Said(
+        sentence=(
+            "No warm-up is recorded ({trials:which trial}).",
+            "Aucun échauffement n'est enregistré ({trials:which trial}).",
+        ),
+        advice=(
+            "Take the first timed calls for cold ones, or run again.",
+            "Tenez les premiers appels chronométrés pour froids, ou recommencez.",
+        ),
     ),
     "steady.outliers": Said(
         sentence=(
@@ -568,6 +601,87 @@ FINDINGS: dict[str, Said] = {
             "Une doublure de test a fait ces chiffres ({trials:which trial}).",
         ),
         advice=("Run the real engine.", "Lancez le vrai moteur."),
+    ),
+    "provenance.runtime": Said(
+        sentence=(
+            "The lane says that it ran in {found}; this lane runs in {wanted} ({trials:which trial}).",
+            "La voie dit avoir tourné dans {found} ; cette voie tourne dans {wanted} ({trials:which trial}).",
+        ),
+        advice=(
+            "Take no figure of this lane: another engine made it.",
+            "Ne tirez aucun chiffre de cette voie : un autre moteur l'a produit.",
+        ),
+    ),
+    "provenance.library": Said(
+        sentence=(
+            "The lane states {name} {found}, and {wanted} was installed ({trials:which trial}).",
+            "La voie annonce {name} {found}, alors que {wanted} était installé ({trials:which trial}).",
+        ),
+        advice=(
+            "Find out which one ran, and run again.",
+            "Trouvez laquelle a tourné, et recommencez.",
+        ),
+    ),
+    "provenance.unlisted": Said(
+        sentence=(
+            "What was installed does not list {name}: its version is the lane's word ({trials:which trial}).",
+            "La liste de ce qui était installé ne contient pas {name} : sa version n'est que la parole de la voie ({trials:which trial}).",
+        ),
+        advice=("Take it as unproven.", "Tenez-la pour non prouvée."),
+    ),
+    "provenance.artefact": Said(
+        sentence=(
+            "The lane does not say from which model and version its engine was built ({trials:which trial}).",
+            "La voie ne dit pas de quel modèle et avec quelle version son moteur a été construit ({trials:which trial}).",
+        ),
+        advice=(
+            "Build the engine again (scripts/build_engine.sh).",
+            "Reconstruisez le moteur (scripts/build_engine.sh).",
+        ),
+    ),
+    "provenance.card": Said(
+        sentence=(
+            "{what:word}: {found} here, {wanted} on the machine that the run describes ({trials:which trial}).",
+            "{what:word} : {found} ici, {wanted} sur la machine que l'exécution décrit ({trials:which trial}).",
+        ),
+        advice=(
+            "Show the run one card only (CUDA_VISIBLE_DEVICES), and run again.",
+            "Ne montrez qu'une carte à l'exécution (CUDA_VISIBLE_DEVICES), et recommencez.",
+        ),
+    ),
+    "provenance.cards": Said(
+        sentence=(
+            "{what:word}: {one} in some trials and {other} in others.",
+            "{what:word} : {one} dans certains essais et {other} dans d'autres.",
+        ),
+        advice=(
+            "Run all lanes on one card of one machine.",
+            "Mesurez toutes les voies sur une seule carte d'une seule machine.",
+        ),
+    ),
+    "provenance.machine": Said(
+        sentence=(
+            "The machine is called {found}, and what is said of it makes {wanted} ({trials:which trial}).",
+            "La machine s'appelle {found}, et ce qui en est dit donne {wanted} ({trials:which trial}).",
+        ),
+        advice=("Fetch the original, or run again.", "Reprenez l'original, ou recommencez."),
+    ),
+    "provenance.config": Said(
+        sentence=(
+            "The model's {what:word} does not follow from its files ({trials:which trial}).",
+            "Pour le modèle, ceci ne découle pas de ses fichiers : {what:word} ({trials:which trial}).",
+        ),
+        advice=(
+            "Take no ceiling and no figure of it: fetch the original, or run again.",
+            "N'en tirez ni plafond ni chiffre : reprenez l'original, ou recommencez.",
+        ),
+    ),
+    "provenance.config_unknown": Said(
+        sentence=(
+            "The text of config.json and the digests of the model's files are not all in the records: its shape, and so the ceiling, is taken on trust.",
+            "Le texte de config.json et les empreintes des fichiers du modèle ne sont pas tous dans les enregistrements : sa forme, donc le plafond, repose sur la confiance.",
+        ),
+        advice=("Run again with this version.", "Recommencez avec cette version."),
     ),
     "provenance.schema": Said(
         sentence=(

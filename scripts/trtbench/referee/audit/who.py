@@ -1,0 +1,235 @@
+"""who: do lane, runtime, libraries, what was prepared, card, machine and model agree with each other. Part of provenance."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from trtbench.errors import UserError
+from trtbench.figures.base import Key
+from trtbench.model.shape import ModelShape
+from trtbench.records.identity import machine_name, model_digest, recorded, release
+from trtbench.records.telemetry import Card, Gpu
+from trtbench.records.trial import Environment, Model, Statement, Trial
+from trtbench.referee.audit.context import Context, numbers
+from trtbench.referee.audit.findings import WARN, Finding, found
+from trtbench.referee.record_roofline import on_gpu
+from trtbench.settings.lanes import LANES
+
+# Stored parameters over those of the shape: checkpoints may hold a tied head, masks or rotary tables besides.
+FEWEST, MOST = 0.95, 2.5
+CONSTANTS = {
+    "memory bus width": "memory_bus_width",
+    "memory clock": "memory_clock_max",
+    "SM clock": "sm_clock_max",
+    "memory": "memory_total",
+}
+TAKEN_OUT = ("[name]", "[path]", "[id]", "[address]", "[token]")  # comparison/sieve.py, in a run that was handed on
+
+
+def check(context: Context) -> list[Finding]:
+    findings: list[Finding] = []
+    for key, members in context.groups.items():
+        findings += _runtime(key, members)
+        findings += _card_of_lane(key, members)
+        findings += _machine(key, members)
+    findings += _one_card(context)
+    findings += _model(context)
+    return findings
+
+
+def _runtime(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
+    """The lane's statement against the lane's row and against what was installed."""
+    row = LANES[key[0]]
+    if not row.distribution:
+        return
+    stated = [(t, t.statement) for t in members if t.statement is not None]
+    others = [(t, s.runtime) for t, s in stated if s.runtime != row.runtime]
+    if others:
+        yield found(
+            "provenance.runtime", key, found=others[0][1], wanted=row.runtime, trials=numbers([t for t, _ in others])
+        )
+    differing = [(t, *difference) for t, s in stated for difference in _other_versions(t, s)]
+    if differing:
+        _, name, one, other = differing[0]
+        trials = numbers([t for t, *_ in differing])
+        yield found("provenance.library", key, name=name, found=one, wanted=other, trials=trials)
+    unlisted = [t for t in members if row.distribution not in t.environment.libraries]
+    if unlisted:
+        yield found("provenance.unlisted", key, name=row.distribution, trials=numbers(unlisted))
+    if row.built:
+        unsaid = [t for t, s in stated if not s.built_from or not {"model", "version"} <= s.built_from.keys()]
+        if unsaid:
+            yield found("provenance.artefact", key, trials=numbers(unsaid))
+
+
+def _other_versions(trial: Trial, statement: Statement) -> Iterator[tuple[str, str, str]]:
+    """Software whose version the lane states otherwise than the environment lists it: its name, and the two. What packages
+    of the same release differ in does not count."""
+    distribution, libraries = LANES[trial.lane].distribution, trial.environment.libraries
+    versions = {**statement.versions, distribution: statement.runtime_version}
+    for name, version in sorted(versions.items()):
+        if name in libraries and release(version) != release(libraries[name]):
+            yield name, version, libraries[name]
+
+
+def _card_of_lane(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
+    """What the lane, telemetry and the environment say of the card of one trial."""
+    faults: dict[str, list[tuple[Trial, str, str]]] = {}
+    for trial in members:
+        for what, one, other in _differences(trial):
+            faults.setdefault(what, []).append((trial, one, other))
+    for what, seen in faults.items():
+        _, one, other = seen[0]
+        yield found("provenance.card", key, what=what, found=one, wanted=other, trials=numbers([t for t, *_ in seen]))
+
+
+def _differences(trial: Trial) -> Iterator[tuple[str, str, str]]:
+    """What is said otherwise than the environment has it: what, as found, and as the environment has it."""
+    environment, statement = trial.environment, trial.statement
+    names = [_bare(name) for name in environment.gpus or []]
+    shown = ", ".join(environment.gpus or []) or "-"
+    if statement is not None and on_gpu(statement) and _bare(statement.device_name) not in names:
+        yield "GPU", statement.device_name, shown
+    cards = environment.cards or []
+    if cards and sorted(_bare(card.name) for card in cards) != sorted(names):
+        yield "GPU", ", ".join(card.name for card in cards), shown
+    seen = (trial.telemetry.gpus if trial.telemetry else None) or []
+    if seen and sorted(_bare(gpu.name) for gpu in seen) != sorted(names):
+        yield "GPU", ", ".join(gpu.name for gpu in seen), shown
+        return
+    by_uuid = {card.uuid: card for card in cards}
+    for gpu in seen if cards else ():
+        card = by_uuid.get(gpu.uuid)
+        if card is None:
+            yield "uuid", gpu.uuid, ", ".join(sorted(by_uuid))
+        else:
+            yield from _other_constants(gpu, card)
+
+
+def _other_constants(gpu: Gpu, card: Card) -> Iterator[tuple[str, str, str]]:
+    for what, field in CONSTANTS.items():
+        one, other = getattr(gpu, field), getattr(card, field, None)
+        if one is not None and other is not None and one != other:
+            yield what, str(one), str(other)
+
+
+def _bare(name: str) -> str:
+    """A card's name as all who name it write it."""
+    return " ".join(name.lower().replace("nvidia", " ").split())
+
+
+def _one_card(context: Context) -> Iterator[Finding]:
+    """What is a card's own is the same in all trials of a run: bus, clocks and memory, and which card it is."""
+    values: dict[str, Counter[str]] = {}
+    uuids: set[tuple[str, ...]] = set()
+    caches: set[str] = set()
+    for trial in (t for members in context.groups.values() for t in members):
+        cards = [*(trial.environment.cards or []), *((trial.telemetry.gpus if trial.telemetry else None) or [])]
+        for card in cards:
+            for what, field in CONSTANTS.items():
+                value = getattr(card, field, None)
+                if value is not None:
+                    values.setdefault(f"{what}\0{_bare(card.name)}", Counter())[str(value)] += 1
+        if cards:
+            uuids.add(tuple(sorted({card.uuid for card in cards})))
+        if trial.environment.last_level_cache is not None:
+            caches.add(str(trial.environment.last_level_cache))
+    for name, counted in values.items():
+        if len(counted) > 1:
+            (one, _), (other, _) = counted.most_common(2)
+            what = name.partition("\0")[0]
+            yield found("provenance.cards", what=what, one=one, other=other)
+    if len(uuids) > 1:
+        one, other = (", ".join(ids) for ids in sorted(uuids)[:2])
+        yield found("provenance.cards", level=WARN, what="uuid", one=one, other=other)
+    if len(caches) > 1:
+        one, other = sorted(caches, key=int)[:2]
+        yield found("provenance.cards", level=WARN, what="CPU cache", one=one, other=other)
+
+
+def _machine(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
+    """The machine's name follows from what the machine is."""
+    wrong = [t for t in members if _name_of(t.environment) != t.environment.machine]
+    # What was taken out of a run that was handed on can't be made a name of.
+    hidden = [t for t in wrong if _partly_taken_out(t.environment)]
+    for level, trials in ((None, [t for t in wrong if t not in hidden]), (WARN, hidden)):
+        if trials:
+            environment = trials[0].environment
+            yield found(
+                "provenance.machine",
+                key,
+                level=level,
+                found=environment.machine[:16],
+                wanted=_name_of(environment),
+                trials=numbers(trials),
+            )
+            return
+
+
+def _name_of(environment: Environment) -> str:
+    return machine_name(environment.cpu_model, environment.cores, environment.memory, environment.gpus)
+
+
+def _partly_taken_out(environment: Environment) -> bool:
+    return any(mark in name for name in (environment.cpu_model, *(environment.gpus or [])) for mark in TAKEN_OUT)
+
+
+def _model(context: Context) -> Iterator[Finding]:
+    """The shape that figures are held against is that of the files that the digest is over. Records of one run share what
+    they say of the model, so each is looked at once."""
+    faults: dict[int, list[str]] = {}
+    configs: dict[str, dict[str, Any]] = {}
+    unknown: dict[Key, list[Trial]] = {}
+    for key, members in context.groups.items():
+        wrong: dict[str, list[Trial]] = {}
+        for trial in members:
+            model = trial.model
+            if id(model) not in faults:
+                faults[id(model)] = list(_faults(model))
+                if configs.setdefault(model.digest, model.config) != model.config:
+                    faults[id(model)].append("config")
+            for what in faults[id(model)]:
+                wrong.setdefault(what, []).append(trial)
+            if model.config_text is None or model.files is None:
+                unknown.setdefault(key, []).append(trial)
+        for what, trials in wrong.items():
+            yield found("provenance.config", key, what=what, trials=numbers(trials))
+    if unknown.keys() == context.groups.keys():
+        yield found("provenance.config_unknown")
+        return
+    for key in unknown:
+        yield found("provenance.config_unknown", key)
+
+
+def _faults(model: Model) -> Iterator[str]:
+    """What of a model's description does not follow from its files: names of parts."""
+    if model.files is not None and model_digest(model.files) != model.digest:
+        yield "digest"
+    if model.config_text is not None:
+        digest = hashlib.sha256(model.config_text.encode("utf-8", "surrogatepass")).hexdigest()
+        if model.files is not None and model.files.get("config.json") != digest:
+            yield "config.json"
+        if _parsed(model.config_text) != model.config:
+            yield "config"
+    names = model.config.get("architectures")
+    if isinstance(names, list) and names and str(names[0]) != model.architecture:
+        yield "architecture"
+    try:
+        parameters = ModelShape.from_config(model.config).parameters
+    except UserError:
+        return  # ceiling.unknown says that the shape is not known
+    if not FEWEST * parameters <= model.parameters <= MOST * parameters:
+        yield "parameters"
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    """What a record holds of this config.json; None where it is none."""
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return recorded(config) if isinstance(config, dict) else None
