@@ -6,14 +6,19 @@ the returned struct: set it there.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from trtbench.errors import UserError
 from trtbench.measure import rules
+from trtbench.model.shape import ModelShape
 from trtbench.model.workload import Workload
 from trtbench.records import run_folder
 from trtbench.records.files import SCHEMA
+from trtbench.records.identity import machine_name, model_digest, recorded
 from trtbench.records.run import Run
 from trtbench.records.telemetry import CpuUse, Telemetry
 from trtbench.records.trial import (
@@ -87,22 +92,39 @@ def cell_record(
 
 
 def model(**more: Any) -> Model:
+    """A model whose digest follows from its files and its config from one of them."""
+    config = more.get("config", {"vocab_size": 4096, "max_position_embeddings": 2048, "num_hidden_layers": 2})
+    text = json.dumps(config, indent=2) + "\n"
+    files = {
+        "config.json": hashlib.sha256(text.encode()).hexdigest(),
+        "model.safetensors": "5" * 64,
+        "tokenizer.json": "7" * 64,
+    }
     fields: dict[str, Any] = dict(
         name="demo",
         source="synthetic",
         revision=None,
-        digest="a" * 64,
-        parameters=21_000_000,
+        digest=model_digest(files),
+        parameters=_parameters(config),
         architecture="LlamaForCausalLM",
         synthetic=True,
-        config={"vocab_size": 4096, "max_position_embeddings": 2048, "num_hidden_layers": 2},
+        config_text=text,
+        files=files,
     )
-    return Model(**{**fields, **more})
+    return Model(**{**fields, **more, "config": recorded(config)})
+
+
+def _parameters(config: dict[str, Any]) -> int:
+    """As many as the shape has; where that is not known, some."""
+    try:
+        return ModelShape.from_config(config).parameters
+    except UserError:
+        return 21_000_000
 
 
 def environment(**more: Any) -> Environment:
+    """A machine whose name follows from what it is; it has every lane's runtime in version 1.0."""
     fields: dict[str, Any] = dict(
-        machine="0123456789abcdef",
         cpu_model="Example CPU @ 2.00GHz",
         cores=4,
         physical_cores=2,
@@ -111,11 +133,13 @@ def environment(**more: Any) -> Environment:
         os="Example Linux 1",
         kernel="6.1.0",
         python="3.11.2",
-        libraries={"numpy": "2.0.0"},
+        libraries={"numpy": "2.0.0", **{row.distribution: "1.0" for row in LANES.values() if row.distribution}},
         git_commit=None,
         container=None,
     )
-    return Environment(**{**fields, **more})
+    fields |= more
+    name = machine_name(fields["cpu_model"], fields["cores"], fields["memory"], fields.get("gpus"))
+    return Environment(**{"machine": name, **fields})
 
 
 def statement(precision: str = "float32", **more: Any) -> Statement:
@@ -165,7 +189,7 @@ def trial(
         model=model(),
         environment=environment(),
         failure=failure,
-        statement=None if failure else statement(cell.precision),
+        statement=None if failure else statement(cell.precision, runtime=LANES[lane].runtime or "Example"),
         cold=Cold() if failure else Cold(imports=900 * MS, load=500 * MS),
         cells=[] if failure else [cell_record(cell, e2e_ms, ttft_ms)],
         telemetry=telemetry(),

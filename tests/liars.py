@@ -22,8 +22,19 @@ from trtbench.records import judgement
 from trtbench.records.files import SCHEMA
 from trtbench.records.judgement import Judgement, LaneScore, Reference, Score
 from trtbench.records.run import Run
-from trtbench.records.telemetry import Gpu, Telemetry
-from trtbench.records.trial import CellRecord, Cold, Memory, Model, Pass, Sampling, Statement, Trial, checksum
+from trtbench.records.telemetry import Card, Gpu, Telemetry
+from trtbench.records.trial import (
+    CellRecord,
+    Cold,
+    Environment,
+    Memory,
+    Model,
+    Pass,
+    Sampling,
+    Statement,
+    Trial,
+    checksum,
+)
 from trtbench.referee import roofline
 from trtbench.referee.audit.findings import Finding
 from trtbench.settings.cells import Cell
@@ -45,6 +56,7 @@ TINYLLAMA: dict[str, Any] = {
 DEMO = {**TINYLLAMA, "hidden_size": 768, "num_hidden_layers": 2, "num_attention_heads": 12, "num_key_value_heads": 4}
 DEMO |= {"intermediate_size": 2048, "vocab_size": 4096}
 GPU_UUID = "GPU-0"
+CACHE = 32 * 2**20
 MS = factory.MS
 
 
@@ -112,6 +124,8 @@ class Story:
             tuple(self.latency),
             settings=settings,
             workload_digest=self.workload.digest(),
+            model_digest=self.model().digest,
+            machine=self.environment().machine,
             demonstration=self.synthetic,
             read_bandwidth=4e10,
             rules=rules.sealed(Settings(), "cuda" if self.gpu else "cpu"),
@@ -178,11 +192,7 @@ class Story:
             workload_digest=self.run.workload_digest,
             settings=self.settings,
             model=self.model(),
-            environment=factory.environment(
-                gpus=[self.gpu] if self.gpu else None,
-                driver="580.1" if self.gpu else None,
-                last_level_cache=32 * 2**20,
-            ),
+            environment=self.environment(),
             statement=self.statement(lane, precision),
             cold=Cold(imports=900 * MS, load=500 * MS),
             cells=[record],
@@ -191,8 +201,28 @@ class Story:
             disturbed=[],
         )
 
+    def environment(self) -> Environment:
+        if not self.gpu:
+            return factory.environment(last_level_cache=CACHE)
+        return factory.environment(gpus=[self.gpu], driver="580.1", last_level_cache=CACHE, cards=[self.card()])
+
+    def card(self) -> Card:
+        known = self.gpu is not None and "4070" in self.gpu
+        return Card(
+            uuid=GPU_UUID,
+            name=self.gpu or "",
+            memory_bus_width=192 if known else None,
+            memory_clock_max=10501 if known else None,
+            sm_clock_max=3105 if known else None,
+            compute_capability="8.9",
+        )
+
     def model(self) -> Model:
-        return factory.model(name="TinyLlama/TinyLlama-1.1B-Chat-v1.0", synthetic=self.synthetic, config=self.config)
+        return factory.model(
+            name="TinyLlama/TinyLlama-1.1B-Chat-v1.0",
+            synthetic=self.synthetic,
+            config=self.config,
+        )
 
     def weights(self, precision: str) -> int:
         return round(ModelShape.from_config(self.config).parameters * roofline.precision(precision).weight_bits / 8)
@@ -201,8 +231,8 @@ class Story:
         quantised = precision in ("int8", "int4", "fp8", "int4_awq")
         compute = ("float16" if self.gpu else "float32") if quantised else precision
         return Statement(
-            runtime="PyTorch" if lane.startswith("pytorch") else "TensorRT-LLM",
-            runtime_version="1.2.1",
+            runtime=LANES[lane].runtime,
+            runtime_version="1.0",
             device="cuda:0" if self.gpu else "cpu",
             device_name=self.gpu or "CPU",
             compute_precision=compute,
@@ -211,11 +241,16 @@ class Story:
             threads=2,
             cuda_graphs=False,
             prefix_reuse=False,
+            built_from=self.built_from() if LANES[lane].built else None,
         )
+
+    def built_from(self) -> dict[str, str]:
+        return {"model": self.model().digest, "version": "1.0", "gpu": self.gpu or "", "compute_capability": "8.9"}
 
     def telemetry(self) -> Telemetry:
         gpus = None
         if self.gpu:
+            card = self.card()
             gpus = [
                 Gpu(
                     uuid=GPU_UUID,
@@ -226,8 +261,10 @@ class Story:
                     throttle_reasons=[],
                     foreign_processes=0,
                     power_cap=200.0,
-                    memory_bus_width=192 if "4070" in self.gpu else None,
-                    memory_clock_max=10501 if "4070" in self.gpu else None,
+                    memory_total=12 * factory.GIB,
+                    memory_bus_width=card.memory_bus_width,
+                    memory_clock_max=card.memory_clock_max,
+                    sm_clock_max=card.sm_clock_max,
                     foreign_compute=0,
                     idle_utilisation=0.0,
                     idle_temperature=40,

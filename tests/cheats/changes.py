@@ -83,6 +83,8 @@ def recorded_earlier(t: Trial) -> None:
     t.settings = {name: value for name, value in t.settings.items() if name not in ("QUIET", "SLOW_LANES")}
     assert t.telemetry is not None
     t.telemetry.cpu = t.telemetry.waited = None
+    t.model = msgspec.structs.replace(t.model, config_text=None, files=None)
+    t.environment = msgspec.structs.replace(t.environment, cards=None)
     for record in t.cells:
         record.cpu = None
     for gpu in t.telemetry.gpus or []:

@@ -137,6 +137,7 @@ def test_another_model_and_stand_ins_get_no_verdict() -> None:
 
 def test_what_differs_is_listed_and_what_does_not_matter_is_not() -> None:
     assert against(a_run(), a_run(), "run").differences == []
+    now = a_run(environment=factory.environment(libraries={"numpy": "2.0.0"}))
     environment = factory.environment(
         machine="f" * 16,
         cpu_model="Other CPU",
@@ -150,7 +151,7 @@ def test_what_differs_is_listed_and_what_does_not_matter_is_not() -> None:
         environment=environment,
         statement=factory.statement(runtime_version="0.9", cuda_graphs=True),
     )
-    history = against(a_run(), then, "run")
+    history = against(now, then, "run")
     named = {(d.kind, d.name): (d.earlier, d.now) for d in history.differences}
     assert not history.same_machine
     assert named["machine", "cpu"] == ("Other CPU", "Example CPU @ 2.00GHz")

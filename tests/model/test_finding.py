@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,8 @@ import pytest
 
 from trtbench.errors import UserError
 from trtbench.model import finding
+from trtbench.records.identity import model_digest
+from trtbench.referee.audit import who
 from trtbench.settings.knobs import Settings
 
 
@@ -124,10 +127,27 @@ def test_one_changed_byte_changes_the_digest(folder: Path, tmp_path: Path, name:
     assert finding.digest(folder, tmp_path / "cache") != before
 
 
-def test_the_digest_is_kept_and_a_broken_note_is_not_believed(folder: Path, tmp_path: Path) -> None:
-    digest = finding.digest(folder, tmp_path)
-    (note,) = (tmp_path / "digests").iterdir()
+def test_the_digests_of_files_are_kept_and_a_broken_note_is_not_believed(folder: Path, tmp_path: Path) -> None:
+    digests = finding.file_digests(folder, tmp_path)
+    assert list(digests) == ["config.json", "model.safetensors", "tokenizer.json"]
+    notes = {note.read_text(): note for note in (tmp_path / "file-digests").iterdir()}
+    note = notes[digests["tokenizer.json"]]
     note.write_text("f" * 64)
-    assert finding.digest(folder, tmp_path) == "f" * 64
+    assert finding.file_digests(folder, tmp_path) == {**digests, "tokenizer.json": "f" * 64}
     note.write_text("ff")
-    assert finding.digest(folder, tmp_path) == digest
+    assert finding.file_digests(folder, tmp_path) == digests
+
+
+def test_a_record_carries_the_configuration_as_it_lies_in_the_folder(folder: Path, tmp_path: Path) -> None:
+    """And a model's digest, its shape and its parameters follow from what stands there, without the model."""
+    described = finding.describe(folder, Settings(model_name=str(folder), data_dir=str(tmp_path)))
+    assert described.config_text == (folder / "config.json").read_text()
+    assert described.files is not None and described.digest == model_digest(described.files)
+    assert described.files["config.json"] == hashlib.sha256(described.config_text.encode()).hexdigest()
+    assert list(who.faults(described)) == []
+
+
+def test_a_configuration_that_is_too_long_is_left_out(folder: Path, tmp_path: Path) -> None:
+    edit_json(folder / "config.json", id2label={str(i): "x" * 40 for i in range(2000)})
+    described = finding.describe(folder, Settings(model_name=str(folder), data_dir=str(tmp_path)))
+    assert described.config_text is None and described.files is not None

@@ -131,6 +131,7 @@ def as_recorded_before(data: dict[str, Any]) -> None:
         data[name] = None
     data["telemetry"]["cpu"] = data["telemetry"]["waited"] = data["cells"][0]["cpu"] = None
     data["settings"].pop("QUIET", None)
+    data["model"]["config_text"] = data["model"]["files"] = None
 
 
 def test_a_record_of_schema_1_is_read(file: Path) -> None:
@@ -146,6 +147,9 @@ LATER = {
     "telemetry.waited": 0.0,
     "cells.0.cpu": CPU,
     "settings.QUIET": "wait",
+    "model.config_text": "{}",
+    "model.files": {"config.json": "0" * 64},
+    "environment.cards": [{"uuid": "GPU-0", "name": "NVIDIA L4"}],
 }
 
 

@@ -132,7 +132,7 @@ def judged(
 ) -> tuple[judgement.Judgement, list[Finding]]:
     """Store the trials as a run, judge it in this process, audit it."""
     model = factory.model(config=json.loads((reference / "config.json").read_text()))
-    run = factory.run(tuple(outputs), workload_digest=workload.digest(), settings=SETTINGS)
+    run = factory.run(tuple(outputs), workload_digest=workload.digest(), settings=SETTINGS, model_digest=model.digest)
     trials = [trial_of(lane, made, workload, index, model) for index in (1, 2) for lane, made in outputs.items()]
     home = factory.store(results, run, trials)
     (home / "workload.json").write_bytes(encode(workload))

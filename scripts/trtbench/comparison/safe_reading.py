@@ -24,7 +24,19 @@ DEPTH = 24  # of JSON inside of JSON
 TEXT = 20_000  # characters of one text
 
 # Sentences that engines and people wrote; the formats clean them. Everything else is a name, and names are plain.
-_FREE = {"reason", "hint", "hole", "notes", "problems", "stopped", "command", "failure", "config", "figures"}
+_FREE = {
+    "reason",
+    "hint",
+    "hole",
+    "notes",
+    "problems",
+    "stopped",
+    "command",
+    "failure",
+    "config",
+    "config_text",
+    "figures",
+}
 _NOT_PLAIN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|<[A-Za-z/!?]")
 
 

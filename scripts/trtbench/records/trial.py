@@ -19,7 +19,7 @@ from trtbench.records.telemetry import Card, CpuUse, Disturbance, Telemetry
 from trtbench.settings.cells import Amount, Cell, Count, Positive
 from trtbench.settings.lanes import LANES
 
-CONFIG_TEXT = 65536  # characters of a config.json that a record holds at most
+CONFIG_TEXT = 20_000  # characters of a config.json that a record holds at most: what is read of a text from strangers
 MODEL_FILES = 4096  # files of one model at most
 
 

@@ -181,31 +181,31 @@ def _partly_taken_out(environment: Environment) -> bool:
 def _model(context: Context) -> Iterator[Finding]:
     """The shape that figures are held against is that of the files that the digest is over. Records of one run share what
     they say of the model, so each is looked at once."""
-    faults: dict[int, list[str]] = {}
+    faults_of: dict[int, list[str]] = {}
     configs: dict[str, dict[str, Any]] = {}
     unknown: dict[Key, list[Trial]] = {}
     for key, members in context.groups.items():
         wrong: dict[str, list[Trial]] = {}
         for trial in members:
             model = trial.model
-            if id(model) not in faults:
-                faults[id(model)] = list(_faults(model))
+            if id(model) not in faults_of:
+                faults_of[id(model)] = list(faults(model))
                 if configs.setdefault(model.digest, model.config) != model.config:
-                    faults[id(model)].append("config")
-            for what in faults[id(model)]:
+                    faults_of[id(model)].append("config")
+            for what in faults_of[id(model)]:
                 wrong.setdefault(what, []).append(trial)
             if model.config_text is None or model.files is None:
                 unknown.setdefault(key, []).append(trial)
         for what, trials in wrong.items():
             yield found("provenance.config", key, what=what, trials=numbers(trials))
-    if unknown.keys() == context.groups.keys():
+    if unknown and unknown.keys() == context.groups.keys():
         yield found("provenance.config_unknown")
         return
     for key in unknown:
         yield found("provenance.config_unknown", key)
 
 
-def _faults(model: Model) -> Iterator[str]:
+def faults(model: Model) -> Iterator[str]:
     """What of a model's description does not follow from its files: names of parts."""
     if model.files is not None and model_digest(model.files) != model.digest:
         yield "digest"

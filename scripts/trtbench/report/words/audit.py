@@ -465,7 +465,7 @@ FINDINGS: dict[str, Said] = {
     "fairness.no_workload": Said(
         sentence=(
             "workload.json is absent: whether every lane got the prompts of the workload was not checked, only whether all got the same.",
-            "workload.json est absent : si chaque voie a reçu les entrées prévues n'a pas été vérifié, seulement si toutes ont reçu les mêmes.",
+            "workload.json est absent : si chaque voie a reçu les entrées du jeu d'entrées n'a pas été vérifié, seulement si toutes ont reçu les mêmes.",
         ),
         advice=(
             "Put the run's workload.json back, or take the prompts on trust.",

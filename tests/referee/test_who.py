@@ -1,0 +1,206 @@
+"""Who ran, in what, on what and of which model: what honest runs look like, and that no lane brings its own ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+import liars
+from cheats.changes import TORCH, TRT
+from cheats.who import (
+    brings_a_faster_memory,
+    card_of,
+    gpu_of,
+    has_a_larger_cache,
+    has_a_wider_bus_wherever_one_looks,
+    has_no_cards_described_and_a_faster_memory,
+    install,
+    state,
+    states_a_card_that_is_not_there,
+    surround,
+)
+from liars import Story
+from trtbench.comparison.comparing import compare
+from trtbench.records.identity import release
+from trtbench.records.trial import Statement, simulated
+from trtbench.referee import record_roofline
+from trtbench.referee.audit import audit
+from trtbench.referee.audit.findings import FAIL, WARN, Finding
+from trtbench.referee.record_roofline import Roof
+from trtbench.settings.lanes import LANES
+
+
+def findings_of(change: Callable[[Story], None], story: Story | None = None) -> list[Finding]:
+    story = (story or Story()).tell()
+    change(story)
+    story.seal()
+    return audit(story.run, story.trials, story.judged, story.workload)
+
+
+# Honest runs
+
+
+def was_recorded_before_cards_and_configurations_were_described(story: Story) -> None:
+    for t in story.trials:
+        surround(t, cards=None)
+        t.model = msgspec.structs.replace(t.model, config_text=None, files=None)
+
+
+def has_packages_with_local_versions(story: Story) -> None:
+    """As torch.__version__ has it, and as the distribution of the same release is listed."""
+    state(story, TORCH, runtime_version="1.0.0+cu130", versions={"torch": "1.0.0+cu130"})
+    for t in story.trials:
+        t.environment = install(t.environment, torch="1.0", tensorrt_llm="1.0.post1")
+
+
+def has_a_card_that_others_call_by_a_shorter_name(story: Story) -> None:
+    for lane in (TORCH, TRT):
+        state(story, lane, device_name="GeForce RTX 4070")
+
+
+def has_a_card_that_answers_nothing(story: Story) -> None:
+    for t in story.trials:
+        gpu = gpu_of(t)
+        gpu.memory_bus_width = gpu.memory_clock_max = gpu.sm_clock_max = gpu.memory_total = None
+        surround(t, cards=[msgspec.structs.replace(card_of(t), memory_bus_width=None, compute_capability=None)])
+
+
+def was_taken_up_again_on_another_card_of_the_kind(story: Story) -> None:
+    for t in story.trials:
+        if t.index > 3:
+            gpu_of(t).uuid = "GPU-1"
+            surround(t, cards=[msgspec.structs.replace(card_of(t), uuid="GPU-1")])
+
+
+def was_taken_up_again_after_an_update_that_describes_cards(story: Story) -> None:
+    for t in story.trials:
+        if t.index <= 3:
+            surround(t, cards=None)
+
+
+def holds_a_tied_head_twice(story: Story) -> None:
+    for t in story.trials:
+        t.model = msgspec.structs.replace(t.model, parameters=round(1.9 * t.model.parameters))
+
+
+HONEST = [
+    was_recorded_before_cards_and_configurations_were_described,
+    has_packages_with_local_versions,
+    has_a_card_that_others_call_by_a_shorter_name,
+    has_a_card_that_answers_nothing,
+    was_taken_up_again_on_another_card_of_the_kind,
+    was_taken_up_again_after_an_update_that_describes_cards,
+    holds_a_tied_head_twice,
+]
+
+
+@pytest.mark.parametrize("change", HONEST, ids=lambda change: change.__name__)
+def test_an_honest_run_raises_no_failure(change: Callable[[Story], None]) -> None:
+    assert liars.codes(findings_of(change), FAIL) == set()
+
+
+def test_a_lane_beside_the_stand_in_is_not_simulated_for_that() -> None:
+    """PyTorch is real in a run in which the stand-in takes TensorRT-LLM's place."""
+
+    def installs_the_stand_in(story: Story) -> None:
+        for t in story.trials:
+            t.environment = install(t.environment, tensorrt_llm="1.0+simulated")
+
+    findings = findings_of(installs_the_stand_in)
+    assert {f.lane for f in findings if f.code == "provenance.simulated"} == {TRT}
+
+
+def test_a_lane_that_needs_no_software_of_its_own_is_not_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = next(Story().tell().of(TORCH))
+    monkeypatch.setitem(LANES, TORCH, msgspec_row := type(LANES[TORCH])("x:Y", "toy", "toy.sh", (), ("cpu",), {}))
+    assert msgspec_row.distribution == "" and not simulated(trial)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2.13.0+cpu", "2.13.0", True),
+        ("2026.4.1.0", "2026.4.1", True),
+        ("10.14.1.48.post1", "10.14.1.48", True),
+        ("2.9.0a0+145a3a7bda.nv25.10", "2.9.0a0", True),
+        ("0.4.0-dev", "0.4.0.dev0", True),
+        ("1.2.1", "1.2.0", False),
+        ("1.2.0rc1", "1.2.0", False),
+        ("1.2.0rc1", "1.2.0rc10", False),
+        ("1.10", "1.1", False),
+    ],
+)
+def test_two_versions_are_of_one_release(one: str, other: str, same: bool) -> None:
+    assert (release(one) == release(other)) is same
+
+
+# The ceiling is the run's
+
+
+def ceilings(change: Callable[[Story], None], story: Story | None = None) -> dict[str, float | None]:
+    story = (story or Story()).tell()
+    change(story)
+    made = compare(story.run, story.trials)
+    return {f.lane: f.ceiling_tok_s for f in made.cells[0].figures}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        brings_a_faster_memory,
+        states_a_card_that_is_not_there,
+        has_a_wider_bus_wherever_one_looks,
+        has_no_cards_described_and_a_faster_memory,
+    ],
+    ids=lambda change: change.__name__,
+)
+def test_a_lane_that_claims_a_faster_card_has_the_ceiling_of_the_run(change: Callable[[Story], None]) -> None:
+    honest, claimed = ceilings(lambda story: None)[TRT], ceilings(change)
+    assert honest is not None and claimed[TRT] == claimed[TORCH]
+    assert claimed[TRT] == pytest.approx(honest, rel=0.001)
+
+
+def test_a_lane_that_names_no_card_has_the_ceiling_of_the_run() -> None:
+    def hides_its_card(story: Story) -> None:
+        for t in story.of(TRT):
+            t.telemetry = None
+            surround(t, cards=None, gpus=None)
+        state(story, TRT, device_name="NVIDIA B200")
+
+    assert ceilings(hides_its_card) == ceilings(lambda story: None)
+
+
+def test_of_caches_that_differ_the_smallest_counts() -> None:
+    story = Story(gpu=None, default_precision="float32", latency={TORCH: 50000.0, TRT: 30000.0}, first=2000).tell()
+    honest = record_roofline.hardware(story.trials)
+    has_a_larger_cache(story)
+    assert record_roofline.hardware(story.trials) == honest
+    roof = record_roofline.roof(next(story.of(TRT)), story.run, honest)
+    assert isinstance(roof, Roof) and roof.machine.cache == liars.CACHE
+
+
+def test_a_run_that_names_no_card_at_all_has_no_ceiling() -> None:
+    def hides_the_card(story: Story) -> None:
+        for t in story.trials:
+            t.telemetry, t.statement = None, None
+            surround(t, cards=None, gpus=None)
+
+    assert set(ceilings(hides_the_card).values()) == {None}
+
+
+# What was taken out of a run that was handed on
+
+
+def test_a_machine_whose_name_was_taken_out_is_a_warning() -> None:
+    def hides_its_card(story: Story) -> None:
+        for t in story.trials:
+            surround(t, gpus=["[name] RTX 4070"], cards=None)
+            gpu_of(t).name = "[name] RTX 4070"
+            assert isinstance(t.statement, Statement)
+            t.statement = msgspec.structs.replace(t.statement, device_name="[name] RTX 4070", built_from=None)
+
+    findings = findings_of(hides_its_card)
+    assert liars.codes(findings, FAIL) == set()
+    assert "provenance.machine" in liars.codes(findings, WARN)
