@@ -91,6 +91,30 @@ def installs_an_older_torch_for_the_base(story: Story) -> None:
         t.environment = install(t.environment, torch="0.4.1")
 
 
+@cheat("provenance.announced")
+def has_the_rivals_engine_in_its_log(story: Story) -> None:
+    for t in story.of(TORCH):
+        t.announced = {"vllm": "0.24.0"}
+
+
+@cheat("provenance.announced")
+def runs_tensorrt_llm_and_calls_it_pytorch(story: Story) -> None:
+    for t in story.of(TORCH):
+        t.announced = {"tensorrt_llm": "1.0"}
+
+
+@cheat("provenance.library")
+def states_another_release_than_its_log(story: Story) -> None:
+    for t in story.of(TRT):
+        t.announced = {"tensorrt_llm": "0.9.0"}
+
+
+@cheat("provenance.simulated")
+def announces_the_stand_in(story: Story) -> None:
+    for t in story.of(TRT):
+        t.announced = {"tensorrt_llm": "1.0+simulated"}
+
+
 @cheat("provenance.unlisted", WARN)
 def removes_its_runtime_from_what_was_installed(story: Story) -> None:
     for t in story.of(TRT):

@@ -89,6 +89,43 @@ def test_what_the_audit_and_a_reader_need_stays() -> None:
     assert first["telemetry"]["gpus"][0]["uuid"] == "GPU-0"
 
 
+def configured(**config: Any) -> Any:
+    return factory.model(config={"model_type": "llama", "architectures": ["LlamaForCausalLM"], **config})
+
+
+def test_a_models_configuration_stays_as_it_lies_in_its_folder() -> None:
+    """A digest is over it: every character is needed."""
+    model = configured(vocab_size=4096, torch_dtype="bfloat16", rope_theta=1e4)
+    content = json.loads(gzip.decompress(made(factory.trials(TRIALS, model=model))))
+    kept = content["trials"][0]["model"]
+    assert (kept["config_text"], kept["files"]) == (model.config_text, model.files)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"_name_or_path": f"/home/{PERSON}/checkpoint"},
+        {"note": f"trained on {HOST}"},
+        {"nested": [{"by": "m@corp.example"}]},
+        {f"of {HOST}": 1},
+    ],
+)
+def test_a_configuration_that_tells_who_or_where_goes_out_whole(config: dict[str, Any]) -> None:
+    trials = factory.trials(TRIALS, model=configured(**config))
+    content = json.loads(gzip.decompress(made(trials)))
+    assert {(t["model"]["config_text"], t["model"]["files"]) for t in content["trials"]} == {(None, None)}
+    bundled = untrusted.decode_as(untrusted.Bundle, gzip.decompress(made(trials)), "x")
+    assert "provenance.config_unknown" in {f.code for f in audit(bundled.run, bundled.trials)}
+    assert "provenance.config" not in {f.code for f in audit(bundled.run, bundled.trials)}
+
+
+def test_a_file_of_the_model_that_names_somebody_goes_out_with_the_configuration() -> None:
+    model = configured()
+    model.files = {**(model.files or {}), f"{HOST}.safetensors": "9" * 64}
+    content = gzip.decompress(made(factory.trials(TRIALS, model=model))).decode()
+    assert HOST not in content and json.loads(content)["trials"][0]["model"]["config_text"] is None
+
+
 def test_the_same_run_gives_the_same_bytes_whatever_the_order_of_names() -> None:
     assert made() == made()
     assert bundle.make(factory.run(), factory.trials(TRIALS), None, None, ["bbb", "aaa"]) == bundle.make(

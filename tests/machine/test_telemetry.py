@@ -17,7 +17,7 @@ import factory
 from tape import answers, play
 from trtbench.errors import UserError
 from trtbench.figures.summary import Figures, figures, shape
-from trtbench.machine import device, nvml, telemetry
+from trtbench.machine import device, host, nvml, telemetry
 from trtbench.machine.telemetry import Watch
 from trtbench.records.telemetry import Gpu, Telemetry
 from trtbench.records.trial import CellRecord, Energy, Trial
@@ -468,3 +468,21 @@ def test_only_the_card_in_use_is_watched(monkeypatch: pytest.MonkeyPatch, tmp_pa
     trial = factory.trial()
     watch.fill(trial, told(trial))
     assert [found.uuid for found in told(trial).gpus or []] == [UUIDS[1]]
+
+
+def test_the_card_in_use_is_described_with_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What no lane can say otherwise later."""
+    play(monkeypatch, tmp_path, answers(CudaComputeCapability=[[9, 0]]), CUDA_VISIBLE_DEVICES="0")
+    (card,) = device.resolve("cuda").cards or []
+    assert (card.name, card.memory_bus_width, card.memory_clock_max) == ("NVIDIA H200", 6016, 3201)
+    assert (card.sm_clock_max, card.compute_capability) == (1980, "9.0")
+    assert host.environment([card.name], cards=[card]).cards == [card]
+
+
+def test_a_card_that_breaks_while_it_is_described_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    play(monkeypatch, tmp_path, answers(MemoryBusWidth=[{"error": 15}]), CUDA_VISIBLE_DEVICES="0")
+    with pytest.raises(UserError, match="DEVICE=cuda, but the GPU is lost"):
+        device.resolve("cuda")
+    assert device.resolve("auto").kind == "cpu"

@@ -147,6 +147,7 @@ LATER = {
     "telemetry.waited": 0.0,
     "cells.0.cpu": CPU,
     "settings.QUIET": "wait",
+    "announced": {"vllm": "0.24.0"},
     "model.config_text": "{}",
     "model.files": {"config.json": "0" * 64},
     "environment.cards": [{"uuid": "GPU-0", "name": "NVIDIA L4"}],

@@ -76,7 +76,16 @@ _PATTERNS = (
 _CONTAINER = re.compile(r"(?<![\w])(?=[0-9a-f]*\d)(?:[0-9a-f]{64}|[0-9a-f]{12})(?![\w])")
 _HOME = re.compile(r"(?:/home/|/Users/|[A-Za-z]:\\+Users\\+|/run/user/|/var/home/)([^/\\\s'\",;:]+)")
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?])")
-_VERSIONS = {"libraries", "versions", "runtime_version", "python", "driver", "cuda", "kernel"}  # 1.2.3.4 is no address
+_VERSIONS = {
+    "libraries",
+    "versions",
+    "announced",
+    "runtime_version",
+    "python",
+    "driver",
+    "cuda",
+    "kernel",
+}  # 1.2.3.4 is no address
 
 
 class Sieve:

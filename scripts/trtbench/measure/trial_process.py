@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from trtbench.records.trial import Failure, Trial, write_trial
 from trtbench.settings.lanes import LANES
 
 _LAST_LINES = 15  # of the log shown when a process died without a record
+_HEAD = 200_000  # bytes of it in which engines announce themselves
 _TAIL = 50_000  # bytes of it in which an engine's known failures are looked for
 
 
@@ -113,6 +115,7 @@ def _answer(
         )
         telemetry.swap_used_after = processes.swap_used()
         trial = read_as(Trial, files.answer) if files.answer.is_file() else _dead(spec, status, files.log)
+        trial.announced = announced(files.log, log_size_before) or None
         _explain(trial, files.log, log_size_before)
         return trial
     except Late as late:
@@ -145,6 +148,17 @@ def _dead(spec: Spec, status: int, log: Path) -> Trial:
     if own_lines:
         reason += f" (last words: {own_lines[-1].strip()[:200]})"
     return spec.record(failure=Failure(phase="process", reason=reason, hint=hint))
+
+
+def announced(log: Path, start: int) -> dict[str, str]:
+    """Versions of engines, by distribution, as they announced themselves in the log from byte `start` on."""
+    if not log.is_file():
+        return {}
+    with log.open("rb") as stream:
+        stream.seek(start)
+        text = stream.read(_HEAD).decode("utf-8", "replace")
+    found = {row.distribution: re.search(row.announces, text) for row in LANES.values() if row.announces}
+    return {distribution: match[1] for distribution, match in found.items() if match is not None}
 
 
 def _full(folder: Path) -> bool:

@@ -195,6 +195,7 @@ class Trial(Strict, tag="trial", tag_field="kind"):
 
     Of schema 2: `round` is the run's round it ran in, from 1; `disturbed` says why it is not to count, empty where nobody
     disturbed it. What is run again, because it failed or was disturbed, is the next `attempt` at the same `index`.
+    `announced`: versions of engines by distribution, as they announced themselves in the trial's log.
     """
 
     schema: int
@@ -218,6 +219,7 @@ class Trial(Strict, tag="trial", tag_field="kind"):
     telemetry: Telemetry | None = None
     round: Count | None = None
     disturbed: list[Disturbance] | None = None
+    announced: dict[str, str] | None = None
     checksum: str = ""
 
 
@@ -235,6 +237,7 @@ def simulated(trial: Trial) -> bool:
         built_from = statement.built_from or {}
         names += [statement.runtime, statement.runtime_version, statement.device_name, *statement.notes]
         names += [*statement.versions.values(), *built_from.values()]
+    names += [version for name, version in (trial.announced or {}).items() if _plain(name) in of_lane]
     return (statement is not None and statement.simulated) or any(MARK in name for name in names)
 
 
@@ -296,7 +299,7 @@ def _later_fields(trial: Trial) -> dict[str, Any]:
     gpu_fields = ("foreign_compute", "idle_utilisation", "idle_temperature", "early_clock", "early_reasons")
     later = {"cpu": telemetry.cpu, "waited": telemetry.waited, "QUIET": trial.settings.get("QUIET")}
     later |= {f"model.{name}": getattr(trial.model, name) for name in ("dequantised", "config_text", "files")}
-    later["environment.cards"] = trial.environment.cards
+    later |= {"environment.cards": trial.environment.cards, "announced": trial.announced}
     later |= {f"cells.{i}.cpu": record.cpu for i, record in enumerate(trial.cells)}
     later |= {f"cells.{i}.setting": record.setting for i, record in enumerate(trial.cells)}
     return later | {

@@ -44,6 +44,7 @@ class Row:
     compose: str = ""  # the profile and the service of docker-compose.yml that run the family in it
     runtime: str = ""  # what its statement calls the runtime
     distribution: str = ""  # the distribution whose version is the runtime's
+    announces: str = ""  # a pattern of what it prints when it starts, with its version as the group
     built: bool = False  # runs what was built apart, and says from what
 
 
@@ -53,6 +54,8 @@ _TORCH: dict[str, tuple[str, ...]] = {
 }
 
 _ENGINE = ("float16", "bfloat16", "int8", "int4", "fp8", "int4_awq")
+
+_ANNOUNCED = r"\[TensorRT-LLM\] TensorRT[- ]LLM version: ([\w.+-]+)"
 
 _NVIDIA_IMAGE = "nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
 
@@ -123,6 +126,7 @@ LANES: dict[str, Row] = {
         compose="--profile vllm-only up benchmark-vllm",
         runtime="vLLM",
         distribution="vllm",
+        announces=r"Initializing a V1 LLM engine \(v([\w.+-]+)\)",
     ),
     "onnxruntime": Row(
         "trtbench.lanes.onnxruntime:OnnxRuntime",
@@ -164,6 +168,7 @@ LANES: dict[str, Row] = {
         compose="--profile tensorrt-only up benchmark-tensorrt",
         runtime="TensorRT engine",
         distribution="tensorrt_llm",
+        announces=_ANNOUNCED,
         built=True,
     ),
     "tensorrt-pytorch": Row(
@@ -179,6 +184,7 @@ LANES: dict[str, Row] = {
         compose="--profile tensorrt-only up benchmark-tensorrt",
         runtime="TensorRT-LLM PyTorch",
         distribution="tensorrt_llm",
+        announces=_ANNOUNCED,
     ),
 }
 

@@ -84,6 +84,7 @@ class TensorRTEngine(TensorRTLLM):
             cuda_graphs=None if self.plan.device == "cpu" else True,
             attention="GPTAttention plugin",
             built_from=self.built_from(),
+            **({"simulated": True} if self.engine.simulated else {}),
             versions={"tensorrt_llm": built.version, "tensorrt": self.engine.inputs.tensorrt},
             notes=[
                 f"engine {self.engine.name}",

@@ -144,7 +144,10 @@ TABLE: dict[str, Row] = {
         (FAIL,), "a lane is a stand-in, by its statement or by any name or version of its software (+simulated)"
     ),
     "provenance.runtime": Row((FAIL,), "a statement names another runtime than the lane's"),
-    "provenance.library": Row((FAIL,), "a lane states another release of its software than the environment lists"),
+    "provenance.announced": Row((FAIL,), "the engine of another lane announced itself in a trial's log"),
+    "provenance.library": Row(
+        (FAIL,), "a lane states another release of its software than the environment lists or its log announces"
+    ),
     "provenance.unlisted": Row((WARN,), "the environment does not list the software that a lane runs in"),
     "provenance.artefact": Row((WARN,), "a lane that runs a built engine does not say from which model and version"),
     "provenance.card": Row(

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from trtbench.errors import UserError
 from trtbench.figures.base import Key
 from trtbench.model.shape import ModelShape
@@ -52,6 +54,10 @@ def _runtime(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
         yield found(
             "provenance.runtime", key, found=others[0][1], wanted=row.runtime, trials=numbers([t for t, _ in others])
         )
+    strangers = [(t, other) for t in members for other in _others_announced(t)]
+    if strangers:
+        _, other = strangers[0]
+        yield found("provenance.announced", key, found=other, trials=numbers([t for t, _ in strangers]))
     differing = [(t, *difference) for t, s in stated for difference in _other_versions(t, s)]
     if differing:
         _, name, one, other = differing[0]
@@ -74,6 +80,17 @@ def _other_versions(trial: Trial, statement: Statement) -> Iterator[tuple[str, s
     for name, version in sorted(versions.items()):
         if name in libraries and release(version) != release(libraries[name]):
             yield name, version, libraries[name]
+    announced = (trial.announced or {}).get(distribution)
+    if announced is not None and release(announced) != release(statement.runtime_version):
+        yield distribution, statement.runtime_version, announced
+
+
+def _others_announced(trial: Trial) -> Iterator[str]:
+    """Engines of other lanes that announced themselves in the trial's log."""
+    own = LANES[trial.lane].distribution
+    for name, version in (trial.announced or {}).items():
+        if name != own:
+            yield f"{name} {version}"
 
 
 def _card_of_lane(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
@@ -128,7 +145,8 @@ def _one_card(context: Context) -> Iterator[Finding]:
     uuids: set[tuple[str, ...]] = set()
     caches: set[str] = set()
     for trial in (t for members in context.groups.values() for t in members):
-        cards = [*(trial.environment.cards or []), *((trial.telemetry.gpus if trial.telemetry else None) or [])]
+        seen = (trial.telemetry.gpus if trial.telemetry else None) or []
+        cards: list[Card | Gpu] = [*(trial.environment.cards or []), *seen]
         for card in cards:
             for what, field in CONSTANTS.items():
                 value = getattr(card, field, None)
@@ -181,18 +199,18 @@ def _partly_taken_out(environment: Environment) -> bool:
 def _model(context: Context) -> Iterator[Finding]:
     """The shape that figures are held against is that of the files that the digest is over. Records of one run share what
     they say of the model, so each is looked at once."""
-    faults_of: dict[int, list[str]] = {}
+    faults_of: dict[bytes, list[str]] = {}
     configs: dict[str, dict[str, Any]] = {}
     unknown: dict[Key, list[Trial]] = {}
     for key, members in context.groups.items():
         wrong: dict[str, list[Trial]] = {}
         for trial in members:
-            model = trial.model
-            if id(model) not in faults_of:
-                faults_of[id(model)] = list(faults(model))
+            model, described = trial.model, msgspec.json.encode(trial.model)
+            if described not in faults_of:
+                faults_of[described] = list(faults(model))
                 if configs.setdefault(model.digest, model.config) != model.config:
-                    faults_of[id(model)].append("config")
-            for what in faults_of[id(model)]:
+                    faults_of[described].append("config")
+            for what in dict.fromkeys(faults_of[described]):
                 wrong.setdefault(what, []).append(trial)
             if model.config_text is None or model.files is None:
                 unknown.setdefault(key, []).append(trial)

@@ -612,10 +612,20 @@ FINDINGS: dict[str, Said] = {
             "Ne tirez aucun chiffre de cette voie : un autre moteur l'a produit.",
         ),
     ),
+    "provenance.announced": Said(
+        sentence=(
+            "{found} announced itself in the log, which is another lane's engine ({trials:which trial}).",
+            "{found} s'est annoncé dans le journal : c'est le moteur d'une autre voie ({trials:which trial}).",
+        ),
+        advice=(
+            "Take no figure of this lane: another engine made it.",
+            "Ne tirez aucun chiffre de cette voie : un autre moteur l'a produit.",
+        ),
+    ),
     "provenance.library": Said(
         sentence=(
-            "The lane states {name} {found}, and {wanted} was installed ({trials:which trial}).",
-            "La voie annonce {name} {found}, alors que {wanted} était installé ({trials:which trial}).",
+            "The lane states {name} {found}, and {wanted} was there ({trials:which trial}).",
+            "La voie annonce {name} {found}, alors que {wanted} était présent ({trials:which trial}).",
         ),
         advice=(
             "Find out which one ran, and run again.",
