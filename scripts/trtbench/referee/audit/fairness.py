@@ -20,7 +20,7 @@ from trtbench.settings.knobs import QUANTISED
 
 # Settings that must be the run's in every trial; the rest chooses what is run, or is in the workload's digest.
 SAME_SETTINGS = ("TEMPERATURE", "TOP_P", "NUM_ITERATIONS", "WARMUP_LIMIT", "THREADS")
-LEAST_BYTES = 2**20  # what is below is not the memory of a model or of a process
+LEAST_BYTES = 2**12  # a page of memory: no model's weights take less
 HELD = 0.75  # of the bytes that the weights take as stated; the next smaller precision has half
 
 
