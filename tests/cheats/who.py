@@ -415,6 +415,23 @@ def blanks_the_driver(story: Story) -> None:
         surround(t, driver=None)
 
 
+@cheat("machine.unwatched", WARN)
+def blanks_whether_the_card_was_in_use_before(story: Story) -> None:
+    for t in story.of(TORCH):
+        gpu_of(t).idle_utilisation = None
+
+
+@cheat("machine.unwatched", WARN)
+def hides_that_the_governor_was_changed(story: Story) -> None:
+    for t in story.of(TRT):
+        surround(t, governor="performance")
+
+
+@cheat("fairness.unstated", WARN)
+def does_not_say_whether_graphs_were_on(story: Story) -> None:
+    state(story, TRT, cuda_graphs=None)
+
+
 @cheat("steady.no_warmup", WARN)
 def leaves_its_warm_up_out(story: Story) -> None:
     for record, _, _ in story.passes(TRT):

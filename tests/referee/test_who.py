@@ -23,7 +23,7 @@ from cheats.who import (
 )
 from liars import Story
 from trtbench.comparison.comparing import compare
-from trtbench.records.identity import release
+from trtbench.records.identity import machine_name, release
 from trtbench.records.trial import Statement, simulated
 from trtbench.referee import record_roofline
 from trtbench.referee.audit import audit
@@ -60,6 +60,23 @@ def has_a_card_that_others_call_by_a_shorter_name(story: Story) -> None:
         state(story, lane, device_name="GeForce RTX 4070")
 
 
+def has_a_slice_of_a_card_that_one_tool_calls_by_the_whole(story: Story) -> None:
+    for t in story.trials:
+        name = f"{story.gpu} MIG 1g.5gb"
+        gpu_of(t).name = name
+        parts = [name]
+        environment = t.environment
+        surround(
+            t,
+            gpus=parts,
+            machine=machine_name(environment.cpu_model, environment.cores, environment.memory, parts),
+            cards=[msgspec.structs.replace(card_of(t), name=name)],
+        )
+        assert t.statement is not None
+        t.statement = msgspec.structs.replace(t.statement, built_from={"model": t.model.digest, "version": "1.0"})
+    story.run.machine = story.trials[0].environment.machine
+
+
 def has_a_card_that_answers_nothing(story: Story) -> None:
     for t in story.trials:
         gpu = gpu_of(t)
@@ -89,6 +106,7 @@ HONEST = [
     was_recorded_before_cards_and_configurations_were_described,
     has_packages_with_local_versions,
     has_a_card_that_others_call_by_a_shorter_name,
+    has_a_slice_of_a_card_that_one_tool_calls_by_the_whole,
     has_a_card_that_answers_nothing,
     was_taken_up_again_on_another_card_of_the_kind,
     was_taken_up_again_after_an_update_that_describes_cards,

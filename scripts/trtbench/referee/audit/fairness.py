@@ -138,6 +138,8 @@ def _unstated(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
             missing.add("precision")
         if statement.threads is None and not on_gpu(statement):
             missing.add("threads")
+        if statement.cuda_graphs is None and on_gpu(statement):
+            missing.add("CUDA graphs")
         if statement.prefix_reuse is None:
             missing.add("prefix reuse")
         if any((told or 0) < LEAST_BYTES for told in _weights_told(trial)):

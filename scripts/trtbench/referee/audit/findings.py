@@ -111,7 +111,7 @@ TABLE: dict[str, Row] = {
     ),
     "fairness.unstated": Row(
         (WARN,),
-        "a lane does not say what precision, threads or reuse it ran with, or what its weights take (4 KiB at least)",
+        "a lane does not say what precision, threads, CUDA graphs or reuse it ran with, or what its weights take (4 KiB at least)",
     ),
     # steady
     "steady.drift": Row(

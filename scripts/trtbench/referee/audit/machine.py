@@ -174,6 +174,7 @@ GPU_PARTS: dict[str, Callable[[Gpu], object]] = {
 GPU_PARTS_BEFORE: dict[str, Callable[[Gpu], object]] = {
     "GPU processes": lambda gpu: None if gpu.foreign_compute is None or gpu.foreign_processes is None else True,
     "throttle reasons": lambda gpu: None if gpu.early_reasons is None or gpu.throttle_reasons is None else True,
+    "GPU use before": lambda gpu: gpu.idle_utilisation,
 }
 
 
@@ -192,6 +193,9 @@ def _changed(context: Context) -> Iterator[Finding]:
     for name, values in values_seen.items():
         if len(set(values)) > 1:
             yield found("machine.changed", what=name, values=", ".join(sorted(set(values))))
+        elif values and len(values) < len(trials):
+            silent = [t for t in trials if not getattr(t.environment, name)]
+            yield found("machine.unwatched", what=name, trials=numbers(silent))
     for watts in caps_by_gpu.values():
         if max(watts) > 1.01 * min(watts):
             yield found("machine.changed", what="power cap", values=f"{min(watts):g} W, {max(watts):g} W")

@@ -135,8 +135,8 @@ def _other_constants(gpu: Gpu, card: Card) -> Iterator[tuple[str, str, str]]:
 
 
 def _bare(name: str) -> str:
-    """A card's name as all who name it write it."""
-    return " ".join(name.lower().replace("nvidia", " ").split())
+    """A card's name as all who name it write it: without its maker, and without the slice of it that is used."""
+    return " ".join(name.lower().replace("nvidia", " ").split()).partition(" mig ")[0]
 
 
 def _one_card(context: Context) -> Iterator[Finding]:

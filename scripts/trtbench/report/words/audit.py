@@ -74,6 +74,8 @@ FIGURES: dict[str, tuple[str, str]] = {
     "swap": ("swap", "espace d'échange"),
     "memory": ("memory", "mémoire"),
     "weights": ("weights", "poids"),
+    "CUDA graphs": ("CUDA graphs", "graphes CUDA"),
+    "GPU use before": ("the GPU's use before the trial", "l'usage du GPU avant l'essai"),
     "memory bus width": ("memory bus width", "largeur du bus mémoire"),
     "memory clock": ("memory clock", "horloge mémoire"),
     "uuid": ("identifier", "identifiant"),
@@ -464,8 +466,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "fairness.no_workload": Said(
         sentence=(
-            "workload.json is absent: whether every lane got the prompts of the workload was not checked, only whether all got the same.",
-            "workload.json est absent : si chaque voie a reçu les entrées du jeu d'entrées n'a pas été vérifié, seulement si toutes ont reçu les mêmes.",
+            "workload.json is absent: whether every lane got the prompts of the workload was not checked, only whether all got the same; nor was whether any returned its prompt.",
+            "workload.json est absent : si chaque voie a reçu les entrées du jeu d'entrées n'a pas été vérifié, seulement si toutes ont reçu les mêmes ; ni si l'une a rendu son entrée.",
         ),
         advice=(
             "Put the run's workload.json back, or take the prompts on trust.",
