@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from trtbench.figures.base import Key
+from trtbench.figures.settled import settled
 from trtbench.figures.speedup import MIN_TRIALS, interval
 from trtbench.figures.student_t import two_sided_tail
 from trtbench.figures.summary import Where, outliers
@@ -25,7 +26,7 @@ def check(context: Context) -> list[Finding]:
     for key, where, measured in context.by_cell():
         findings += _drift(key, where, measured)
         findings += _spikes(key, where, measured)
-        unsettled = [m.trial for m in measured if not m.record.settled]
+        unsettled = [m.trial for m in measured if not settled(m.record.warmup)]
         if unsettled:
             findings.append(found("steady.unsettled", key, where, trials=numbers(unsettled), of=len(measured)))
         findings += _uneven_outliers(context, key, where, measured)
