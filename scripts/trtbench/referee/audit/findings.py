@@ -140,6 +140,9 @@ TABLE: dict[str, Row] = {
         (WARN,), "a robust trend of over 2 % through a trial (1 %), or through all trials of a lane (5 %)"
     ),
     "steady.first": Row((WARN,), "a first timed call is far off the others (modified z above 5, 10 % and more)"),
+    "steady.first_busy": Row(
+        (WARN,), "the same of a slower one, while others used over 5 % of the CPU or disturbed the trial"
+    ),
     "steady.compile": Row(
         (FAIL,), "the same call takes three times the median in at least half of three or more trials"
     ),

@@ -554,10 +554,20 @@ FINDINGS: dict[str, Said] = {
     ),
     "steady.first": Said(
         sentence=(
-            "The first timed call is {off:p} off the others ({trials:which trial}).",
-            "Le premier appel chronométré s'écarte de {off:p} des autres ({trials:which trial}).",
+            "The first timed call takes {ratio:x} the time of the others ({trials:which trial}).",
+            "Le premier appel chronométré prend {ratio:x} le temps des autres ({trials:which trial}).",
         ),
         advice=("Raise WARMUP_LIMIT.", "Augmentez WARMUP_LIMIT."),
+    ),
+    "steady.first_busy": Said(
+        sentence=(
+            "The first timed call takes {ratio:x} the time of the others, and other processes were at work meanwhile ({trials:which trial}).",
+            "Le premier appel chronométré prend {ratio:x} le temps des autres, et d'autres processus travaillaient alors ({trials:which trial}).",
+        ),
+        advice=(
+            "Close what else runs, and run again; a longer warm-up would change nothing.",
+            "Fermez ce qui tourne à côté et recommencez ; un échauffement plus long n'y changerait rien.",
+        ),
     ),
     "steady.compile": Said(
         sentence=(
