@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from cheats.changes import (
 from cheats.parity import drops_a_layer
 from honest import HONEST, honest
 from liars import Story
+from loading import load
 from trtbench.comparison.comparing import compare
 from trtbench.errors import UserError
 from trtbench.figures.leaving import departures
@@ -39,6 +41,7 @@ from trtbench.report.audit_text import advice, sentence
 from trtbench.report.headline import lead
 from trtbench.report.language import ENGLISH, LANGUAGES, Language
 from trtbench.report.words.audit import FIGURES
+from trtbench.settings.knobs import ROOT
 from trtbench.settings.lanes import LANES
 
 
@@ -278,30 +281,13 @@ def test_the_plain_honest_run_has_nothing_but_passes() -> None:
     assert liars.codes(caught(Story().tell().seal()), WARN) == set()
 
 
-def test_the_confusion_table(capsys: pytest.CaptureFixture[str]) -> None:
-    """Every cheat and every honest run, and what the audit said; printed by pytest -s."""
-    rows = []
-    for name, (change, code, level) in CHEATS.items():
-        findings = [f for f in caught(told(change)) if f.level != "pass"]
-        hit = (code, level) in {(f.code, f.level) for f in findings}
-        others = sorted({f"{f.code} ({f.level})" for f in findings} - {f"{code} ({level})"})
-        rows.append((name.replace("_", " "), f"{code} ({level})", hit, ", ".join(others)))
-    false = []
-    for name in HONEST:
-        findings = caught(honest(name, 1))
-        false += [(name, f.code) for f in findings if f.level == FAIL]
-        rows.append((name, "no fail", not false, ", ".join(sorted({f.code for f in findings if f.level == WARN}))))
-    with capsys.disabled():
-        print(f"\n{'run':<44}{'meant':<32}{'':<8}also")
-        for name, meant, hit, others in rows:
-            print(f"{name:<44}{meant:<32}{'yes' if hit else 'MISSED':<8}{others}")
-        caught_ones = sum(hit for _, meant, hit, _ in rows if meant != "no fail")
-        print(
-            f"caught {caught_ones} of {len(CHEATS)} cheats; "
-            f"{len({name for name, _ in false})} of {len(HONEST)} honest runs failed"
-        )
-    assert caught_ones == len(CHEATS) >= 20
-    assert false == []
+def test_the_confusion_table_is_the_committed_one() -> None:
+    """`PYTHONPATH=scripts:tests python benchmarks/confusion.py` makes it again, tools/methodology.py puts it into the document."""
+    made = load("benchmarks/confusion").table()
+    assert [row["run"] for row in made["cheats"] if not row["told"]] == []
+    assert [row["run"] for row in made["honest"] if row["failed"]] == []
+    assert len(made["cheats"]) == len(CHEATS) >= 100
+    assert made == json.loads((ROOT / "benchmarks" / "confusion.json").read_text(encoding="utf-8"))
 
 
 def test_the_judge_file_is_read_as_it_was_written(tmp_path: Path) -> None:
