@@ -55,7 +55,7 @@ def worker(lane_name: str, model: str) -> int:
         for line in sys.stdin:
             times, end = [], time.perf_counter() + float(line)
             while time.perf_counter() < end:
-                times.append(timed(lane.generate, work.prompts(cell, len(times) % 8), cell.new_tokens)[0])
+                times.append(timed(lane.generate, work.prompts(cell, len(times) % 8), cell.new_tokens).nanoseconds)
             print("times " + json.dumps(times), flush=True)
     return 0
 

@@ -6,6 +6,7 @@ the returned struct: set it there.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 from collections.abc import Sequence
@@ -41,6 +42,7 @@ from trtbench.settings.lanes import LANES
 
 RUN = "20260102-030405"
 MS = 1_000_000  # nanoseconds
+SLOT = 10_000_000 * MS  # from the begin of one trial to that of the next
 GIB = 2**30
 CELL = Cell(batch=1, prompt_length=32, new_tokens=8, precision="float32")
 
@@ -81,7 +83,7 @@ def cell_record(
     fields: dict[str, Any] = dict(
         cell=cell,
         first_call=150 * MS,
-        warmup=[101 * MS, 100 * MS, 100 * MS],
+        warmup=[round(e2e_ms[0] * MS) + offset for offset in range(6)],
         settled=True,
         e2e=timed_pass(e2e_ms, [ids(cell)]),
         ttft=timed_pass(ttft_ms, [ids(cell, 1)]),
@@ -183,7 +185,7 @@ def trial(
         position=position,
         interleaved=True,
         started="2026-01-02T03:04:05+00:00",
-        seconds=5.0,
+        seconds=0.0,
         workload_digest=a_workload((cell,)).digest(),
         settings=settings(),
         model=model(),
@@ -196,7 +198,9 @@ def trial(
         round=index,
         disturbed=[],
     )
-    made = Trial(**{**fields, **more})
+    made = stamped(Trial(**{**fields, **more}), position * SLOT)
+    for name in ("started", "seconds", "began", "ended"):
+        setattr(made, name, more.get(name, getattr(made, name)))
     made.checksum = checksum(made)
     return made
 
@@ -211,6 +215,38 @@ def telemetry(others: float = 0.0, **more: Any) -> Telemetry:
 
 def cpu_use(others: float = 0.0, seconds: float = 10.0) -> CpuUse:
     return CpuUse(seconds=seconds, cores=4, others=others * 4 * seconds, stolen=0.0)
+
+
+OPENED = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
+BETWEEN = 2 * MS  # what stands between two calls
+
+
+def stamped(trial: Trial, at: int) -> Trial:
+    """The clocks of a trial as they would be had it begun at `at` (ns after the run was opened) and its parts taken what they
+    say."""
+    now = at + 1000 * MS
+    trial.began, trial.started = at, (OPENED + datetime.timedelta(microseconds=now // 1000)).isoformat()
+    now += sum(part or 0 for part in (trial.cold.imports, trial.cold.load))
+    for record in trial.cells:
+        if record.e2e is None or record.ttft is None:
+            continue
+        record.began = now
+        now += (record.first_call or 0) + sum(record.warmup) + (len(record.warmup) + 1) * BETWEEN
+        for part in (record.e2e, record.ttft):
+            part.began, part.between = now, BETWEEN * len(part.times)
+            part.ended = now = now + sum(part.times) + part.between
+            now += MS if part is record.ttft else part.between
+        if record.cpu is not None and not record.cpu.others + record.cpu.stolen:
+            record.cpu.seconds = round((record.ttft.ended - record.e2e.began) / 1e9, 3)
+        if record.energy is not None:
+            took = record.energy.ended - record.energy.began
+            record.energy.began, record.energy.ended = now, now + took
+            now += took
+        now += max(record.e2e.times)
+        record.ended = now
+    trial.ended = now + 500 * MS
+    trial.seconds = (trial.ended - at) / 1e9
+    return trial
 
 
 def trials(means: dict[str, Sequence[float]], **more: Any) -> list[Trial]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from cheats.changes import TORCH, TRT
-from liars import DEMO, TINYLLAMA, Story
-from trtbench.records.trial import Sampling
+import msgspec
+
+import factory
+from cheats.changes import TORCH, TRT, beside_a_neighbour
+from liars import DEMO, MS, TINYLLAMA, Story
+from trtbench.records.run import Unquiet
+from trtbench.records.trial import Sampling, Trial
 
 
 def skewed(draw: random.Random) -> float:
@@ -16,6 +21,63 @@ def skewed(draw: random.Random) -> float:
 
 def outlying(draw: random.Random) -> float:
     return draw.gauss(0, 1) + (40 if draw.random() < 0.05 else 0)
+
+
+def after_a_reboot(seed: int) -> Story:
+    """The machine was started anew half way, and with it the clock that has no date."""
+    story = Story(seed=seed).tell()
+    late = [t for t in story.trials if t.position > 6]
+    moved(late, 7 * factory.SLOT - 1000 * MS)
+    return story
+
+
+def after_its_clock_was_set(seed: int) -> Story:
+    """It had been three hours ahead."""
+    story = Story(seed=seed).tell()
+    for t in story.trials:
+        if t.position > 6:
+            t.started = (datetime.datetime.fromisoformat(t.started) - datetime.timedelta(hours=3)).isoformat()
+    return story
+
+
+def moved(trials: Sequence[Trial], by: int) -> None:
+    """Take so much off every reading of perf_counter_ns."""
+    for t in trials:
+        records = [part for record in t.cells for part in (record, record.e2e, record.ttft)]
+        for stamped in (t, *records):
+            assert stamped is not None and stamped.began is not None and stamped.ended is not None
+            stamped.began, stamped.ended = stamped.began - by, stamped.ended - by
+
+
+def beside_somebody_at_first(seed: int) -> Story:
+    """A neighbour took its cores while it warmed up, and not while the clock ran; the trial counts, as nobody waits for quiet."""
+    story = Story(seed=seed).tell()
+    assert story.run.rules is not None
+    story.run.rules = msgspec.structs.replace(story.run.rules, quiet="warn")
+    story.run.unquiet = Unquiet(position=1, kind="warn")
+    for t in story.of(TRT):
+        t.cells[0].warmup = [3 * time for time in t.cells[0].warmup]
+        factory.stamped(t, t.began or 0)
+        beside_a_neighbour(t, story)
+    return story
+
+
+def compiling_at_first(seed: int) -> Story:
+    """A first call that takes as long as it likes."""
+    story = Story(seed=seed).tell()
+    for t in story.of(TORCH):
+        t.cells[0].first_call = 90_000 * MS
+        factory.stamped(t, t.began or 0)
+    return story
+
+
+def getting_hot(seed: int) -> Story:
+    """A laptop whose clock has fallen by the time it is warm."""
+    story = Story(seed=seed, gpu=None, default_precision="float32", latency={TORCH: 900.0, "onnxruntime": 800.0}).tell()
+    for t in story.trials:
+        t.cells[0].warmup = [round(time / 1.9) for time in t.cells[0].warmup]
+        factory.stamped(t, t.began or 0)
+    return story
 
 
 HONEST: dict[str, Callable[[int], Story]] = {
@@ -54,5 +116,16 @@ HONEST: dict[str, Callable[[int], Story]] = {
     "three trials": lambda seed: Story(seed=seed, rounds=3),
     "sampled": lambda seed: Story(seed=seed, sampling=Sampling(temperature=0.8, top_p=0.9, seed=7)),
     "two new tokens": lambda seed: Story(seed=seed, new=2, latency={TORCH: 40.0, TRT: 26.0}, spread=(0.05, 0.2)),
+    "taken up again after a reboot": after_a_reboot,
+    "its clock was set": after_its_clock_was_set,
+    "beside somebody at first": beside_somebody_at_first,
+    "compiling at first": compiling_at_first,
+    "getting hot": getting_hot,
     "equal lanes": lambda seed: Story(seed=seed, latency={TORCH: 1000.0, TRT: 1000.0}),
 }
+
+
+def honest(name: str, seed: int) -> Story:
+    """That run, told and sealed."""
+    story = HONEST[name](seed)
+    return (story if story.trials else story.tell()).seal()

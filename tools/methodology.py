@@ -26,6 +26,7 @@ DISTURBANCE = ROOT / "benchmarks" / "disturbance.json"
 NEIGHBOUR = ROOT / "benchmarks" / "neighbour.json"
 QUANTISED = ROOT / "benchmarks" / "quantised.json"
 OPTIMUM = ROOT / "benchmarks" / "against_optimum.json"
+CONFUSION = ROOT / "benchmarks" / "confusion.json"
 
 
 def percent(share: float) -> str:
@@ -222,6 +223,37 @@ def optimum(found: dict[str, Any]) -> str:
     )
 
 
+def confusion(found: dict[str, Any]) -> str:
+    """What was tried on the audit, a row a finding that was meant to tell it, and what it said of honest runs."""
+    by_code: dict[str, list[dict[str, Any]]] = {}
+    for cheat in found["cheats"]:
+        by_code.setdefault(cheat["meant"], []).append(cheat)
+    rows = [
+        [
+            f"`{meant}`",
+            f"{sum(cheat['told'] for cheat in cheats)} of {len(cheats)}",
+            "; ".join(c["run"] for c in cheats),
+        ]
+        for meant, cheats in by_code.items()
+    ]
+    honest = [
+        [run["run"], "fail" if run["failed"] else "no failure", ", ".join(f"`{code}`" for code in run["also"]) or "-"]
+        for run in found["honest"]
+    ]
+    told, failed = sum(cheat["told"] for cheat in found["cheats"]), sum(run["failed"] for run in found["honest"])
+    return "\n".join(
+        [
+            f"{told} of {len(found['cheats'])} lies are told by the finding meant for them:",
+            "",
+            table(["meant to be told by", "told", "what was done to an honest run"], rows),
+            "",
+            f"{failed} of {len(found['honest'])} honest runs fail:",
+            "",
+            table(["honest run", "verdict of the audit", "warnings"], honest),
+        ]
+    )
+
+
 def findings() -> str:
     rows = [
         [f"`{code}`", " or ".join(row.levels), row.condition] for code, row in TABLE.items() if row.levels != (PASS,)
@@ -237,6 +269,7 @@ def filled(text: str) -> str:
     parts["disturbance"] = disturbance(json.loads(DISTURBANCE.read_text(encoding="utf-8")))
     parts["neighbour"] = neighbour(json.loads(NEIGHBOUR.read_text(encoding="utf-8")))
     parts["quantised"] = quantised(json.loads(QUANTISED.read_text(encoding="utf-8")))
+    parts["confusion"] = confusion(json.loads(CONFUSION.read_text(encoding="utf-8")))
     parts["optimum"] = optimum(json.loads(OPTIMUM.read_text(encoding="utf-8")))
     for name, made in parts.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)

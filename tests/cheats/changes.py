@@ -74,19 +74,24 @@ def again(t: Trial, factor: float = 0.97) -> Trial:
     for record in made.cells:
         assert record.e2e is not None
         record.e2e.times = [round(time * factor) + i for i, time in enumerate(record.e2e.times)]
-    return made
+        record.warmup = [round(time * factor) for time in record.warmup]
+    assert t.ended is not None
+    return factory.stamped(made, t.ended)
 
 
 def recorded_earlier(t: Trial) -> None:
     """A record of schema 1: without what came with schema 2."""
-    t.schema, t.round, t.disturbed = 1, None, None
+    t.schema, t.round, t.disturbed, t.began, t.ended = 1, None, None, None, None
     t.settings = {name: value for name, value in t.settings.items() if name not in ("QUIET", "SLOW_LANES")}
     assert t.telemetry is not None
     t.telemetry.cpu = t.telemetry.waited = None
     t.model = msgspec.structs.replace(t.model, config_text=None, files=None)
     t.environment = msgspec.structs.replace(t.environment, cards=None)
     for record in t.cells:
-        record.cpu = None
+        record.cpu = record.began = record.ended = None
+        for part in (record.e2e, record.ttft):
+            if part is not None:
+                part.between = None
     for gpu in t.telemetry.gpus or []:
         gpu.foreign_compute = gpu.early_clock = gpu.idle_temperature = None
         gpu.idle_utilisation = gpu.early_reasons = None

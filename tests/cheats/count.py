@@ -49,7 +49,7 @@ def stops_early_and_prints_all(story: Story) -> None:
     cut(story, TRT, lambda row: row[:137])
 
 
-@cheat("rate.wall")
+@cheat("time.wall")
 def times_more_than_there_was(story: Story) -> None:
     for t in story.of(TRT):
         t.seconds = 3.0

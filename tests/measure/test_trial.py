@@ -16,9 +16,10 @@ import psutil
 import pytest
 
 import factory
+from trtbench.figures.settled import AGREE, settled
 from trtbench.machine import child
 from trtbench.measure import out_of_memory, trial_process
-from trtbench.measure.passes import AGREE, WrongCount, check_count, run_pass, settled, timed, warm
+from trtbench.measure.passes import WrongCount, check_count, run_pass, timed, warm
 from trtbench.measure.spec import Spec
 from trtbench.records import run_folder
 from trtbench.records.files import encode, write_whole
@@ -33,9 +34,9 @@ TWO = Cell(batch=2, prompt_length=16, new_tokens=8, precision="float32")
 
 
 def test_the_clock_runs_only_while_the_lane_generates() -> None:
-    took, output = timed(lambda prompts, n: time.sleep(0.05) or [[7] * n for _ in prompts], [[1], [2]], 3)
-    assert output == [[7, 7, 7], [7, 7, 7]]
-    assert 0.05e9 <= took < 0.5e9
+    call = timed(lambda prompts, n: time.sleep(0.05) or [[7] * n for _ in prompts], [[1], [2]], 3)
+    assert call.output == [[7, 7, 7], [7, 7, 7]]
+    assert 0.05e9 <= call.nanoseconds < 0.5e9
 
 
 def test_no_collection_runs_inside_and_it_is_on_again_after_a_failure() -> None:
@@ -145,6 +146,8 @@ def test_a_pass_keeps_every_time_and_every_id_once() -> None:
     assert made.output == [0, 0, 1, 1]
     assert made.foreign_cpu is not None
     assert len(made.foreign_cpu) == 4
+    assert made.began is not None and made.ended is not None and made.between is not None
+    assert sum(made.times) + made.between == made.ended - made.began
 
 
 # Whole trials

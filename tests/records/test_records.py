@@ -127,8 +127,11 @@ def test_another_schema_version(file: Path, version: int) -> None:
 def as_recorded_before(data: dict[str, Any]) -> None:
     """What a trial of schema 1 looks like: none of what came with schema 2."""
     data["schema"] = 1
-    for name in ("round", "disturbed"):
+    for name in ("round", "disturbed", "began", "ended"):
         data[name] = None
+    for part in (data["cells"][0], data["cells"][0]["e2e"], data["cells"][0]["ttft"]):
+        part.pop("between", None)
+    data["cells"][0]["began"] = data["cells"][0]["ended"] = None
     data["telemetry"]["cpu"] = data["telemetry"]["waited"] = data["cells"][0]["cpu"] = None
     data["settings"].pop("QUIET", None)
     data["model"]["config_text"] = data["model"]["files"] = None
@@ -151,6 +154,10 @@ LATER = {
     "model.config_text": "{}",
     "model.files": {"config.json": "0" * 64},
     "environment.cards": [{"uuid": "GPU-0", "name": "NVIDIA L4"}],
+    "began": 1,
+    "cold.lookup": 1,
+    "cells.0.ended": 1,
+    "cells.0.e2e.between": 1,
 }
 
 
@@ -217,7 +224,7 @@ def test_a_record_that_does_not_fit_is_refused_with_the_files_name(
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_no_number_that_is_none(file: Path, number: str) -> None:
-    file.write_text(file.read_text().replace('"seconds": 5.0', f'"seconds": {number}'))
+    file.write_text(file.read_text().replace('"waited": 0.0', f'"waited": {number}'))
     assert number in file.read_text()
     with pytest.raises(UserError, match="trial.json is"):
         read_trial(file)

@@ -154,7 +154,11 @@ def test_a_trial_that_failed_and_was_run_again_is_no_retry() -> None:
     second = next(t for t in story.of(TRT) if t.index == 2)
     second.attempt = 2
     failed = factory.trial(TRT, index=2, failure=factory.Failure(phase="load", reason="it fell over"))
-    failed.precision = "float16"
+    failed.precision, failed.position = "float16", second.position
+    for t in story.trials:
+        t.position += t.position >= second.position and t is not second
+    second.position += 1
+    factory.stamped(failed, (second.began or 0) - 5000 * factory.MS)
     story.trials.append(failed)
     findings = audit(story.seal().run, story.trials, story.judged, story.workload)
     assert liars.codes(findings, FAIL) == set()
@@ -206,7 +210,7 @@ def test_an_honest_run_gives_status_0(tmp_path: Path, capsys: pytest.CaptureFixt
     write(tmp_path, Story().tell().seal())
     assert command.main(["--results-dir", str(tmp_path), "--no-chart"]) == 0
     printed = capsys.readouterr().out
-    assert "Passed: count, rate, ceiling, parity, fairness, steady, machine, provenance, base, aa" in " ".join(
+    assert "Passed: count, rate, time, ceiling, parity, fairness, steady, machine, provenance, base, aa" in " ".join(
         printed.split()
     )
 

@@ -104,7 +104,9 @@ def generated(
     ]
 
 
-def trial_of(lane: str, outputs: list[list[list[int]]], workload: Workload, index: int, model: Model) -> Trial:
+def trial_of(
+    lane: str, outputs: list[list[list[int]]], workload: Workload, index: int, position: int, model: Model
+) -> Trial:
     def made(first: int, milliseconds: float) -> Pass:
         return Pass(
             times=[round((milliseconds + index + 0.1 * call) * 1e6) for call in range(CALLS)],
@@ -119,7 +121,7 @@ def trial_of(lane: str, outputs: list[list[list[int]]], workload: Workload, inde
         lane,
         cell=CELL,
         index=index,
-        position=index,
+        position=position,
         cells=[record],
         model=model,
         workload_digest=workload.digest(),
@@ -133,7 +135,10 @@ def judged(
     """Store the trials as a run, judge it in this process, audit it."""
     model = factory.model(config=json.loads((reference / "config.json").read_text()))
     run = factory.run(tuple(outputs), workload_digest=workload.digest(), settings=SETTINGS, model_digest=model.digest)
-    trials = [trial_of(lane, made, workload, index, model) for index in (1, 2) for lane, made in outputs.items()]
+    turns = [(index, lane) for index in (1, 2) for lane in outputs]
+    trials = [
+        trial_of(lane, outputs[lane], workload, index, place, model) for place, (index, lane) in enumerate(turns, 1)
+    ]
     home = factory.store(results, run, trials)
     (home / "workload.json").write_bytes(encode(workload))
     found = judging.judge(spec_of(results, run.id, reference, workload, model, **more), lambda phase: None)

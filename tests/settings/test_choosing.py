@@ -201,7 +201,9 @@ def test_every_combination_is_a_cell() -> None:
 @pytest.mark.parametrize("name", ["max_position_embeddings", "n_positions"])
 def test_sequences_longer_than_the_model_are_refused(name: str) -> None:
     model = factory.model(config={name: 300})
-    check_lengths(Settings(prompt_lengths=(100,), new_tokens=(200,)), model)
+    check_lengths(Settings(prompt_lengths=(100,), new_tokens=(200,)), model, {})
     with pytest.raises(UserError, match=r"PROMPT_LENGTHS=50,101 and NEW_TOKENS=200 make 301 tokens, but demo has 300"):
-        check_lengths(Settings(prompt_lengths=(50, 101), new_tokens=(200,)), model)
-    check_lengths(Settings(prompt_lengths=(9999,)), factory.model(config={}))
+        check_lengths(Settings(prompt_lengths=(50, 101), new_tokens=(200,)), model, {})
+    with pytest.raises(UserError, match=r"MAX_INPUT_LEN=301 and NEW_TOKENS=200 make 501 tokens"):
+        check_lengths(Settings(prompt_lengths=(301,), new_tokens=(200,)), model, {"MAX_INPUT_LEN": "environment"})
+    check_lengths(Settings(prompt_lengths=(9999,)), factory.model(config={}), {})

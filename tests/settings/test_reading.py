@@ -13,7 +13,7 @@ import pytest
 from command import environment, python
 from trtbench.errors import UserError
 from trtbench.settings.knobs import ALIASES, DEFAULTS, ROWS, Settings
-from trtbench.settings.reading import Parser, add_flags, parse, read_file, resolve
+from trtbench.settings.reading import Parser, add_flags, parse, read_file, resolve, typed
 
 NO_FILE = Path("/nonexistent/.env")
 
@@ -162,6 +162,22 @@ def test_two_names_of_one_setting_must_agree() -> None:
         for given in (dict(flags=layer), dict(environment=layer)):
             with pytest.raises(UserError, match="one setting, to different values; keep NEW_TOKENS"):
                 read(**given)
+
+
+@pytest.mark.parametrize("text", ["0", "many", "8,8"])
+def test_a_value_given_by_an_old_name_is_refused_by_that_name(text: str) -> None:
+    with pytest.raises(UserError, match=rf"^MAX_NEW_TOKENS='{text}' "):
+        read(environment={"MAX_NEW_TOKENS": text})
+
+
+def test_the_sources_tell_by_which_name_a_setting_was_given() -> None:
+    def name(**layers: dict[str, str]) -> str:
+        return typed("NEW_TOKENS", resolve(layers.get("flags", {}), layers.get("environment", {}), Path("none"))[1])
+
+    assert name() == name(environment={"NEW_TOKENS": "5"}) == "NEW_TOKENS"
+    assert name(environment={"MAX_NEW_TOKENS": "5"}) == "MAX_NEW_TOKENS"
+    assert name(environment={"MAX_NEW_TOKENS": "5"}, flags={"MAX_OUTPUT_LEN": "6"}) == "MAX_OUTPUT_LEN"
+    assert name(environment={"MAX_NEW_TOKENS": "5"}, flags={"NEW_TOKENS": "6"}) == "NEW_TOKENS"
 
 
 def test_an_old_name_in_a_stronger_place_wins() -> None:

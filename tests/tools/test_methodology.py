@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
-from types import ModuleType
 
 import numpy as np
 import pytest
 
+from loading import load
 from trtbench.figures.base import CANDIDATE_LEVEL
 from trtbench.figures.leaving import LEVEL, RATIO
 from trtbench.measure.stopping import MIN_ROUNDS
 from trtbench.settings.knobs import DEFAULTS, ROOT
 
 BENCHMARKS = ROOT / "benchmarks"
-
-
-def load(path: str) -> ModuleType:
-    """A script of this project as a module; `path` is below the project's folder."""
-    spec = importlib.util.spec_from_file_location(path.replace("/", "_"), ROOT / f"{path}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_document_is_the_made_one() -> None:

@@ -11,6 +11,7 @@ from trtbench.figures.base import Key, cells_of, grouped, headline_level, rivals
 from trtbench.figures.disturbed import any_counts, left_out, lost, unequal
 from trtbench.figures.speedup import Verdict, interval_over, verdict_over
 from trtbench.figures.summary import Figures, Hole, Where, figures, memory_of
+from trtbench.figures.turns import out_of_turn
 from trtbench.records.files import SCHEMA
 from trtbench.records.judgement import Judgement
 from trtbench.records.run import Absent, Run, counting, sort_key
@@ -63,7 +64,7 @@ def compare(
         settings=settings,
         demonstration=run.demonstration,
         simulated=any(f.simulated for f in measured),
-        interleaved=all(f.interleaved for f in measured),
+        interleaved=not out_of_turn([t for members in groups.values() for t in members]),
         workload_digest=run.workload_digest,
         read_bandwidth=run.read_bandwidth,
         headline_lane=run.headline,

@@ -7,12 +7,13 @@ the moment the ids are handed over until all new ids are in host memory. No hook
 from __future__ import annotations
 
 import gc
-import statistics
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from trtbench.errors import counted
+from trtbench.figures.settled import AGREE, settled
 from trtbench.lanes.lane import Lane
 from trtbench.machine import processes
 from trtbench.measure.spec import Spec
@@ -20,8 +21,6 @@ from trtbench.model.workload import Workload, digest_prompts
 from trtbench.records.trial import CellRecord, Energy, Memory, Pass
 from trtbench.settings.cells import Cell
 
-AGREE = 3  # the median of so many warm-up calls …
-WITHIN = 0.02  # … must lie within this share of that of as many before
 WARMUP_CALLS, WARMUP_SECONDS = 3, 2.0  # of every lane at least
 WARMUP_MOST = 15.0  # seconds after which calls that could have settled and have not are noisy, not cold
 ENERGY_SECONDS = 5.0  # the counter of energy moves in steps: less says little
@@ -31,10 +30,22 @@ class WrongCount(Exception):
     """A lane returned another number of new ids than asked for."""
 
 
+class Call(NamedTuple):
+    """One timed call: perf_counter_ns right before and right after it, and the new ids."""
+
+    began: int
+    ended: int
+    output: list[list[int]]
+
+    @property
+    def nanoseconds(self) -> int:
+        return self.ended - self.began
+
+
 def timed(
     generate: Callable[[list[list[int]], int], list[list[int]]], prompts: list[list[int]], new_tokens: int
-) -> tuple[int, list[list[int]]]:
-    """Time one call: nanoseconds and the new ids. This is the only timed region of the program."""
+) -> Call:
+    """Time one call. This is the only timed region of the program."""
     gc.collect()
     gc.disable()
     try:
@@ -43,7 +54,7 @@ def timed(
         stop = time.perf_counter_ns()
     finally:
         gc.enable()
-    return stop - start, output
+    return Call(start, stop, output)
 
 
 def check_count(output: list[list[int]], batch: int, new_tokens: int) -> None:
@@ -64,17 +75,21 @@ def run_pass(lane: Lane, workload: Workload, cell: Cell, first_call: int, calls:
     foreign_seconds: list[float] = []
     prompts_given = []
     foreign_cpu = processes.ForeignCpu()
-    began = time.perf_counter_ns()
-    for call in range(first_call, first_call + calls):
-        prompts = workload.prompts(cell, call)
+    between = 0
+    began = left = time.perf_counter_ns()
+    for number in range(first_call, first_call + calls):
+        prompts = workload.prompts(cell, number)
         foreign_cpu.mark()
-        nanoseconds, output = timed(lane.generate, prompts, new_tokens)
+        call = timed(lane.generate, prompts, new_tokens)
         foreign_seconds.append(foreign_cpu.seconds())
-        times.append(nanoseconds)
+        times.append(call.nanoseconds)
+        between += call.began - left
+        left = call.ended
         prompts_given.append(prompts)
-        if output not in outputs:
-            outputs.append(output)
-        output_numbers.append(outputs.index(output))
+        if call.output not in outputs:
+            outputs.append(call.output)
+        output_numbers.append(outputs.index(call.output))
+    ended = time.perf_counter_ns()
     return Pass(
         times=times,
         outputs=outputs,
@@ -82,17 +97,9 @@ def run_pass(lane: Lane, workload: Workload, cell: Cell, first_call: int, calls:
         prompts_digest=digest_prompts(prompts_given),
         foreign_cpu=foreign_seconds,
         began=began,
-        ended=time.perf_counter_ns(),
+        ended=ended,
+        between=between + ended - left,
     )
-
-
-def settled(times: Sequence[int]) -> bool:
-    """Whether warm-up calls of these times (ns) hold still: the median of the last AGREE is within WITHIN of the median of
-    the AGREE before. Medians, because noise of single calls would keep a lane warming up to its limit."""
-    if len(times) < 2 * AGREE:
-        return False
-    earlier, last = statistics.median(times[-2 * AGREE : -AGREE]), statistics.median(times[-AGREE:])
-    return abs(last - earlier) <= WITHIN * earlier
 
 
 def warm(times: Sequence[int], limit: int) -> bool:
@@ -157,18 +164,18 @@ def try_out(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callabl
 
 def _warm_up(lane: Lane, workload: Workload, cell: Cell, spec: Spec, number: int, record: CellRecord) -> int:
     """Calls from `number` on until they are warm; their times go into the record. Returns the first one's, which is cold."""
-    nanoseconds, output = timed(lane.generate, workload.prompts(cell, number), cell.new_tokens)
-    check_count(output, cell.batch, cell.new_tokens)
+    first = timed(lane.generate, workload.prompts(cell, number), cell.new_tokens)
+    check_count(first.output, cell.batch, cell.new_tokens)
     while not warm(record.warmup, spec.warmup_limit):
         prompts = workload.prompts(cell, number + 1 + len(record.warmup))
-        record.warmup.append(timed(lane.generate, prompts, cell.new_tokens)[0])
+        record.warmup.append(timed(lane.generate, prompts, cell.new_tokens).nanoseconds)
     record.settled = settled(record.warmup)
-    return nanoseconds
+    return first.nanoseconds
 
 
 def measure(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callable[[str], None]) -> CellRecord:
     """All passes of one cell. Call numbers of the timed passes are the same for every lane; warm-up uses later ones."""
-    record = CellRecord(cell=cell)
+    record = CellRecord(cell=cell, began=time.perf_counter_ns())
     calls = spec.iterations
     warmup_call = 2 * calls + 1  # from here on prompts that no other pass has
     say("warm-up")
@@ -189,4 +196,5 @@ def measure(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callabl
     for timed_pass, new_tokens in ((record.e2e, cell.new_tokens), (record.ttft, 1)):
         for output in timed_pass.outputs:
             check_count(output, cell.batch, new_tokens)
+    record.ended = time.perf_counter_ns()
     return record

@@ -129,7 +129,7 @@ class Measurement:
         self.progress.note(f"model {settings.model_name}")
         self.model_path = finding.resolve(settings).absolute()
         self.model = finding.describe(self.model_path, settings)
-        finding.check_lengths(settings, self.model)
+        finding.check_lengths(settings, self.model, self.sources)
         prompts = Path(settings.prompts_file) if settings.prompts_file else workload.PROMPTS
         self.sampling = Sampling(temperature=settings.temperature, top_p=settings.top_p, seed=settings.seed)
         self.workload = workload.build(

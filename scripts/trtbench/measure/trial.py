@@ -126,8 +126,12 @@ def imported(spec: Spec, cold: Cold, value: str, cells: Sequence[Cell]) -> Lane:
 
 def prepare(lane: Lane, cold: Cold) -> None:
     """Have the lane convert, build or compile, and note what that cost."""
+    start = time.perf_counter_ns()
     prepared = lane.prepare()
+    took = time.perf_counter_ns() - start
     if prepared is not None:
+        if prepared.cached:
+            cold.lookup = (cold.lookup or 0) + took
         cold.prepare, cold.prepare_cached, cold.prepared_bytes = prepared.nanoseconds, prepared.cached, prepared.bytes
 
 

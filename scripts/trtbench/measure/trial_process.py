@@ -74,7 +74,8 @@ def run_trial(
     if watch is not None:
         watch.fill(trial, telemetry)
     trial.telemetry = telemetry
-    trial.seconds = (time.perf_counter_ns() - began) / 1e9
+    trial.began, trial.ended = began, time.perf_counter_ns()
+    trial.seconds = (trial.ended - began) / 1e9
     if trial.failure is None:
         trial.disturbed = disturbed(trial)
     if not (spec.prepare_only or spec.trying):

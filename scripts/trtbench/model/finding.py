@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from trtbench.errors import UserError
@@ -19,6 +20,7 @@ from trtbench.records.files import hash_content, write_whole
 from trtbench.records.identity import model_digest, recorded
 from trtbench.records.trial import CONFIG_TEXT, Model
 from trtbench.settings.knobs import Settings, show
+from trtbench.settings.reading import typed
 
 
 def source_of(settings: Settings) -> str:
@@ -128,12 +130,13 @@ def _content_digest(file: Path, cache: Path) -> str:
     return content.hexdigest()
 
 
-def check_lengths(settings: Settings, model: Model) -> None:
-    """Refuse sequences longer than the model has positions."""
+def check_lengths(settings: Settings, model: Model, sources: Mapping[str, str]) -> None:
+    """Refuse sequences longer than the model has positions. `sources` of the settings say by which names they were given."""
     limit = model.config.get("max_position_embeddings") or model.config.get("n_positions")
     longest = max(settings.prompt_lengths) + max(settings.new_tokens)
     if isinstance(limit, int) and longest > limit:
         raise UserError(
-            f"PROMPT_LENGTHS={show('', settings.prompt_lengths)} and NEW_TOKENS={show('', settings.new_tokens)} make "
-            f"{longest} tokens, but {model.name} has {limit} positions; lower one of them."
+            f"{typed('PROMPT_LENGTHS', sources)}={show('', settings.prompt_lengths)} and "
+            f"{typed('NEW_TOKENS', sources)}={show('', settings.new_tokens)} make {longest} tokens, but {model.name} has "
+            f"{limit} positions; lower one of them."
         )

@@ -56,13 +56,15 @@ class Statement(Strict):
 
 class Cold(Strict):
     """One-off costs in nanoseconds, never averaged into a steady figure. `prepare` is conversion, build or
-    compilation; when its result came from the cache, `prepare_cached` is true and the time is that of the making."""
+    compilation; when its result came from the cache, `prepare_cached` is true, the time is that of the making, and `lookup`
+    what finding and checking it took in this process (schema 2)."""
 
     imports: Count | None = None
     load: Count | None = None
     prepare: Count | None = None
     prepare_cached: bool | None = None
     prepared_bytes: Count | None = None
+    lookup: Count | None = None
 
 
 class Pass(Strict):
@@ -70,7 +72,8 @@ class Pass(Strict):
 
     `foreign_cpu[i]` is the CPU time in seconds that other processes used meanwhile, as far as the kernel's
     counters (10 ms steps) tell. `prompts_digest` is the SHA-256 of the prompt ids handed over, in order. `began` and
-    `ended` are perf_counter_ns around the whole pass, by which readings of telemetry are assigned to it.
+    `ended` are perf_counter_ns around the whole pass, by which readings of telemetry are assigned to it; `between`
+    nanoseconds of it were no timed call's: collecting garbage, reading counters (schema 2).
     """
 
     times: list[Positive]
@@ -80,6 +83,7 @@ class Pass(Strict):
     foreign_cpu: list[Amount] | None = None
     began: Count | None = None
     ended: Count | None = None
+    between: Count | None = None
 
 
 class Memory(Strict):
@@ -124,7 +128,8 @@ class EngineMetrics(Strict):
 
 class CellRecord(Strict):
     """One cell of a trial: measured, or a hole with its reason. `cpu`: who used the CPU from the first timed call to
-    the last (schema 2). `setting`: the value of the lane's choice that it was measured with."""
+    the last (schema 2). `setting`: the value of the lane's choice that it was measured with. `began` and `ended` are
+    perf_counter_ns around all of it, warm-up and memory too (schema 2)."""
 
     cell: Cell
     hole: str | None = None
@@ -138,6 +143,8 @@ class CellRecord(Strict):
     engine_metrics: EngineMetrics | None = None
     cpu: CpuUse | None = None
     setting: str | None = None
+    began: Count | None = None
+    ended: Count | None = None
 
 
 class Environment(Strict):
@@ -194,7 +201,8 @@ class Trial(Strict, tag="trial", tag_field="kind"):
     """One fresh process with one lane: the unit of replication.
 
     Of schema 2: `round` is the run's round it ran in, from 1; `disturbed` says why it is not to count, empty where nobody
-    disturbed it. What is run again, because it failed or was disturbed, is the next `attempt` at the same `index`.
+    disturbed it. What is run again, because it failed or was disturbed, is the next `attempt` at the same `index`. `began` and
+    `ended` are perf_counter_ns in the process that started the trial's, around all of it: `seconds`.
     `announced`: versions of engines by distribution, as they announced themselves in the trial's log.
     """
 
@@ -219,6 +227,8 @@ class Trial(Strict, tag="trial", tag_field="kind"):
     telemetry: Telemetry | None = None
     round: Count | None = None
     disturbed: list[Disturbance] | None = None
+    began: Count | None = None
+    ended: Count | None = None
     announced: dict[str, str] | None = None
     checksum: str = ""
 
@@ -299,9 +309,12 @@ def _later_fields(trial: Trial) -> dict[str, Any]:
     gpu_fields = ("foreign_compute", "idle_utilisation", "idle_temperature", "early_clock", "early_reasons")
     later = {"cpu": telemetry.cpu, "waited": telemetry.waited, "QUIET": trial.settings.get("QUIET")}
     later |= {f"model.{name}": getattr(trial.model, name) for name in ("dequantised", "config_text", "files")}
-    later |= {"environment.cards": trial.environment.cards, "announced": trial.announced}
-    later |= {f"cells.{i}.cpu": record.cpu for i, record in enumerate(trial.cells)}
-    later |= {f"cells.{i}.setting": record.setting for i, record in enumerate(trial.cells)}
+    later |= {"cold.lookup": trial.cold.lookup, "environment.cards": trial.environment.cards}
+    later |= {"began": trial.began, "ended": trial.ended, "announced": trial.announced}
+    for i, record in enumerate(trial.cells):
+        later |= {f"cells.{i}.{name}": getattr(record, name) for name in ("cpu", "setting", "began", "ended")}
+        timed_passes = [("e2e", record.e2e), ("ttft", record.ttft)]
+        later |= {f"cells.{i}.{name}.between": part.between for name, part in timed_passes if part is not None}
     return later | {
         f"gpus.{i}.{name}": getattr(gpu, name) for i, gpu in enumerate(telemetry.gpus or []) for name in gpu_fields
     }

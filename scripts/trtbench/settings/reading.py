@@ -25,8 +25,9 @@ from trtbench.settings.knobs import (
 
 
 def parse(name: str, text: str) -> Any:
-    """Read one value of the setting `name`; a UserError names the setting, the value and what would be right."""
-    row = ROWS[name]
+    """Read one value of the setting `name`, or of one by an old name; a UserError names it as it was typed, the value and
+    what would be right."""
+    row = ROWS[ALIASES.get(name, name)]
     if row.many:
         parts = [part.strip() for part in text.split(",")]
         values = [_parse_one(name, row, part, text) for part in parts]
@@ -114,21 +115,21 @@ def _one_edit(a: str, b: str) -> bool:
     return a[start:] == b[start + 1 :] or (len(a) == len(b) and a[start + 1 :] == b[start + 1 :])
 
 
-def _merge(layer: Mapping[str, str], origin: str) -> dict[str, Any]:
-    """Values of one layer (environment, file or flags) with the old names translated."""
+def _merge(layer: Mapping[str, str], origin: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Values of one layer (environment, file or flags) with the old names translated, and as what each was typed."""
     values: dict[str, Any] = {}
     spelled: dict[str, str] = {}
     for spelling, name in [(n, n) for n in ROWS] + list(ALIASES.items()):
         text = layer.get(spelling, "")
         if not text.strip():
             continue
-        value = parse(name, text)
+        value = parse(spelling, text)
         if name in values and values[name] != value:
             raise UserError(
                 f"{origin} sets both {spelled[name]} and {spelling}, which are one setting, to different values; keep {name}."
             )
         values[name], spelled[name] = value, spelling
-    return values
+    return values, spelled
 
 
 class Parser(argparse.ArgumentParser):
@@ -175,7 +176,8 @@ def resolve(
     file: Path | None = None,
     defaults: str = "",
 ) -> tuple[Settings, dict[str, str]]:
-    """Return the settings and, by name, where each came from: flag, environment, file or default.
+    """Return the settings and, by name, where each came from: flag, environment, file or default. What was given by an old name
+    stands there by that one too (`typed`).
 
     `defaults`: "local" takes those of bench_local.sh, "quick" those of its --quick. Raises UserError for
     unknown names and impossible values.
@@ -204,11 +206,20 @@ def resolve(
                 if DEFAULTS[name] != "":
                     raise UserError(f"{flag(spelling)} is empty: it takes {ROWS[name].wanted()}.")
                 values[name], sources[name] = "", origin
-        for name, value in _merge(layer, f"the {origin}").items():
-            values[name], sources[name] = value, origin
+        merged, spelled = _merge(layer, f"the {origin}")
+        for name, value in merged.items():
+            values[name] = value
+            for alias in ROWS[name].aliases:
+                sources.pop(alias, None)
+            sources[name] = sources[spelled[name]] = origin
     settings = Settings(**{name.lower(): value for name, value in values.items()})
     _check_combinations(settings, sources)
     return settings, sources
+
+
+def typed(name: str, sources: Mapping[str, str]) -> str:
+    """The name by which the user gave a setting: an old one of it, or its own."""
+    return next((alias for alias in ROWS[name].aliases if alias in sources), name)
 
 
 def _check_combinations(settings: Settings, sources: Mapping[str, str]) -> None:

@@ -11,13 +11,26 @@ from trtbench.model.workload import Workload
 from trtbench.records.judgement import Judgement
 from trtbench.records.run import Run
 from trtbench.records.trial import Trial
-from trtbench.referee.audit import bases, ceiling, counts, fairness, machine, parity, provenance, settings, steady, who
+from trtbench.referee.audit import (
+    bases,
+    ceiling,
+    clock,
+    counts,
+    fairness,
+    machine,
+    parity,
+    provenance,
+    settings,
+    steady,
+    who,
+)
 from trtbench.referee.audit.context import Context
 from trtbench.referee.audit.findings import PASS, Finding, found, ordered
 
 CHECKS: dict[str, Callable[[Context], list[Finding]]] = {
     "count": counts.count,
     "rate": counts.rate,
+    "time": clock.check,
     "ceiling": ceiling.check,
     "parity": parity.check,
     "fairness": lambda context: [*fairness.check(context), *settings.check(context)],

@@ -145,20 +145,4 @@ def rate(context: Context) -> list[Finding]:
         raw = math.exp(math.fsum(log_rates) / len(log_rates)) if log_rates else 0.0
         if not math.isclose(raw, printed.throughput, rel_tol=RATE_TOLERANCE):
             findings.append(found("rate.disagrees", key, where, raw=raw, printed=printed.throughput))
-    for key, members in context.groups.items():
-        overlong = [trial for trial in members if _timed(trial) > trial.seconds]
-        if overlong:
-            worst = max(overlong, key=lambda t: (_timed(t) - t.seconds, -t.index))
-            findings.append(
-                found("rate.wall", key, timed=_timed(worst), seconds=worst.seconds, trials=numbers(overlong)),
-            )
     return findings
-
-
-def _timed(trial: Trial) -> float:
-    """Seconds of all timed calls of a trial."""
-    total = 0
-    for record in trial.cells:
-        total += (record.first_call or 0) + sum(record.warmup)
-        total += sum(sum(part.times) for part in (record.e2e, record.ttft) if part is not None)
-    return total / 1e9

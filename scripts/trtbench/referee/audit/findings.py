@@ -44,7 +44,20 @@ class Row:
     condition: str
 
 
-THEMES = ("count", "rate", "ceiling", "parity", "fairness", "steady", "machine", "provenance", "base", "aa", "claims")
+THEMES = (
+    "count",
+    "rate",
+    "time",
+    "ceiling",
+    "parity",
+    "fairness",
+    "steady",
+    "machine",
+    "provenance",
+    "base",
+    "aa",
+    "claims",
+)
 
 TABLE: dict[str, Row] = {
     # count: law 2
@@ -59,7 +72,22 @@ TABLE: dict[str, Row] = {
     "count.iterations": Row((WARN,), "a pass holds another number of times than NUM_ITERATIONS"),
     # rate: law 3
     "rate.disagrees": Row((FAIL,), "ids returned over seconds spent differ from the printed throughput by over 0.1 %"),
-    "rate.wall": Row((FAIL,), "the timed calls of a trial add up to more than the trial took"),
+    # time: law 4
+    "time.window": Row((FAIL,), "the calls of a pass and what stood between them do not fill the time that it took"),
+    "time.between": Row(
+        (FAIL,), "between the calls of one pass stood over four times as much as in the other, and 50 ms a call more"
+    ),
+    "time.watched": Row((FAIL,), "the CPU was watched for another time than the passes took (1 s and 2 %)"),
+    "time.kind": Row(
+        (FAIL,),
+        "each of the last three warm-up calls, or the calls of the pass for energy, took over twice as long as the timed "
+        "calls, or under a third, and nobody else is known to have been there",
+    ),
+    "time.order": Row((FAIL,), "the passes of a cell, or the cells of a trial, do not lie behind one another in it"),
+    "time.wall": Row((FAIL,), "parts of a trial, or the warm-up of a cell, add up to more than there was time for"),
+    "time.unaccounted": Row((FAIL,), "for more of a cell or trial than its untimed calls take nothing is recorded"),
+    "time.overlap": Row((FAIL,), "by both of its clocks a trial began before the one at the place before it had ended"),
+    "time.unstamped": Row((WARN,), "the clocks beside a trial's times are absent"),
     # ceiling: law 8
     "ceiling.generation": Row((FAIL,), "a whole generation is shorter than the roofline floor on nominal figures"),
     "ceiling.prefill": Row((FAIL,), "a time to first token is shorter than the floor of the prefill"),
@@ -118,6 +146,9 @@ TABLE: dict[str, Row] = {
         (WARN,), "a robust trend of over 2 % through a trial (1 %), or through all trials of a lane (5 %)"
     ),
     "steady.first": Row((WARN,), "a first timed call is far off the others (modified z above 5, 10 % and more)"),
+    "steady.first_busy": Row(
+        (WARN,), "the same of a slower one, while others used over 5 % of the CPU or disturbed the trial"
+    ),
     "steady.compile": Row(
         (FAIL,), "the same call takes three times the median in at least half of three or more trials"
     ),
@@ -174,7 +205,9 @@ TABLE: dict[str, Row] = {
     "provenance.mixed": Row(
         (FAIL, WARN), "trials of other runs; warn when workload, machine, model and settings are the same"
     ),
-    "provenance.not_interleaved": Row((WARN,), "lanes were run one after the other"),
+    "provenance.not_interleaved": Row(
+        (WARN,), "by the places and rounds of its trials a lane did not take turns with the others, or it says so"
+    ),
     "provenance.engine": Row(
         (FAIL,), "an engine was built from another model, or for another GPU, capability or version"
     ),

@@ -38,9 +38,6 @@ def _lane(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
     changed = [t for t in members if t.checksum != checksum(t)]
     if changed:
         yield found("provenance.changed", key, file=", ".join(_name(t) for t in changed[:3]))
-    not_interleaved = [t for t in members if not t.interleaved]
-    if not_interleaved:
-        yield found("provenance.not_interleaved", key)
     yield from _engine(key, members)
     versions = [(t, _versions(t)) for t in members if t.statement is not None]
     differing = [(t, v) for t, v in versions if v != versions[0][1]]

@@ -8,11 +8,14 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from trtbench.figures.base import Key
+from trtbench.figures.settled import settled
 from trtbench.figures.speedup import MIN_TRIALS, interval
 from trtbench.figures.student_t import two_sided_tail
 from trtbench.figures.summary import Where, outliers
+from trtbench.records.trial import Trial
 from trtbench.referee.audit.context import Context, Measured, numbers
 from trtbench.referee.audit.findings import Finding, found
+from trtbench.referee.audit.machine import BUSY
 
 DRIFT = 0.02
 TRIAL_ALPHA, LANE_ALPHA = 0.01, 0.05
@@ -25,7 +28,7 @@ def check(context: Context) -> list[Finding]:
     for key, where, measured in context.by_cell():
         findings += _drift(key, where, measured)
         findings += _spikes(key, where, measured)
-        unsettled = [m.trial for m in measured if not m.record.settled]
+        unsettled = [m.trial for m in measured if not settled(m.record.warmup)]
         if unsettled:
             findings.append(found("steady.unsettled", key, where, trials=numbers(unsettled), of=len(measured)))
         cold = [m.trial for m in measured if m.record.first_call is None or not m.record.warmup]
@@ -80,7 +83,7 @@ def trend(times: Sequence[int]) -> tuple[float, float]:
 def _spikes(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
     """Compilation, or a first call that is unlike the others, inside a timed pass."""
     slow: dict[tuple[str, int], list[float]] = {}
-    odd_first_calls = []
+    odd_first_calls: dict[str, list[tuple[float, float, Trial]]] = {}
     for m in measured:
         for name, part in (("e2e", m.e2e), ("ttft", m.ttft)):
             median = statistics.median(part.times)
@@ -91,9 +94,10 @@ def _spikes(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Fi
         if len(later) >= 3:
             median = statistics.median(later)
             mad = statistics.median(abs(t - median) for t in later)
-            excess = m.e2e.times[0] / median - 1
-            if abs(excess) >= FIRST_SHARE and 0.6745 * abs(m.e2e.times[0] - median) > FIRST_Z * mad:
-                odd_first_calls.append((abs(excess), excess, m.trial))
+            ratio = m.e2e.times[0] / median
+            if abs(ratio - 1) >= FIRST_SHARE and 0.6745 * abs(m.e2e.times[0] - median) > FIRST_Z * mad:
+                code = "steady.first_busy" if ratio > 1 and _busy_at_first(m) else "steady.first"
+                odd_first_calls.setdefault(code, []).append((abs(ratio - 1), ratio, m.trial))
     for (name, call), ratios in slow.items():
         if len(measured) >= MIN_TRIALS and 2 * len(ratios) >= len(measured):
             yield found(
@@ -107,9 +111,15 @@ def _spikes(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Fi
                 of=len(measured),
             )
             return
-    if odd_first_calls:
-        worst = max(odd_first_calls, key=lambda entry: (entry[0], -entry[2].index))[1]
-        yield found("steady.first", key, where, off=worst, trials=numbers([t for _, _, t in odd_first_calls]))
+    for code, odd in odd_first_calls.items():
+        worst = max(odd, key=lambda entry: (entry[0], -entry[2].index))[1]
+        yield found(code, key, where, ratio=worst, trials=numbers([t for _, _, t in odd]))
+
+
+def _busy_at_first(m: Measured) -> bool:
+    """Whether others used the CPU during the first timed call, or disturbed the trial."""
+    seconds = (m.e2e.foreign_cpu or [0.0])[0]
+    return bool(m.trial.disturbed) or seconds > BUSY * m.e2e.times[0] / 1e9 * max(m.trial.environment.cores, 1)
 
 
 def _uneven_outliers(context: Context, key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ HEADINGS: dict[str, tuple[str, str]] = {
     ),
     "audit.theme.count": ("count", "comptage"),
     "audit.theme.rate": ("rate", "débit"),
+    "audit.theme.time": ("time", "temps"),
     "audit.theme.ceiling": ("ceiling", "plafond"),
     "audit.theme.parity": ("parity", "parité"),
     "audit.theme.fairness": ("fairness", "équité"),
@@ -46,6 +47,14 @@ FIGURES: dict[str, tuple[str, str]] = {
     "decode": ("decode steps", "étapes de décodage"),
     "e2e": ("the whole generation", "la génération entière"),
     "ttft": ("the first token", "le premier jeton"),
+    "warm-up": ("the warm-up", "l'échauffement"),
+    "energy": ("the pass for energy", "la passe d'énergie"),
+    "cell": ("a cell", "une cellule"),
+    "trial": ("a trial", "un essai"),
+    "clock": ("the trial by its own clock", "l'essai selon sa propre horloge"),
+    "passes": ("its passes", "ses passes"),
+    "cells": ("its cells", "ses cellules"),
+    "between": ("what stood between calls", "ce qu'il y a entre les appels"),
     "power cap": ("power cap", "plafond de puissance"),
     "governor": ("governor", "gouverneur"),
     "driver": ("driver", "pilote"),
@@ -168,14 +177,94 @@ FINDINGS: dict[str, Said] = {
             "Le débit est le nombre de jetons produits par seconde écoulée ; recomptez.",
         ),
     ),
-    "rate.wall": Said(
+    "time.window": Said(
         sentence=(
-            "The clock counted {timed:n} s in a trial that took {seconds:n} s ({trials:which trial}).",
-            "Le chronomètre compte {timed:n} s dans un essai qui a duré {seconds:n} s ({trials:which trial}).",
+            "The calls of {part:word} add up to {calls:n} ms, what stood between them to {between:n} ms, and the pass took {window:n} ms ({trials:which trial}).",
+            "Les appels pour {part:word} font {calls:n} ms, ce qu'il y a entre eux {between:n} ms, et la passe a duré {window:n} ms ({trials:which trial}).",
+        ),
+        advice=(
+            "These are not the times that were taken in this pass; run again.",
+            "Ce ne sont pas les temps relevés dans cette passe ; recommencez.",
+        ),
+    ),
+    "time.between": Said(
+        sentence=(
+            "Between two calls of {part:word} stood {more:n} ms that nobody timed, in the other pass {less:n} ms ({trials:which trial}).",
+            "Entre deux appels pour {part:word}, {more:n} ms ne sont dans aucun temps, contre {less:n} ms dans l'autre passe ({trials:which trial}).",
+        ),
+        advice=(
+            "Nothing but our own few milliseconds may stand between calls; run again.",
+            "Entre deux appels, il n'y a que nos quelques millisecondes ; recommencez.",
+        ),
+    ),
+    "time.watched": Said(
+        sentence=(
+            "The CPU was watched for {watched:n} s beside passes that took {passes:n} s ({trials:which trial}).",
+            "Le processeur a été observé {watched:n} s à côté de passes de {passes:n} s ({trials:which trial}).",
+        ),
+        advice=(
+            "The passes of these trials did not take as long as they say; run again.",
+            "Les passes de ces essais n'ont pas duré ce qu'elles disent ; recommencez.",
+        ),
+    ),
+    "time.kind": Said(
+        sentence=(
+            "A call of {what:word} took {other:n} ms, a timed one {timed:n} ms ({trials:which trial}).",
+            "Un appel pour {what:word} a duré {other:n} ms, un appel chronométré {timed:n} ms ({trials:which trial}).",
+        ),
+        advice=(
+            "Both are the same work: the timed calls were not those that ran. Run again.",
+            "C'est le même travail : les appels chronométrés ne sont pas ceux qui ont eu lieu. Recommencez.",
+        ),
+    ),
+    "time.order": Said(
+        sentence=(
+            "{what:word} do not lie behind one another in the time that they were in ({trials:which trial}).",
+            "{what:word} ne se suivent pas dans le temps où ils étaient ({trials:which trial}).",
+        ),
+        advice=(
+            "One process does one thing after the other: these clocks were changed. Run again.",
+            "Un processus fait une chose après l'autre : ces horloges ont été changées. Recommencez.",
+        ),
+    ),
+    "time.wall": Said(
+        sentence=(
+            "{what:word}: {timed:n} s, in {seconds:n} s that there were ({trials:which trial}).",
+            "{what:word} : {timed:n} s, pour {seconds:n} s disponibles ({trials:which trial}).",
         ),
         advice=(
             "These times were not measured in these trials; run again.",
             "Ces temps n'ont pas été mesurés dans ces essais ; recommencez.",
+        ),
+    ),
+    "time.unaccounted": Said(
+        sentence=(
+            "For {seconds:n} s of {of:n} s nothing is recorded: {what:word} ({trials:which trial}).",
+            "Pour {seconds:n} s sur {of:n} s, rien n'est enregistré : {what:word} ({trials:which trial}).",
+        ),
+        advice=(
+            "Something else ran there, or the trial was stopped for a while; run again.",
+            "Autre chose a eu lieu là, ou l'essai a été suspendu ; recommencez.",
+        ),
+    ),
+    "time.overlap": Said(
+        sentence=(
+            "Trial {trial:i} began {seconds:n} s before trial {other:i} of {other_lane:label}, which stands before it, had ended.",
+            "L'essai {trial:i} a commencé {seconds:n} s avant la fin de l'essai {other:i} de {other_lane:label}, qui le précède.",
+        ),
+        advice=(
+            "Trials that share the machine slow each other, and this program runs none together; run again.",
+            "Des essais simultanés se ralentissent, et ce programme n'en lance jamais deux ensemble ; recommencez.",
+        ),
+    ),
+    "time.unstamped": Said(
+        sentence=(
+            "Without the clocks beside its times: {what:word} ({trials:which trial}).",
+            "Sans les horloges qui accompagnent les temps : {what:word} ({trials:which trial}).",
+        ),
+        advice=(
+            "Run again with this version: these times can only be believed.",
+            "Recommencez avec cette version : ces temps ne peuvent qu'être crus.",
         ),
     ),
     "ceiling.generation": Said(
@@ -490,10 +579,20 @@ FINDINGS: dict[str, Said] = {
     ),
     "steady.first": Said(
         sentence=(
-            "The first timed call is {off:p} off the others ({trials:which trial}).",
-            "Le premier appel chronométré s'écarte de {off:p} des autres ({trials:which trial}).",
+            "The first timed call takes {ratio:x} the time of the others ({trials:which trial}).",
+            "Le premier appel chronométré prend {ratio:x} le temps des autres ({trials:which trial}).",
         ),
         advice=("Raise WARMUP_LIMIT.", "Augmentez WARMUP_LIMIT."),
+    ),
+    "steady.first_busy": Said(
+        sentence=(
+            "The first timed call takes {ratio:x} the time of the others, and other processes were at work meanwhile ({trials:which trial}).",
+            "Le premier appel chronométré prend {ratio:x} le temps des autres, et d'autres processus travaillaient alors ({trials:which trial}).",
+        ),
+        advice=(
+            "Close what else runs, and run again; a longer warm-up would change nothing.",
+            "Fermez ce qui tourne à côté et recommencez ; un échauffement plus long n'y changerait rien.",
+        ),
     ),
     "steady.compile": Said(
         sentence=(

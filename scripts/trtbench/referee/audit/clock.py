@@ -1,0 +1,294 @@
+"""time: do a record's times fit the clocks that stood beside them.
+
+Every time is in the record more than once: in the calls, in the begin and end of their pass, in the cell's, in the trial's,
+and in what the warm-up and the pass for energy took. Whoever changes one of them contradicts the others.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+
+from trtbench.figures.base import Key
+from trtbench.figures.summary import Where
+from trtbench.figures.turns import out_of_turn
+from trtbench.machine.disturbance import CPU_FLOOR, FOREIGN_CPU, serious
+from trtbench.records.telemetry import CpuUse
+from trtbench.records.trial import CellRecord, Cold, Pass, Trial
+from trtbench.referee.audit.context import Context, Measured, numbers
+from trtbench.referee.audit.findings import Finding, found
+
+MS, SECOND = 1_000_000, 1_000_000_000
+# What stands between two calls is the same work in both passes of a cell. In 142 trials of seven lanes, on a CPU and on an
+# H100, one pass had at most 1.5 times as much of it as the other, and up to 124 ms a call.
+BETWEEN_FACTOR, BETWEEN_SLACK = 4.0, 50 * MS
+WARM_FACTOR = 2.0  # no call of the last warm-up may be that much slower than the timed ones …
+COLD_FACTOR = 3.0  # … nor that much faster than the first of them: a laptop's clock falls by half when it gets hot
+WARM_CALLS = 3
+WATCHED = (SECOND, 0.02)  # what the CPU was watched for beyond the passes, and its share
+# Generations that are in a cell and in none of its passes: before the first tokens, for memory, for the engine's clock.
+UNTIMED_CALLS, UNTIMED_FACTOR = 3, 3.0
+CELL_SLACK = (2 * SECOND, 0.05)
+TRIAL_SLACK = (60 * SECOND, 0.25)  # a process that starts and one that ends, its engine with it
+SET = 1.0  # seconds by which a clock that is kept right moves
+
+Wrong = dict[str, list[tuple[float, dict[str, float | str], Trial]]]
+
+
+def check(context: Context) -> list[Finding]:
+    findings: list[Finding] = []
+    for key, where, measured in context.by_cell():
+        wrong: Wrong = {}
+        for m in measured:
+            for code, off, figures in (*_windows(m), *_kinds(context, m), *_cell(context, m)):
+                wrong.setdefault(code, []).append((off, figures, m.trial))
+        findings += _worst(wrong, key, where)
+    for key, members in context.groups.items():
+        wrong = {}
+        for trial in members:
+            for code, off, figures in _trial(trial):
+                wrong.setdefault(code, []).append((off, figures, trial))
+        findings += _worst(wrong, key, None)
+        findings += _unstamped(context, key, members)
+    findings += _overlapping(context)
+    apart = out_of_turn([t for members in context.groups.values() for t in members])
+    return findings + [found("provenance.not_interleaved", key) for key in context.groups if key in apart]
+
+
+def _worst(wrong: Wrong, key: Key, where: Where | None) -> Iterator[Finding]:
+    """One finding a code, with the figures of the trial that is farthest off."""
+    for code, entries in wrong.items():
+        figures = max(entries, key=lambda entry: (entry[0], -entry[2].index))[1]
+        yield found(code, key, where, **figures, trials=numbers([trial for _, _, trial in entries]))
+
+
+Contradiction = tuple[str, float, dict[str, float | str]]
+
+
+def _window(part: Pass) -> int | None:
+    return None if part.began is None or part.ended is None else part.ended - part.began
+
+
+def _windows(m: Measured) -> Iterator[Contradiction]:
+    """The calls of a pass and what stood between them fill its time; that is alike in both passes; so long the CPU was watched."""
+    shares = []
+    for name, part in (("e2e", m.e2e), ("ttft", m.ttft)):
+        window, spent = _window(part), sum(part.times)
+        if window is None:
+            continue
+        left = window - spent
+        shares.append((max(left, 0) / len(part.times), name))
+        if left < 0 or (part.between is not None and left != part.between):
+            off = abs(left - (part.between or 0))
+            yield (
+                "time.window",
+                off,
+                dict(part=name, calls=spent / MS, between=(part.between or 0) / MS, window=window / MS),
+            )
+    if len(shares) == 2:
+        (less, _), (more, name) = sorted(shares)
+        if more > BETWEEN_FACTOR * less + BETWEEN_SLACK:
+            yield "time.between", more - less, dict(part=name, more=more / MS, less=less / MS)
+    if m.record.cpu is not None and m.e2e.began is not None and m.ttft.ended is not None:
+        passes, watched = m.ttft.ended - m.e2e.began, m.record.cpu.seconds * SECOND
+        if abs(watched - passes) > WATCHED[0] + WATCHED[1] * max(passes, 0):
+            yield "time.watched", abs(watched - passes), dict(watched=watched / SECOND, passes=passes / SECOND)
+
+
+def _kinds(context: Context, m: Measured) -> Iterator[Contradiction]:
+    """Calls of the warm-up's end and of the pass for energy are the same work as the timed ones."""
+    if _slowed_outside(context, m.trial):
+        return
+    timed, warm = statistics.median(m.e2e.times), m.record.warmup[-WARM_CALLS:]
+    beside: list[tuple[str, float, float]] = []
+    if len(warm) == WARM_CALLS:
+        beside.append(("warm-up", min(warm), max(warm)))
+    energy, cell = m.record.energy, m.record.cell
+    if energy is not None:
+        generation = (energy.ended - energy.began) * cell.batch * cell.new_tokens / energy.tokens
+        beside.append(("energy", generation, generation))
+    for what, fastest, slowest in beside:
+        if fastest > WARM_FACTOR * timed or slowest * COLD_FACTOR < min(m.e2e.times[:WARM_CALLS]):
+            other = fastest if fastest > timed else slowest
+            yield (
+                "time.kind",
+                max(other / timed, timed / max(other, 1)),
+                dict(what=what, other=other / MS, timed=timed / MS),
+            )
+
+
+def _slowed_outside(context: Context, trial: Trial) -> bool:
+    """Whether somebody else was there while the clock of the timed passes stood: then other calls may be slow and these not."""
+    telemetry = trial.telemetry
+    if trial.disturbed or telemetry is None:
+        return bool(trial.disturbed)
+    if any(
+        gpu.foreign_compute or gpu.foreign_processes or serious(gpu.throttle_reasons) for gpu in telemetry.gpus or []
+    ):
+        return True
+    whole = telemetry.cpu
+    if whole is None:
+        return False
+    timed = [record.cpu for record in trial.cells if record.cpu is not None]
+    others = max(0.0, whole.others + whole.stolen - sum(use.others + use.stolen for use in timed))
+    outside = CpuUse(
+        seconds=max(0.0, whole.seconds - sum(use.seconds for use in timed)),
+        cores=whole.cores,
+        others=others,
+        stolen=0.0,
+    )
+    limit = context.run.rules.foreign_cpu if context.run.rules else FOREIGN_CPU["cpu"]
+    return others > CPU_FLOOR and outside.share > limit
+
+
+def _cell(context: Context, m: Measured) -> Iterator[Contradiction]:
+    """The parts of a cell lie behind one another in its time, and fill it but for the generations that belong to none."""
+    record = m.record
+    warming = (record.first_call or 0) + sum(record.warmup)
+    parts = [(m.e2e.began, m.e2e.ended), (m.ttft.began, m.ttft.ended)]
+    if record.energy is not None:
+        parts.append((record.energy.began, record.energy.ended))
+    edges = [record.began, *itertools.chain.from_iterable(parts), record.ended]
+    known = [edge for edge in edges if edge is not None]
+    if known != sorted(known):
+        yield "time.order", max(a - b for a, b in zip(known, known[1:])), dict(what="passes")
+        return
+    if len(known) < len(edges):
+        return
+    began, ended, lead = known[0], known[-1], known[1] - known[0]
+    if lead < warming:
+        yield "time.wall", warming - lead, dict(what="warm-up", timed=warming / SECOND, seconds=lead / SECOND)
+        return
+    if _slowed_outside(context, m.trial):
+        return
+    between = max(_between(part) for part in (m.e2e, m.ttft)) * BETWEEN_FACTOR
+    slack = CELL_SLACK[0] + CELL_SLACK[1] * (ended - began)
+    calls = len(record.warmup) + 1
+    unaccounted = lead - warming
+    allowed = calls * between + slack
+    if unaccounted <= allowed:
+        unaccounted = ended - began - warming - sum(b - a for a, b in zip(known[1:-1:2], known[2:-1:2]))
+        allowed += UNTIMED_CALLS * (UNTIMED_FACTOR * max(m.e2e.times) + between)
+    if unaccounted > allowed:
+        yield (
+            "time.unaccounted",
+            unaccounted,
+            dict(what="cell", seconds=unaccounted / SECOND, of=(ended - began) / SECOND),
+        )
+
+
+def _between(part: Pass) -> float:
+    """Nanoseconds a call that stood between the calls of a pass."""
+    return max(0, (_window(part) or 0) - sum(part.times)) / len(part.times)
+
+
+def _trial(trial: Trial) -> Iterator[Contradiction]:
+    """The parts of a trial fit into it, behind one another, and fill it but for a process that starts and ends."""
+    accounted = _accounted(trial)
+    if accounted > trial.seconds:
+        yield "time.wall", accounted - trial.seconds, dict(what="trial", timed=accounted, seconds=trial.seconds)
+        return
+    if trial.began is None or trial.ended is None:
+        return
+    seconds = (trial.ended - trial.began) / SECOND
+    if abs(seconds - trial.seconds) > 0.001:
+        yield "time.wall", abs(seconds - trial.seconds), dict(what="clock", timed=trial.seconds, seconds=seconds)
+        return
+    cells = [(record.began, record.ended) for record in trial.cells if record.began is not None]
+    edges = [edge for edge in (trial.began, *itertools.chain.from_iterable(cells), trial.ended) if edge is not None]
+    if edges != sorted(edges):
+        yield "time.order", max(a - b for a, b in zip(edges, edges[1:])), dict(what="cells")
+        return
+    if len(cells) < len(trial.cells) or _profiled(trial):
+        return
+    unaccounted = trial.seconds - accounted
+    if unaccounted * SECOND > TRIAL_SLACK[0] + TRIAL_SLACK[1] * trial.seconds * SECOND:
+        yield "time.unaccounted", unaccounted, dict(what="trial", seconds=unaccounted, of=trial.seconds)
+
+
+def _profiled(trial: Trial) -> bool:
+    """Whether a profiler may have run after the cells: it has no clock of its own in the record."""
+    return bool(trial.settings.get("PROFILE")) and trial.index == 1
+
+
+def _accounted(trial: Trial) -> float:
+    """Seconds of a trial that something is recorded for."""
+    return (_before(trial.cold) + sum(map(_of_cell, trial.cells))) / SECOND
+
+
+def _before(cold: Cold) -> int:
+    prepare = cold.lookup if cold.prepare_cached else cold.prepare
+    return (cold.imports or 0) + (cold.load or 0) + (prepare or 0)
+
+
+def _of_cell(record: CellRecord) -> int:
+    if record.began is not None and record.ended is not None:
+        return record.ended - record.began
+    total = (record.first_call or 0) + sum(record.warmup)
+    for part in (record.e2e, record.ttft):
+        if part is not None:
+            total += max(sum(part.times), _window(part) or 0)
+    return total + (record.energy.ended - record.energy.began if record.energy is not None else 0)
+
+
+STAMPS: dict[str, Callable[[Trial], bool]] = {
+    "passes": lambda trial: all(_window(part) is not None for part in _passes(trial)),
+    "between": lambda trial: all(part.between is not None for part in _passes(trial)),
+    "cells": lambda trial: all(r.began is not None and r.ended is not None for r in trial.cells if r.e2e is not None),
+    "trial": lambda trial: trial.began is not None and trial.ended is not None,
+}
+
+
+def _passes(trial: Trial) -> list[Pass]:
+    return [part for record in trial.cells for part in (record.e2e, record.ttft) if part is not None]
+
+
+def _unstamped(context: Context, key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
+    """Trials without the clocks beside their times. All but the begin and end of a pass came later: a run that has them nowhere
+    was recorded before."""
+    everyone = [t for of_lane in context.groups.values() for t in of_lane]
+    for what, stamped in STAMPS.items():
+        lacking = [t for t in members if not stamped(t)]
+        if lacking and (what == "passes" or any(map(stamped, everyone))):
+            yield found("time.unstamped", key, what=what, trials=numbers(lacking))
+            return
+
+
+def _overlapping(context: Context) -> Iterator[Finding]:
+    """Trials that ran at the same time, or not in the order of their places. Two clocks must say so: the wall's may have been
+    set, the other one starts anew with the machine."""
+    own = sorted((t for t in context.trials if t.run == context.run.id), key=lambda t: t.position)
+    for earlier, later in zip(own, own[1:]):
+        ran, running = _span(earlier), _span(later)
+        if ran is None or running is None or running[0] >= ran[1]:
+            continue
+        started, afterwards = _started(earlier), _started(later)
+        if started is None or afterwards is None or afterwards >= started + _accounted(earlier) - SET:
+            continue
+        yield found(
+            "time.overlap",
+            (later.lane, later.precision),
+            trial=later.index,
+            other=earlier.index,
+            other_lane=earlier.lane,
+            seconds=(ran[1] - running[0]) / SECOND,
+        )
+        return
+
+
+def _span(trial: Trial) -> tuple[int, int] | None:
+    """perf_counter_ns of a trial's begin and end; of its passes where it has no others."""
+    if trial.began is not None and trial.ended is not None:
+        return trial.began, trial.ended
+    edges = [edge for part in _passes(trial) for edge in (part.began, part.ended) if edge is not None]
+    return (min(edges), max(edges)) if edges else None
+
+
+def _started(trial: Trial) -> float | None:
+    """Seconds since the epoch by the wall's clock; None where the record's text is no time."""
+    try:
+        return datetime.datetime.fromisoformat(trial.started).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
