@@ -29,11 +29,8 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "audit.theme.base": ("base", "base"),
     "audit.theme.aa": ("aa", "base contre elle-même"),
     "audit.evidence": ("CEILING", "PLAFOND"),
-    "audit.evidence_note": ("from {basis} bandwidth", "d'après la bande passante {basis}"),
-    "audit.nominal": ("nominal", "nominale"),
-    "audit.measured": ("measured", "mesurée"),
-    "audit.unknown": ("unknown", "inconnue"),
     "audit.ceiling": ("tok/s max", "tok/s max"),
+    "audit.share": ("share", "part"),
 }
 
 # Figures of findings that are words: reasons and parts.
