@@ -103,8 +103,8 @@ REPORT: dict[str, tuple[str, str]] = {
         "dans {n:cell}, l'audit refuse des chiffres de {lane}, qui est peut-être plus rapide qu'ils ne le disent",
     ),
     "lead_no_base": (
-        "No verdict: no PyTorch lane has figures to compare with ({reasons})",
-        "Pas de verdict : aucune voie PyTorch n'a de chiffres auxquels comparer ({reasons})",
+        "No verdict: no PyTorch lane has figures ({reasons})",
+        "Pas de verdict : aucune voie PyTorch n'a de chiffres ({reasons})",
     ),
     "listed": ("{first} and {last}", "{first} et {last}"),
     "left": ("left after round {round:i}", "partie après le tour {round:i}"),
@@ -121,8 +121,12 @@ REPORT: dict[str, tuple[str, str]] = {
     "descriptive": ("descriptive, not the headline", "descriptif, hors du résultat principal"),
     "no_comparison": ("A single lane: nothing to compare with.", "Une seule voie : rien à comparer."),
     "no_base": (
-        "No PyTorch lane of these precisions in this cell, and speed-ups are against one, so none is computed: add one to LANES, such as pytorch-tuned.",
-        "Aucune voie PyTorch de ces précisions dans cette cellule, et les accélérations se calculent par rapport à l'une d'elles, donc il n'y en a pas : ajoutez-en une à LANES, par exemple pytorch-tuned.",
+        "No PyTorch lane to compare with in this cell, and every speed-up is against one, so none is computed: add a PyTorch lane to LANES and run again.",
+        "Aucune voie PyTorch à laquelle comparer dans cette cellule, or toute accélération se calcule par rapport à l'une d'elles, donc il n'y en a pas : ajoutez une voie PyTorch à LANES et recommencez.",
+    ),
+    "no_base_failed": (
+        "No PyTorch lane has figures in this cell, and every speed-up is against one, so none is computed.",
+        "Aucune voie PyTorch n'a de chiffres dans cette cellule, or toute accélération se calcule par rapport à l'une d'elles, donc il n'y en a pas.",
     ),
     "missing": ("Not in this run", "Voies absentes de cette exécution"),
     "failed": ("Without figures", "Sans chiffres"),
