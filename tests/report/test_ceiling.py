@@ -13,6 +13,8 @@ import factory
 import reports
 from trtbench.comparison.comparing import compare
 from trtbench.comparison.result import Comparison
+from trtbench.records.run import Absent
+from trtbench.records.trial import Failure
 from trtbench.report import ceiling, chart, csv_table, markdown, text
 from trtbench.report.language import ENGLISH, LANGUAGES, Language
 from trtbench.report.page import document
@@ -187,6 +189,16 @@ def test_without_a_pytorch_lane_every_format_says_why_nothing_is_compared(
     monkeypatch.setattr(matplotlib.figure.Figure, "suptitle", spied(matplotlib.figure.Figure.suptitle, titles))
     chart.write(tmp_path / "chart.png", comparison, say.code)
     assert wanted in plain(titles[0])
+
+
+@pytest.mark.parametrize("say", LANGUAGES.values(), ids=list(LANGUAGES))
+def test_a_pytorch_lane_that_failed_is_not_to_be_added(say: Language) -> None:
+    means = {lane: ms for lane, ms in reports.TRIALS.items() if lane != "pytorch-eager"}
+    absent = Absent(lane="pytorch-eager", precision="float32", failure=Failure(phase="load", reason="no room"))
+    run = factory.run(list(means), headline="onnxruntime", absent=[absent])
+    rendered = plain(markdown.render(compare(run, factory.trials(means)), say.code))
+    assert plain(say("no_base_failed")) in rendered
+    assert plain(say("no_base")) not in rendered
 
 
 def spied(real: Any, titles: list[str]) -> Any:
