@@ -123,6 +123,22 @@ def test_a_single_step_joins_the_current_run_and_is_marked(bench: Bench) -> None
     assert (bench.results / "toyfast_benchmark.json").is_file()
 
 
+def test_a_step_takes_a_headline_that_a_later_step_brings(bench: Bench) -> None:
+    assert bench("--family", "toytorch", HEADLINE="toy-fast").returncode == 0
+    run_id = bench.runs()[0].name
+    assert run_folder.read(bench.results, run_id).headline == "toy-fast"
+    assert bench("--family", "toyfast", HEADLINE="toy-fast").returncode == 0
+    run = run_folder.read(bench.results, run_id)
+    assert (len(bench.runs()), run.lanes, run.headline) == (1, ["toy-torch", "toy-fast"], "toy-fast")
+
+
+def test_a_run_without_a_lane_to_compare_with_says_so_before_its_trials(bench: Bench) -> None:
+    done = bench(LANES="toy-fast,toy-choice", TRIALS="1")
+    assert done.returncode == 0, done.stderr
+    told = "no PyTorch lane is among the lanes of this run"
+    assert done.stderr.index(told) < done.stderr.index("trial 1 of 2")
+
+
 def test_the_same_step_again_adds_trials(bench: Bench) -> None:
     bench("--family", "toyfast", TRIALS="1")
     first = bench.trials()

@@ -122,17 +122,17 @@ def test_a_run_that_is_taken_up_again_keeps_its_settings(bench: Bench) -> None:
 
 
 def test_a_default_that_cannot_be_prepared_here_gives_way_unless_it_is_all_that_was_asked_for(bench: Bench) -> None:
-    done = bench("--new-run", TRIALS="1", LANES="toy-other-way")
+    done = bench("--new-run", TRIALS="1", HEADLINE="", LANES="toy-other-way")
     assert done.returncode == 0, done.stderr
     run, trials = run_of(bench, -1)
     assert taken(run, "toy-other-way", 1) == taken(run, "toy-other-way", 2) == ["fancy"]
     assert {r.setting for t in trials for r in t.cells} == {"fancy"} and not run.absent
-    alone = bench("--new-run", TRIALS="1", LANES="toy-other-way", TRY_SETTINGS="0")
+    alone = bench("--new-run", TRIALS="1", HEADLINE="", LANES="toy-other-way", TRY_SETTINGS="0")
     assert alone.returncode != 0 and "the plain way does not compile on this machine" in alone.stderr
 
 
 def test_nothing_is_tried_in_cells_that_the_choice_does_not_bear_on(bench: Bench) -> None:
-    done = bench("--new-run", "--compare", TRIALS="1", LANES="toy-torch,toy-choice-alone")
+    done = bench("--new-run", "--compare", TRIALS="1", HEADLINE="", LANES="toy-torch,toy-choice-alone")
     assert done.returncode in (0, 3), done.stderr
     run, trials = run_of(bench, -1)
     assert taken(run, "toy-choice-alone", 1) == ["fancy"] and taken(run, "toy-choice-alone", 2) == ["plain"]
@@ -144,7 +144,7 @@ def test_nothing_is_tried_in_cells_that_the_choice_does_not_bear_on(bench: Bench
     assert {r.cell.batch: r.setting for r in own} == {1: "fancy", 2: "plain"}
     findings = audited.load(bench.results, run.id).findings
     assert not [f.code for f in findings if f.level == FAIL and f.code.startswith("fairness")]
-    alone = bench("--new-run", TRIALS="1", LANES="toy-choice-alone", BATCH_SIZES="2")
+    alone = bench("--new-run", TRIALS="1", HEADLINE="", LANES="toy-choice-alone", BATCH_SIZES="2")
     assert alone.returncode == 0 and "trying" not in alone.stderr
 
 

@@ -26,7 +26,7 @@ from trtbench.settings.lanes import LANES
 
 COUNTS = (0, 1, 2, 1000)
 MADE_UP = (  # keys that a name from elsewhere completes
-    *("audit.theme.", "audit.fail", "audit.warn", "audit.nominal", "audit.measured", "audit.unknown"),
+    *("audit.theme.", "audit.fail", "audit.warn"),
     *("history.what.", "history.run", "history.folder", "history.bundle", "history.report"),
     *("history.lane", "history.then", "history.now", "history.ratio", "history.interval", "history.word"),
     *("ceiling_nominal", "ceiling_measured", "source.", "disturbed.", "weak."),

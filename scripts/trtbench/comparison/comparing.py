@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from trtbench.comparison.result import Against, Comparison, Disturbed, Row, Stated
-from trtbench.figures.base import Key, cells_of, grouped, headline_level, rivals_of
+from trtbench.figures.base import Key, cells_of, grouped, headline_cells, headline_level, rivals_of
 from trtbench.figures.disturbed import any_counts, left_out, lost, unequal
 from trtbench.figures.speedup import Verdict, interval_over, verdict_over
 from trtbench.figures.summary import Figures, Hole, Where, figures, memory_of
@@ -28,26 +28,27 @@ def compare(
     those that fail void the verdicts they touch."""
     trials = sorted(trials, key=sort_key)
     groups = grouped(trials)
-    shapes = cells_of(groups)
     settings = run.settings
     margin = float(settings["EQUIVALENCE_MARGIN"])
+    sharing = headline_cells(groups, run)
+    ran_on = record_roofline.hardware(trials)
+    roofs = {key: record_roofline.roofs(members, run, ran_on) for key, members in groups.items()}
     losers, losses = left_out(trials), lost(trials)
     unquiet = any_counts(trials)
     left = {(d.lane, d.precision): d.round for d in run.departures or ()}
-    ran_on = record_roofline.hardware(trials)
     cells = []
-    for where in shapes:
+    for where in cells_of(groups):
         outcomes = [figures(members, where) for members in groups.values()]
         for f in outcomes:
             if isinstance(f, Figures):
-                record_roofline.fill(f, where, groups[f.lane, f.precision], run, ran_on)
+                record_roofline.fill(f, where, roofs[f.lane, f.precision])
                 f.left = left.get((f.lane, f.precision))
                 _score(f, where, judgement)
-        row = _row(where, outcomes, run, margin, len(shapes), findings)
+        row = _row(where, outcomes, run, margin, sharing, findings)
         words_put_back = {}
         if losers:
             all_outcomes = [figures(_with(members, losers), where) for members in groups.values()]
-            put_back = _row(where, all_outcomes, run, margin, len(shapes), findings)
+            put_back = _row(where, all_outcomes, run, margin, sharing, findings)
             words_put_back = {key: a.verdict.word for key, a in put_back.by_lane.items()}
         row.against = [_weighed(a, losses, unquiet, words_put_back if losers else None) for a in row.against]
         cells.append(row)

@@ -36,6 +36,13 @@ def cells_of(groups: dict[Key, list[Trial]]) -> list[Where]:
     return sorted({shape(record.cell) for members in groups.values() for trial in members for record in trial.cells})
 
 
+def headline_cells(groups: dict[Key, list[Trial]], run: Run) -> int:
+    """How many cells share the error rate of 5 %. Precision is part of a cell, and each has one headline: they are the cells
+    that the headline lane was to run, measured or not; all of them where there is no trial of it."""
+    headlines: dict[Key, list[Trial]] = {key: members for key, members in groups.items() if key[0] == run.headline}
+    return len({(shape(r.cell), t.precision) for ts in (headlines or groups).values() for t in ts for r in t.cells})
+
+
 def rows_of(groups: dict[Key, list[Trial]], where: Where) -> list[Figures]:
     """The figures of every lane that was measured in this cell."""
     return [f for members in groups.values() if isinstance(f := figures(members, where), Figures)]
@@ -80,8 +87,8 @@ def _fastest(rows: Sequence[Figures]) -> Figures | None:
 
 def candidates(rows: Iterable[Figures], precision: str, run: Run | None = None, cells: int = 1) -> list[Figures]:
     """The lanes of one cell that may be the base of `precision`, the fastest by its mean first: of `pool` all that can't be
-    told from it at the level sealed in the run (CANDIDATE_LEVEL where none is). All `cells` of the run share its error rate
-    as they share that of the headline's intervals: a fastest lane ruled out by mistake in one is a wrong number there."""
+    told from it at the level sealed in the run (CANDIDATE_LEVEL where none is). All `cells` (`headline_cells`) share its error
+    rate as they share that of the headline's intervals: a fastest lane ruled out by mistake in one is a wrong number there."""
     rivals = sorted(pool(rows, precision, departed(run)), key=lambda f: (f.latency, f.lane, f.precision))
     sealed = run.rules.candidate_level if run and run.rules else CANDIDATE_LEVEL
     level = 1 - (1 - sealed) / max(1, cells)
@@ -105,20 +112,20 @@ def slower(f: Figures, fastest: Figures, level: float) -> bool:
 
 
 def headline_level(cells: int) -> float:
-    """The level of each headline interval: all cells share one error rate of 5 % (Bonferroni)."""
+    """The level of each headline interval: all cells (`headline_cells`) share one error rate of 5 % (Bonferroni)."""
     return 1 - 0.05 / max(1, cells)
 
 
 def headline_rows(trials: Iterable[Trial], run: Run) -> Iterator[tuple[Figures, list[Figures], float]]:
     """The headline lane, its candidates and the level of its interval, in every cell where both have figures."""
     groups = grouped(trials)
-    cells = cells_of(groups)
-    for where in cells:
+    cells = headline_cells(groups, run)
+    for where in cells_of(groups):
         rows = rows_of(groups, where)
         for f in rows:
-            bases = rivals_of(f, rows, run, len(cells))
+            bases = rivals_of(f, rows, run, cells)
             if f.lane == run.headline and bases:
-                yield f, bases, headline_level(len(cells))
+                yield f, bases, headline_level(cells)
 
 
 def headline_intervals(trials: Iterable[Trial], run: Run) -> Iterator[Interval]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +11,7 @@ import msgspec
 from trtbench.errors import UserError
 from trtbench.records import run_folder
 from trtbench.records.run import Run
-from trtbench.settings.knobs import ROWS, Settings, show
-from trtbench.settings.lanes import LANES
+from trtbench.settings.knobs import ROWS, show
 
 # Settings that may differ between steps of one run: they choose what is run, not how it is measured.
 FREE = (
@@ -133,14 +132,3 @@ def differs(current: Run, fresh: Run) -> str | None:
         if current.settings.get(name) != fresh.settings[name]:
             return f"{name} was {show(name, current.settings.get(name))} and is {show(name, fresh.settings[name])}"
     return None
-
-
-def headline(settings: Settings, names: Sequence[str]) -> str | None:
-    """The lane of the headline, fixed before the run: HEADLINE, else tensorrt-engine, else the first not of PyTorch."""
-    declared = settings.headline
-    if declared and declared not in LANES:
-        raise UserError(f"HEADLINE={declared!r} is no lane; there are {', '.join(LANES)}.")
-    if declared:
-        return declared
-    candidates = [name for name in names if not LANES[name].baseline and LANES[name].family != "pytorch"]
-    return "tensorrt-engine" if "tensorrt-engine" in candidates else (candidates[0] if candidates else None)

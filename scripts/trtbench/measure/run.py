@@ -11,7 +11,7 @@ from trtbench.errors import UserError, counted
 from trtbench.figures.base import departed, may_be_base
 from trtbench.machine import bandwidth, device, host, nvml, quiet
 from trtbench.machine.disturbance import disturbances, early_clock
-from trtbench.measure import opening, rules
+from trtbench.measure import headline, opening, rules
 from trtbench.measure.choosing import Choosing, Conditions
 from trtbench.measure.progress import Progress
 from trtbench.measure.rounds import Rounds
@@ -42,10 +42,12 @@ class Measurement:
         self.device = device.resolve(settings.device)
         self.threads = settings.threads or host.usable_cores()
         self.names = chosen_lanes(settings, self.device.kind, options.family)
-        self.entrants, reasons = entrants_of(self.names, settings, self.device.kind)
+        self.entrants, self.left_out = entrants_of(self.names, settings, self.device.kind)
+        whole = options.family is None and options.resume is None
+        self.headline = headline.headline(settings, self.names, self.entrants, self.device.kind, whole)
         self.absent = [
             Absent(lane=e.lane, precision=e.precision, failure=Failure(phase="precision", reason=reason))
-            for e, reason in reasons.items()
+            for e, reason in self.left_out.items()
         ]
 
     @property
@@ -61,6 +63,8 @@ class Measurement:
     def run(self) -> None:
         """Open the run, prepare its lanes and run their trials; what it knows then is in `record` and `known`."""
         look = quiet.Look()
+        for note in headline.notes(self.entrants, self.left_out, self.options.family is None):
+            self.progress.note(note)
         self.describe()
         self.opened = self.open()
         self.record = self.opened.run
@@ -150,7 +154,7 @@ class Measurement:
             demonstration=self.model.synthetic,
             lanes=self.names,
             absent=self.absent,
-            headline=opening.headline(self.settings, self.names),
+            headline=self.headline,
             command=self.command,
             rules=rules.sealed(self.settings, self.device.kind),
             candidates=[key for e in self.entrants if may_be_base(key := (e.lane, e.precision), e.precision)],

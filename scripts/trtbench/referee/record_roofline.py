@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from trtbench.errors import UserError
 from trtbench.figures.summary import Figures, Where
@@ -15,7 +15,7 @@ from trtbench.records.telemetry import Card, Gpu
 from trtbench.records.trial import Statement, Trial
 from trtbench.referee import roofline
 
-NOMINAL, MEASURED = "nominal", "measured"
+NOMINAL, MEASURED, CACHED = "nominal", "measured", "cached"
 # Credit for the last-level cache of a card that is not in the table: twice the largest there is in it.
 UNKNOWN_CACHE = 256 * 2**20
 DISAGREE = 0.25  # how far the driver's bandwidth may be from the table's before the driver's is not believed
@@ -23,8 +23,9 @@ DISAGREE = 0.25  # how far the driver's bandwidth may be from the table's before
 
 @dataclasses.dataclass(frozen=True)
 class Roof:
-    """What bounds one lane. `machine` is for gates (the most that may be true), `bandwidth` (bytes/s) and `peak`
-    (FLOP/s, None if unknown) are what utilisation is shown against; `basis` says where they come from."""
+    """What bounds one lane. `machine` is the most that may be true: the gate's floors come from it, and the ceiling that is
+    shown. `bandwidth` (bytes/s) and `peak` (FLOP/s, None if unknown) are what utilisation is shown against; `basis` says
+    where they come from."""
 
     shape: ModelShape
     precision: roofline.Precision
@@ -163,23 +164,33 @@ def driver_bandwidth(gpu: Gpu | Card) -> float | None:
     return cards.bandwidth_from_clock(gpu.memory_bus_width, gpu.memory_clock_max)
 
 
-def fill(figures: Figures, cell: Where, trials: Sequence[Trial], run: Run, ran_on: Hardware | None = None) -> Figures:
+def roofs(trials: Iterable[Trial], run: Run, ran_on: Hardware | None = None) -> set[Roof]:
+    """What bounds a lane in its trials; nothing where it is not known of one of them, since nothing bounds that one."""
+    found = {roof(trial, run, ran_on) for trial in trials}
+    known = {each for each in found if isinstance(each, Roof)}
+    return known if len(known) == len(found) else set()
+
+
+def fill(figures: Figures, cell: Where, lane_roofs: Collection[Roof]) -> Figures:
     """Set ceiling, MBU and MFU of the figures; they stay None where the roofline is not known.
 
-    MBU is over the decode steps (Databricks' definition divides by TPOT), MFU over the whole generation.
+    The ceiling is what the gate lets pass (`Floor.highest_rate`), in the trial that may be the fastest. MBU is over the decode
+    steps (Databricks' definition divides by TPOT), MFU over the whole generation. There is no MBU where a cache serves what
+    the steps read: all of it, or so much that the memory alone could not.
     """
-    lane_roof = roof(trials[0], run, ran_on)
-    if isinstance(lane_roof, str):
+    if not lane_roofs:
         return figures
     batch, prompt, new = cell
-    # To show, so without a gate's room.
-    lane_roof = dataclasses.replace(lane_roof, machine=roofline.Machine(lane_roof.bandwidth, lane_roof.peak))
-    whole = lane_roof.generation(batch, prompt, new)
-    figures.ceiling_tok_s = roofline.ceiling(whole, batch * new)
-    figures.ceiling_basis = lane_roof.basis
+    wholes = {each: each.generation(batch, prompt, new) for each in lane_roofs}
+    lane_roof = min(wholes, key=lambda each: wholes[each].least_seconds)
+    whole = wholes[lane_roof]
+    figures.ceiling_tok_s = whole.highest_rate(batch * new)
+    figures.ceiling_basis = CACHED if whole.in_cache else lane_roof.basis
     decode_ms = figures.latency - figures.ttft
     if new > 1 and decode_ms > 0:
-        figures.mbu = roofline.mbu(lane_roof.decode(batch, prompt, new), decode_ms / 1e3, lane_roof.bandwidth)
+        steps = lane_roof.decode(batch, prompt, new)
+        mbu = roofline.mbu(steps, decode_ms / 1e3, lane_roof.bandwidth)
+        figures.mbu = mbu if mbu <= 1 and not steps.in_cache else None
     if lane_roof.peak is not None:
         figures.mfu = roofline.mfu(whole, figures.latency / 1e3, lane_roof.peak)
     return figures

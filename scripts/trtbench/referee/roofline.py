@@ -76,7 +76,8 @@ class Floor:
     `least_seconds`, what a gate compares with, is shorter: by the 2 % tolerance on nominal figures or by what
     the last-level cache may keep from one pass to the next, whichever is more. Not by both: refresh alone
     takes more of a DRAM's nominal bandwidth than the tolerance gives. It is 0 if everything fits into the
-    cache and the peak is unknown. `bound` says what sets `seconds`: "bandwidth" or "peak".
+    cache and the peak is unknown. `bound` says what sets `seconds`: "bandwidth" or "peak". `in_cache`: everything
+    fits, so that memory bounds nothing.
     """
 
     traffic: float
@@ -84,6 +85,7 @@ class Floor:
     seconds: float
     least_seconds: float
     bound: str
+    in_cache: bool = False
 
     def __add__(self, other: Floor) -> Floor:
         """The floor of one after the other."""
@@ -94,11 +96,16 @@ class Floor:
             self.seconds + other.seconds,
             self.least_seconds + other.least_seconds,
             longer.bound,
+            self.in_cache and other.in_cache,
         )
 
     def refutes(self, seconds: float) -> bool:
         """Whether a time (s) is too short to be true."""
         return seconds < self.least_seconds
+
+    def highest_rate(self, tokens: int) -> float | None:
+        """Most tokens a second that a gate lets pass: `tokens` in the least seconds; None where nothing bounds them."""
+        return tokens / self.least_seconds if self.least_seconds > 0 else None
 
 
 def weight_bytes(shape: ModelShape, precision: Precision) -> float:
@@ -199,7 +206,8 @@ def _floor(traffic: float, ops: float, passes: int, machine: Machine, precision:
     compute = ops / (machine.peak * precision.peak_factor) if machine.peak else 0.0
     uncached = max(0.0, traffic - passes * machine.cache) / machine.bandwidth
     least = max(min(uncached, memory / NOMINAL_TOLERANCE), compute / NOMINAL_TOLERANCE)
-    return Floor(traffic, ops, max(memory, compute), least, "bandwidth" if memory >= compute else "peak")
+    bound = "bandwidth" if memory >= compute else "peak"
+    return Floor(traffic, ops, max(memory, compute), least, bound, uncached == 0)
 
 
 def _reach(shape: ModelShape) -> float:

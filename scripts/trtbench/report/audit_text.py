@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from trtbench.comparison.clean_text import plain
 from trtbench.comparison.result import Against, Comparison
 from trtbench.figures.summary import Figures
 from trtbench.referee.audit.findings import FAIL, PASS, THEMES, WARN, Finding, refusing
+from trtbench.report import ceiling
 from trtbench.report.language import ENGLISH, Language
 from trtbench.report.names import bare_label, label
 from trtbench.report.text_layout import WIDTH, named, ruled, wrapped
@@ -60,18 +61,26 @@ def block(findings: Sequence[Finding], say: Language, several: bool) -> list[str
 
 def evidence(figures: Sequence[Figures], names: Sequence[str], say: Language) -> list[str]:
     """How far each lane is from its ceiling; nothing where that is not known."""
-    if all(f.ceiling_tok_s is None for f in figures):
+    if all(f.ceiling_basis is None for f in figures):
         return []
-    basis = next((f.ceiling_basis for f in figures if f.ceiling_basis), None) or "unknown"
-    head = f"{say('audit.evidence')} ({say('audit.evidence_note', basis=say(f'audit.{basis}'))})"
-    columns = (say("audit.ceiling"), "MBU", "MFU")
-    widths = (11, 9, 8)
-    lines = ["", *wrapped(head)]
-    lines.append(" " * 22 + "".join(f"{column:>{width}}" for column, width in zip(columns, widths)))
-    for f, name in zip(figures, names):
-        ceiling = say.number(f.ceiling_tok_s) if f.ceiling_tok_s is not None else "-"
-        texts = (ceiling, *(say.percent(share) if share is not None else "-" for share in (f.mbu, f.mfu)))
-        lines += named(name, 20, "".join(f"{text:>{width}}" for text, width in zip(texts, widths)))
+    lines = ["", *wrapped(f"{say('audit.evidence')} ({' '.join(ceiling.notes(figures, say))})")]
+    columns: list[tuple[str, int, list[float | None], Callable[[float], str]]] = [
+        (say("audit.ceiling"), 11, [ceiling.most(f) for f in figures], say.number),
+        (say("audit.share"), 9, [ceiling.share(f) for f in figures], say.percent),
+        ("MBU", 9, [f.mbu for f in figures], say.percent),
+        ("MFU", 8, [f.mfu for f in figures], say.percent),
+    ]
+    filled = [column for column in columns if any(value is not None for value in column[2])]
+    lines += [" " * 22 + "".join(f"{head:>{width}}" for head, width, _, _ in filled)] if filled else []
+    for i, (f, name) in enumerate(zip(figures, names)):
+        written = [(width, value[i], write) for _, width, value, write in filled]
+        texts = (f"{write(value) if value is not None else '-':>{width}}" for width, value, write in written)
+        said = ceiling.words(f, say)
+        if said is not None and all(value is None for _, value, _ in written):
+            lines += named(name, 22, said)
+            continue
+        lines += named(name, 20, "".join(texts))
+        lines += [f"    {said}"] if said is not None else []
     return lines
 
 

@@ -12,11 +12,12 @@ from typing import Any
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.records.files import write_whole
+from trtbench.report import ceiling
 from trtbench.report.headline import lead
 from trtbench.report.language import Language, language
 from trtbench.report.names import cell_name, label, place
 from trtbench.report.notices import marks
-from trtbench.report.scale import axis_end, beyond, height, highest_rate, labels, least_time, thinned, ticks
+from trtbench.report.scale import axis_end, beyond, height, labels, thinned, ticks
 from trtbench.report.spread import edges, rates
 from trtbench.settings.lanes import LANES
 
@@ -104,7 +105,7 @@ def _top(figure: Any, comparison: Comparison, rows: Sequence[Row], say: Language
 
 def _foot(rows: Sequence[Row], cut: int, say: Language) -> str:
     parts = [say("chart_note")]
-    if any(f.ceiling_tok_s is not None for row in rows for f in row.figures):
+    if any(ceiling.line(f) is not None for row in rows for f in row.figures):
         parts.append(say("chart_ceiling"))
     if not all(edges(f.latency_trials).firm for row in rows for f in row.figures):
         parts.append(say("chart_range"))
@@ -116,13 +117,15 @@ def _foot(rows: Sequence[Row], cut: int, say: Language) -> str:
 def _bars(axis: Any, row: Row, comparison: Comparison, say: Language, latency: bool) -> None:
     """One plot: a bar a lane, of its latency or of its throughput."""
     trials = [f.latency_trials if latency else rates(f, row) for f in row.figures]
-    ceilings = [least_time(f) if latency else highest_rate(f) for f in row.figures]
-    end = axis_end(trials, ceilings, ROOM)
-    for i, (f, values, ceiling) in enumerate(zip(row.figures, trials, ceilings)):
+    # A ceiling is the most of something: the latency, of which less is better, has none to draw.
+    limits = [None if latency else ceiling.line(f) for f in row.figures]
+    end = axis_end(trials, limits, ROOM)
+    for i, (f, values, limit) in enumerate(zip(row.figures, trials, limits)):
         centre = f.latency if latency else f.throughput
         _bar(axis, i, f.lane, centre, values)
-        _figure_beside(axis, i, centre, values, ceiling, end, say)
-        _ceiling(axis, i, ceiling, end, say)
+        _figure_beside(axis, i, centre, values, limit, end, say)
+        if not latency:
+            _ceiling(axis, i, limit, ceiling.told(f, end, say), end)
     names = ["\n".join(textwrap.wrap(label(f.lane, f.precision, comparison), 16)) for f in row.figures]
     axis.set_yticks(range(len(names)), names, fontsize=18)
     axis.set_ylim(len(names) - 0.35, -0.65)
@@ -153,11 +156,11 @@ def _bar(axis: Any, i: int, lane: str, centre: float, values: Sequence[float]) -
 
 
 def _figure_beside(
-    axis: Any, i: int, centre: float, values: Sequence[float], ceiling: float | None, end: float, say: Language
+    axis: Any, i: int, centre: float, values: Sequence[float], limit: float | None, end: float, say: Language
 ) -> None:
     """The lane's figure, to the right of its bar, of its trials, and of a ceiling that it would cover."""
     high = edges(values).high
-    covered = [ceiling] if ceiling is not None and high < ceiling < high + end * 0.2 else []
+    covered = [limit] if limit is not None and high < limit < high + end * 0.2 else []
     axis.annotate(
         say.number(centre),
         (max([high, *values, *covered]), i),
@@ -172,12 +175,9 @@ def _figure_beside(
     )
 
 
-def _ceiling(axis: Any, i: int, ceiling: float | None, end: float, say: Language) -> None:
-    """A line where the ceiling is, or its figure at the edge."""
-    if ceiling is None:
-        return
-    if beyond(ceiling, end):
-        named = f"{say('ceiling')} {say.number(ceiling)} →"
-        axis.annotate(named, (end, i + 0.42), ha="right", va="center", fontsize=13, color=LIMIT, zorder=6)
-    else:
-        axis.plot([ceiling, ceiling], [i - 0.42, i + 0.42], color=LIMIT, linewidth=3, linestyle=(0, (2, 1)), zorder=3)
+def _ceiling(axis: Any, i: int, limit: float | None, told: str | None, end: float) -> None:
+    """A line where the ceiling is, and at the edge what is told of it."""
+    if limit is not None and not beyond(limit, end):
+        axis.plot([limit, limit], [i - 0.42, i + 0.42], color=LIMIT, linewidth=3, linestyle=(0, (2, 1)), zorder=3)
+    if told:
+        axis.annotate(told, (end, i + 0.42), ha="right", va="center", fontsize=13, color=LIMIT, zorder=6)

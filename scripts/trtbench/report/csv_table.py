@@ -10,6 +10,7 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Against, Comparison
 from trtbench.figures.summary import Figures
 from trtbench.report.names import listed, place
+from trtbench.report.remarks import NO_BASE, without_base
 
 FIGURES = (
     ("trials", "trials"),
@@ -81,7 +82,9 @@ def render(comparison: Comparison) -> str:
         where = {"batch": row.batch, "prompt_tokens": row.prompt_length, "new_tokens": row.new_tokens}
         against = row.by_lane
         for f in row.figures:
-            _line(writer, {**common, **where, **_figures(f), **_against(against.get((f.lane, f.precision)))})
+            compared = _against(against.get((f.lane, f.precision)))
+            alone = {"verdict": "none", "verdict_reason": NO_BASE} if without_base(row) else {}
+            _line(writer, {**common, **where, **_figures(f), **alone, **compared})
         for h in row.holes:
             state = {"lane": h.lane, "precision": h.precision, "state": "hole", "reason": h.reason}
             _line(writer, {**common, **where, **state})

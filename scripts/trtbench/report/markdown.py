@@ -9,14 +9,13 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import memory_of
 from trtbench.referee.audit.findings import FAIL, WARN
-from trtbench.report import answers, audit_text, disturbed, history, tried
+from trtbench.report import answers, audit_text, ceiling, disturbed, history, tried
 from trtbench.report.headline import lead
 from trtbench.report.language import Language, language
 from trtbench.report.names import bare_label, cell_name, label, place, several_precisions
 from trtbench.report.notices import mark, stopped, warnings
 from trtbench.report.remarks import failure_sentences, left, remarks
 from trtbench.report.rerun import again, changed
-from trtbench.report.scale import share_of_ceiling
 from trtbench.report.spread import span
 
 SHOWN = 30  # findings shown; the JSON document holds all
@@ -68,6 +67,8 @@ def _cell(row: Row, comparison: Comparison, say: Language) -> list[str]:
     lines = [f"### {cell_name(row, say)}", ""]
     if row.figures:
         lines += _lanes(row, comparison, say)
+        notes = ceiling.notes(row.figures, say, utilisation=False)
+        lines += ["", *map(escape, notes)] if notes else []
     head, scores = answers.table(row, comparison, say)
     if scores:
         note = escape(answers.note(comparison, say), 600)
@@ -85,7 +86,7 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> list[str]:
     head += [say("gpu_peak" if gpu else "peak_rss"), say("ceiling_share"), say("speedup"), say("verdict")]
     body = []
     for f in row.figures:
-        held, interval, share = memory_of(f), span(f.latency_trials), share_of_ceiling(f)
+        held, interval = memory_of(f), span(f.latency_trials)
         name = escape(label(f.lane, f.precision, comparison))
         cells = [
             f"{name} ({left(f, say)})" if f.left is not None else name,
@@ -94,7 +95,7 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> list[str]:
             say.number(f.throughput),
             say.number(f.ttft),
             say.number(held / 2**20) if held is not None else "-",
-            say.percent(share) if share is not None else "-",
+            ceiling.share_text(f, say) or "-",
         ]
         a = against.get((f.lane, f.precision))
         if a is None:

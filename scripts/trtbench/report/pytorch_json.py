@@ -13,6 +13,7 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import Figures
 from trtbench.report.names import listed
+from trtbench.report.remarks import NO_BASE, without_base
 from trtbench.report.spread import rates
 from trtbench.settings.knobs import PRECISIONS
 from trtbench.settings.lanes import LANES
@@ -74,6 +75,8 @@ def _benchmark(f: Figures, row: Row, comparison: Comparison) -> dict[str, Any]:
         "workload_digest": plain(comparison.workload_digest, NAME),
     }
     a = row.by_lane.get((f.lane, f.precision))
+    if without_base(row):
+        extra |= {"verdict": "none", "verdict_reason": NO_BASE}
     if a is not None:
         extra |= {"base": a.base, "speedup": f"{a.speedup.ratio:.6g}", "verdict": a.verdict.word}
         extra |= {"verdict_reason": a.verdict.reason, "candidates": listed(a.candidates), "weak": " ".join(a.weak)}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from trtbench.comparison.clean_text import plain
 from trtbench.comparison.result import Comparison, Row
+from trtbench.figures.base import may_be_base
 from trtbench.figures.summary import Figures
 from trtbench.records.trial import Failure
 from trtbench.report.language import Language
 from trtbench.report.names import bare_label, label
+
+NO_BASE = "no_pytorch_lane"  # why there is no verdict, for programs that read it
 
 
 def remarks(row: Row, comparison: Comparison, say: Language) -> list[str]:
@@ -17,8 +20,10 @@ def remarks(row: Row, comparison: Comparison, say: Language) -> list[str]:
     ]
     if len(row.figures) == 1 and not row.holes:
         sentences.append(say("no_comparison"))
-    elif not row.against and len(row.figures) > 1:
-        sentences.append(say("no_base"))
+    elif without_base(row):
+        failed = {(h.lane, h.precision) for h in row.holes} | {(a.lane, a.precision) for a in comparison.failed}
+        asked_for = any(may_be_base(key, key[1]) for key in failed)
+        sentences.append(say("no_base_failed" if asked_for else "no_base"))
     for a in row.against:
         if not a.same_precision:
             sentences.append(
@@ -36,6 +41,11 @@ def remarks(row: Row, comparison: Comparison, say: Language) -> list[str]:
                 say("outliers", lane=label(f.lane, f.precision, comparison), n=f.outliers, of=f.iterations)
             )
     return sentences
+
+
+def without_base(row: Row) -> bool:
+    """Whether nothing is compared in the cell although there are lanes: no PyTorch lane is among them."""
+    return not row.against and len(row.figures) > 1
 
 
 def counts(f: Figures, say: Language) -> str:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from trtbench.figures.summary import Figures
 from trtbench.report.language import Language
 from trtbench.report.spread import edges
 
@@ -18,21 +17,6 @@ def axis_end(trials: Sequence[Sequence[float]], ceilings: Sequence[float | None]
     each lane; their intervals and the ceilings that are not FAR off fit in too."""
     best = max(max([*values, edges(values).high]) for values in trials)
     return max([best, *(ceiling for ceiling in ceilings if ceiling is not None and ceiling <= best * FAR)]) * room
-
-
-def least_time(f: Figures) -> float | None:
-    """The ceiling as a time: the ms of one generation at the highest rate that memory allows."""
-    return f.latency * f.throughput / f.ceiling_tok_s if f.ceiling_tok_s else None
-
-
-def highest_rate(f: Figures) -> float | None:
-    """The ceiling in output tokens per second."""
-    return f.ceiling_tok_s or None
-
-
-def share_of_ceiling(f: Figures) -> float | None:
-    """The lane's throughput as a share of its ceiling."""
-    return f.throughput / f.ceiling_tok_s if f.ceiling_tok_s else None
 
 
 def beyond(ceiling: float | None, end: float) -> bool:

@@ -108,15 +108,17 @@ def _too_fast(key: Key, where: Where, with_roof: Sequence[tuple[Measured, Roof]]
         for code, floor, nanoseconds in timings:
             seconds = max(nanoseconds, 1) / 1e9
             if floor.refutes(seconds):
-                faults.setdefault(code, []).append((floor.seconds / seconds, floor, seconds, roof, measured.trial))
+                faults.setdefault(code, []).append(
+                    (floor.least_seconds / seconds, floor, seconds, roof, measured.trial)
+                )
     for code, refuted in faults.items():
         ratio, floor, seconds, roof, _ = max(refuted, key=lambda fault: (fault[0], -fault[4].index))
         figures: dict[str, int | float | str] = dict(
             measured=seconds * 1e3,
-            least=floor.seconds * 1e3,
+            least=floor.least_seconds * 1e3,
             ratio=ratio,
             gb=floor.traffic / 1e9,
-            gbs=roof.bandwidth / 1e9,
+            gbs=roof.machine.bandwidth / 1e9,
             weights=roof.precision.name,
             trials=numbers([fault[4] for fault in refuted]),
         )

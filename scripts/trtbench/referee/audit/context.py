@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterator, Sequence
 
-from trtbench.figures.base import Key, candidates, cells_of, departed, fastest_pytorch, grouped
+from trtbench.figures.base import Key, candidates, departed, fastest_pytorch, grouped, headline_cells
 from trtbench.figures.summary import Figures, Where, figures, shape
 from trtbench.model.workload import Workload
 from trtbench.records.judgement import Judgement
@@ -65,8 +65,8 @@ class Context:
             if isinstance(lane_figures, Figures):
                 printed[key, where] = lane_figures
                 rows.setdefault(where, []).append(lane_figures)
-        # The comparison shares the candidates' level among all cells, measured or not.
-        number_of_cells = len(cells_of(groups))
+        # As the comparison shares the candidates' level.
+        number_of_cells = headline_cells(groups, run)
         bases = {
             (precision, where): [(f.lane, f.precision) for f in candidates(in_cell, precision, run, number_of_cells)]
             for where, in_cell in rows.items()

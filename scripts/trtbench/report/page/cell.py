@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import Figures
-from trtbench.report import answers
+from trtbench.report import answers, ceiling
 from trtbench.report.columns import Column, filled, maybe_number, maybe_share
 from trtbench.report.columns import table as columns_of
 from trtbench.report.language import Language
@@ -16,7 +16,6 @@ from trtbench.report.notices import mark
 from trtbench.report.page.fields import Field, Table, ratio
 from trtbench.report.page.plot import Plot, rate_plot, time_plot
 from trtbench.report.remarks import counts, remarks
-from trtbench.report.scale import share_of_ceiling
 from trtbench.report.spread import edges, rates
 
 MIB = 2**20
@@ -26,7 +25,7 @@ class Measured(NamedTuple):
     """The figures of a cell; a table is None where no lane has a figure for it."""
 
     lanes: Table
-    ceiling_basis: str | None
+    ceiling_notes: Sequence[str]
     rates: Plot
     times: Plot
     phases: Table
@@ -61,7 +60,7 @@ def _measured(row: Row, comparison: Comparison, say: Language) -> Measured:
     head, lines = answers.table(row, comparison, say)
     return Measured(
         lanes=_lanes(row, comparison, say),
-        ceiling_basis=next((f.ceiling_basis for f in row.figures if f.ceiling_basis), None),
+        ceiling_notes=ceiling.notes(row.figures, say),
         rates=rate_plot(row, comparison, say),
         times=time_plot(row, comparison, say),
         phases=table(_phases(say)),
@@ -82,7 +81,7 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> Table:
     against = row.by_lane
     bases = {(a.base, a.base_precision) for a in row.against}
     shares: list[Column[str]] = [
-        ("ceiling_share", lambda f: maybe_share(share_of_ceiling(f), say)),
+        ("ceiling_share", lambda f: ceiling.share_text(f, say)),
         ("mbu", lambda f: maybe_share(f.mbu, say)),
         ("mfu", lambda f: maybe_share(f.mfu, say)),
     ]

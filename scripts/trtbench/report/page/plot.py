@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import Figures
+from trtbench.report import ceiling
 from trtbench.report.language import Language
 from trtbench.report.names import label
-from trtbench.report.scale import axis_end, beyond, height, highest_rate, labels, share_of_ceiling, thinned, ticks
+from trtbench.report.scale import axis_end, beyond, height, labels, thinned, ticks
 from trtbench.report.spread import Edges, edges, rates
 
 WIDTH, LEFT, RIGHT = 380.0, 6.0, 374.0
@@ -34,9 +35,10 @@ class Whisker(NamedTuple):
 
 
 class Ceiling(NamedTuple):
-    """The highest rate that the memory allows; without a path it lies beyond the axis and is only named."""
+    """The highest rate that memory and peak allow, and what is told where a line does not say it: that it lies beyond the
+    axis, or why there is none above the lane's trials."""
 
-    figure: str
+    told: str | None
     path: str | None
 
 
@@ -50,7 +52,7 @@ class RateLane(NamedTuple):
     centre: float
     dots: str
     whisker: Whisker
-    ceiling: Ceiling | None
+    ceiling: Ceiling
 
 
 class TimeLane(NamedTuple):
@@ -88,9 +90,8 @@ class Plot(NamedTuple):
 def rate_plot(row: Row, comparison: Comparison, say: Language) -> Plot:
     """Output tokens per second: one line a lane with its trials, their interval and the ceiling."""
     trials = [rates(f, row) for f in row.figures]
-    ceilings = [highest_rate(f) for f in row.figures]
-    end = axis_end(trials, ceilings, ROOM)
-    pitch = FAR_LANE if any(beyond(ceiling, end) for ceiling in ceilings) else LANE
+    end = axis_end(trials, [ceiling.line(f) for f in row.figures], ROOM)
+    pitch = FAR_LANE if any(ceiling.told(f, end, say) for f in row.figures) else LANE
     lanes = []
     for i, (f, values) in enumerate(zip(row.figures, trials)):
         name, y, whisker = label(f.lane, f.precision, comparison), pitch * i + 30, edges(values)
@@ -145,7 +146,7 @@ def _plot(
         bottom=pitch * len(lanes) + 4,
         firm=firm,
         trials=max(f.trials for f in row.figures),
-        ceiling=any(f.ceiling_tok_s is not None for f in row.figures),
+        ceiling=any(isinstance(lane, RateLane) and lane.ceiling.path is not None for lane in lanes),
     )
 
 
@@ -159,18 +160,16 @@ def _whisker(whisker: Edges, end: float, y: float) -> Whisker:
     return Whisker(path, whisker.firm)
 
 
-def _ceiling(f: Figures, end: float, y: float, say: Language) -> Ceiling | None:
-    rate = highest_rate(f)
-    if rate is None:
-        return None
-    path = None if beyond(rate, end) else f"M{_x(rate, end):.1f} {y - 12:.0f}v24"
-    return Ceiling(say.number(rate), path)
+def _ceiling(f: Figures, end: float, y: float, say: Language) -> Ceiling:
+    rate = ceiling.line(f)
+    path = None if rate is None or beyond(rate, end) else f"M{_x(rate, end):.1f} {y - 12:.0f}v24"
+    return Ceiling(ceiling.told(f, end, say), path)
 
 
 def _spoken(f: Figures, whisker: Edges, lane: str, say: Language) -> str:
     """One lane's rate, how far it reaches, and its ceiling."""
     spoken = say("spoken_rate", lane=lane, rate=f.throughput, low=whisker.low, high=whisker.high)
-    rate, share = highest_rate(f), share_of_ceiling(f)
-    if rate is None or share is None:
-        return spoken
-    return say("spoken_ceiling", spoken=spoken, rate=rate, share=share)
+    rate, share, words = ceiling.line(f), ceiling.share(f), ceiling.words(f, say)
+    if rate is not None and share is not None:
+        spoken = say("spoken_ceiling", spoken=spoken, rate=rate, share=share)
+    return f"{spoken}, {words}" if words else spoken

@@ -30,11 +30,8 @@ HEADINGS: dict[str, tuple[str, str]] = {
     "audit.theme.base": ("base", "base"),
     "audit.theme.aa": ("aa", "base contre elle-même"),
     "audit.evidence": ("CEILING", "PLAFOND"),
-    "audit.evidence_note": ("from {basis} bandwidth", "d'après la bande passante {basis}"),
-    "audit.nominal": ("nominal", "nominale"),
-    "audit.measured": ("measured", "mesurée"),
-    "audit.unknown": ("unknown", "inconnue"),
     "audit.ceiling": ("tok/s max", "tok/s max"),
+    "audit.share": ("share", "part"),
 }
 
 # Figures of findings that are words: reasons and parts.
@@ -269,8 +266,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "ceiling.generation": Said(
         sentence=(
-            "A whole generation in {measured:n} ms where {weights} weights need {least:n} ms at {gbs:n} GB/s ({gb:n} GB): {ratio:n} times the ceiling ({trials:which trial}).",
-            "Une génération entière en {measured:n} ms alors que des poids {weights} demandent {least:n} ms à {gbs:n} Go/s ({gb:n} Go) : {ratio:n} fois le plafond ({trials:which trial}).",
+            "A whole generation in {measured:n} ms where {weights} weights need {least:n} ms at least at {gbs:n} GB/s ({gb:n} GB, less what rounding or a cache may explain): {ratio:n} times the ceiling ({trials:which trial}).",
+            "Une génération entière en {measured:n} ms alors que des poids {weights} demandent au moins {least:n} ms à {gbs:n} Go/s ({gb:n} Go, moins ce que l'arrondi ou un cache peut expliquer) : {ratio:n} fois le plafond ({trials:which trial}).",
         ),
         advice=(
             "Not possible on this card: check count, precision and the clock.",
@@ -279,8 +276,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "ceiling.prefill": Said(
         sentence=(
-            "A first token in {measured:n} ms where the prefill needs {least:n} ms at {gbs:n} GB/s ({gb:n} GB of {weights} weights): {ratio:n} times the ceiling ({trials:which trial}).",
-            "Un premier jeton en {measured:n} ms alors que le préremplissage demande {least:n} ms à {gbs:n} Go/s ({gb:n} Go de poids {weights}) : {ratio:n} fois le plafond ({trials:which trial}).",
+            "A first token in {measured:n} ms where the prefill needs {least:n} ms at least at {gbs:n} GB/s ({gb:n} GB of {weights} weights, less what rounding or a cache may explain): {ratio:n} times the ceiling ({trials:which trial}).",
+            "Un premier jeton en {measured:n} ms alors que le préremplissage demande au moins {least:n} ms à {gbs:n} Go/s ({gb:n} Go de poids {weights}, moins ce que l'arrondi ou un cache peut expliquer) : {ratio:n} fois le plafond ({trials:which trial}).",
         ),
         advice=(
             "Look for a cached prompt, or a clock that stops before the token is in host memory.",
@@ -289,8 +286,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "ceiling.decode": Said(
         sentence=(
-            "The decode steps took {measured:n} ms where {weights} weights need {least:n} ms at {gbs:n} GB/s ({gb:n} GB): {ratio:n} times the ceiling ({trials:which trial}).",
-            "Les étapes de décodage ont pris {measured:n} ms alors que des poids {weights} demandent {least:n} ms à {gbs:n} Go/s ({gb:n} Go) : {ratio:n} fois le plafond ({trials:which trial}).",
+            "The decode steps took {measured:n} ms where {weights} weights need {least:n} ms at least at {gbs:n} GB/s ({gb:n} GB, less what rounding or a cache may explain): {ratio:n} times the ceiling ({trials:which trial}).",
+            "Les étapes de décodage ont pris {measured:n} ms alors que des poids {weights} demandent au moins {least:n} ms à {gbs:n} Go/s ({gb:n} Go, moins ce que l'arrondi ou un cache peut expliquer) : {ratio:n} fois le plafond ({trials:which trial}).",
         ),
         advice=(
             "Not possible on this card: check count, precision and the clock.",
@@ -299,8 +296,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "ceiling.measured": Said(
         sentence=(
-            "{what:word}: {measured:n} ms where the bandwidth measured here, {gbs:n} GB/s, allows {least:n} ms for {gb:n} GB of {weights} weights and cache: {ratio:n} times ({trials:which trial}).",
-            "{what:word} : {measured:n} ms alors que la bande passante mesurée ici, {gbs:n} Go/s, permet {least:n} ms pour {gb:n} Go de poids {weights} et de cache : {ratio:n} fois ({trials:which trial}).",
+            "{what:word}: {measured:n} ms where the bandwidth measured here, {gbs:n} GB/s, allows {least:n} ms at least for {gb:n} GB of {weights} weights and KV cache, less what rounding or a cache may explain: {ratio:n} times ({trials:which trial}).",
+            "{what:word} : {measured:n} ms alors que la bande passante mesurée ici, {gbs:n} Go/s, permet au mieux {least:n} ms pour {gb:n} Go de poids {weights} et de cache KV, moins ce que l'arrondi ou un cache peut expliquer : {ratio:n} fois ({trials:which trial}).",
         ),
         advice=(
             "Part of the model stays in a cache, or the measured bandwidth is too low (a busy machine); run again.",

@@ -121,8 +121,12 @@ REPORT: dict[str, tuple[str, str]] = {
     "descriptive": ("descriptive, not the headline", "descriptif, hors du résultat principal"),
     "no_comparison": ("A single lane: nothing to compare with.", "Une seule voie : rien à comparer."),
     "no_base": (
-        "No PyTorch lane in this cell: no speed-up is computed.",
-        "Aucune voie PyTorch dans cette cellule : pas d'accélération calculée.",
+        "No PyTorch lane to compare with in this cell, and every speed-up is against one, so none is computed: add a PyTorch lane to LANES and run again.",
+        "Aucune voie PyTorch à laquelle comparer dans cette cellule, or toute accélération se calcule par rapport à l'une d'elles, donc il n'y en a pas : ajoutez une voie PyTorch à LANES et recommencez.",
+    ),
+    "no_base_failed": (
+        "No PyTorch lane has figures in this cell, and every speed-up is against one, so none is computed.",
+        "Aucune voie PyTorch n'a de chiffres dans cette cellule, or toute accélération se calcule par rapport à l'une d'elles, donc il n'y en a pas.",
     ),
     "missing": ("Not in this run", "Voies absentes de cette exécution"),
     "failed": ("Without figures", "Sans chiffres"),
@@ -218,12 +222,30 @@ REPORT: dict[str, tuple[str, str]] = {
     "interval_head": ("95 % interval", "Intervalle à 95 %"),
     "ceiling": ("ceiling", "plafond"),
     "ceiling_nominal": (
-        "Ceiling: what the card's nominal memory bandwidth and peak allow for this model and precision.",
-        "Plafond : ce que la bande passante mémoire et la puissance de calcul crête nominales de la carte permettent pour ce modèle et cette précision.",
+        "Share of ceiling: throughput over the most that the card's nominal memory bandwidth, cache and peak allow; the audit refuses more.",
+        "Part du plafond : débit sur le plus que permettent la bande passante mémoire nominale, le cache et la puissance crête de la carte ; l'audit refuse davantage.",
     ),
     "ceiling_measured": (
-        "Ceiling: what the memory bandwidth measured on this machine allows for this model and precision; a model that fits the CPU's cache can pass it.",
-        "Plafond : ce que la bande passante mémoire mesurée sur cette machine permet pour ce modèle et cette précision ; un modèle qui tient dans le cache du processeur peut le dépasser.",
+        "Share of ceiling: throughput over the most that the memory bandwidth measured here and the processor's cache allow; the audit warns of more.",
+        "Part du plafond : débit sur le plus que permettent la bande passante mémoire mesurée ici et le cache du processeur ; l'audit avertit au-delà.",
+    ),
+    "ceiling_only_cached": (
+        "Ceiling: weights and KV cache fit in the last-level cache, so memory bandwidth bounds nothing.",
+        "Plafond : poids et cache KV tiennent dans le dernier niveau de cache, donc la bande passante mémoire ne borne rien.",
+    ),
+    "ceiling_cached": ("fits in the cache: no memory ceiling", "tient dans le cache : pas de plafond mémoire"),
+    "ceiling_above": ("above the ceiling ({ratio:x} of it)", "au-dessus du plafond ({ratio:x})"),
+    "ceiling_above_measured": (
+        "above the measured ceiling ({ratio:x} of it)",
+        "au-dessus du plafond mesuré ({ratio:x})",
+    ),
+    "mbu_note": (
+        "MBU: share of the memory bandwidth that decode used, by the bytes of weights and KV cache that it must read; none where a cache serves them.",
+        "MBU : part de la bande passante mémoire que le décodage a utilisée, d'après les octets de poids et de cache KV qu'il doit lire ; rien là où un cache les fournit.",
+    ),
+    "mfu_note": (
+        "MFU: share of the card's peak that the operations of a whole generation used.",
+        "MFU : part de la puissance crête de la carte que les opérations d'une génération entière ont utilisée.",
     ),
     "ceiling_share": ("Share of ceiling", "Part du plafond"),
     "mbu": ("MBU", "MBU"),
@@ -385,7 +407,10 @@ REPORT: dict[str, tuple[str, str]] = {
         "{n:# more cell is|# more cells are} not drawn",
         "{n:# autre cellule n'est pas dessinée|# autres cellules ne sont pas dessinées}",
     ),
-    "chart_ceiling": ("dashed: ceiling", "tirets : plafond"),
+    "chart_ceiling": (
+        "dashed: ceiling, the most that memory and peak allow",
+        "tirets : plafond, le plus que permettent mémoire et puissance crête",
+    ),
     "gibibytes": ("GiB", "Gio"),
     "gigabytes_s": ("GB/s", "Go/s"),
 }

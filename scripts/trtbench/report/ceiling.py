@@ -1,0 +1,74 @@
+"""A lane beside its ceiling, for every format: the share of it, or in words why there is none.
+
+The ceiling is the bound that the audit keeps (trtbench.referee.record_roofline), so a share above 100 % has a finding; it is
+said in words then, and no line is drawn that a bar would cross."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trtbench.figures.summary import Figures
+from trtbench.referee.record_roofline import CACHED, MEASURED, NOMINAL
+from trtbench.report.language import Language
+from trtbench.report.scale import beyond
+
+ROUNDING = 1e-9  # of the arithmetic between a trial's time and its rate
+
+
+def excess(f: Figures) -> float | None:
+    """How many times its ceiling the lane's fastest trial reached, where that is above it."""
+    if not f.ceiling_tok_s:
+        return None
+    fastest = f.throughput * f.latency / min(f.latency_trials)
+    ratio = fastest / f.ceiling_tok_s
+    return ratio if ratio > 1 + ROUNDING else None
+
+
+def most(f: Figures) -> float | None:
+    """The ceiling in output tokens per second; None where memory sets none."""
+    return None if f.ceiling_basis == CACHED else f.ceiling_tok_s or None
+
+
+def line(f: Figures) -> float | None:
+    """Where a plot has the ceiling, in output tokens per second; None where there is none of memory, or none above all
+    trials."""
+    return most(f) if excess(f) is None else None
+
+
+def share(f: Figures) -> float | None:
+    """The lane's throughput as a share of its ceiling, at most 1."""
+    ceiling = line(f)
+    return f.throughput / ceiling if ceiling else None
+
+
+def words(f: Figures, say: Language) -> str | None:
+    """What is said in place of a share; nothing where there is one, or where the ceiling is not known."""
+    above = excess(f)
+    if above is not None:
+        return say("ceiling_above_measured" if f.ceiling_basis == MEASURED else "ceiling_above", ratio=above)
+    return say("ceiling_cached") if f.ceiling_basis == CACHED else None
+
+
+def told(f: Figures, end: float, say: Language) -> str | None:
+    """What a plot whose axis ends at `end` tells of the ceiling beside its line: the words, or where it lies beyond."""
+    rate, said = line(f), words(f, say)
+    if said is None and rate is not None and beyond(rate, end):
+        return f"{say('ceiling')} {say.number(rate)} tok/s →"
+    return said
+
+
+def share_text(f: Figures, say: Language) -> str | None:
+    """The share in per cent, the words in its place, or nothing where the ceiling is not known."""
+    part = share(f)
+    return say.percent(part) if part is not None else words(f, say)
+
+
+def notes(figures: Sequence[Figures], say: Language, utilisation: bool = True) -> list[str]:
+    """A sentence for each of the shares that stand in a table; `utilisation`: MBU and MFU stand there too."""
+    keys = [f"ceiling_{basis}" for basis in (NOMINAL, MEASURED) if any(f.ceiling_basis == basis for f in figures)]
+    if not keys and any(f.ceiling_basis == CACHED for f in figures):
+        keys = ["ceiling_only_cached"]
+    if utilisation:
+        keys += ["mbu_note"] if any(f.mbu is not None for f in figures) else []
+        keys += ["mfu_note"] if any(f.mfu is not None for f in figures) else []
+    return [say(key) for key in keys]
