@@ -23,7 +23,7 @@ from trtbench.records.files import SCHEMA
 from trtbench.records.judgement import Judgement, LaneScore, Reference, Score
 from trtbench.records.run import Run
 from trtbench.records.telemetry import Gpu, Telemetry
-from trtbench.records.trial import CellRecord, Cold, Memory, Model, Pass, Sampling, Statement, Trial, checksum
+from trtbench.records.trial import CellRecord, Cold, Memory, Model, Pass, Sampling, Sealed, Statement, Trial, checksum
 from trtbench.referee import roofline
 from trtbench.referee.audit.findings import Finding
 from trtbench.settings.cells import Cell
@@ -104,7 +104,11 @@ class Story:
         settings = factory.settings(
             num_iterations=self.iterations,
             temperature=self.sampling.temperature,
-            precision=(self.default_precision,),
+            # What is asked for is the rivals' precision: of a quantised one the PyTorch lanes run the default.
+            precision=tuple(sorted({self.precision_of(lane) for lane in self.latency if not LANES[lane].baseline})),
+            batch_sizes=(self.batch,),
+            prompt_lengths=(self.prompt,),
+            new_tokens=(self.new,),
             device="cuda" if self.gpu else "cpu",
         )
         self.settings = settings
@@ -189,6 +193,9 @@ class Story:
             telemetry=self.telemetry(),
             round=index,
             disturbed=[],
+            sealed=Sealed(
+                headline=self.run.headline, lanes=list(self.run.lanes), candidates=list(self.run.candidates or [])
+            ),
         )
 
     def model(self) -> Model:

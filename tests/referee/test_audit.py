@@ -154,7 +154,8 @@ def test_a_trial_that_failed_and_was_run_again_is_no_retry() -> None:
     second = next(t for t in story.of(TRT) if t.index == 2)
     second.attempt = 2
     failed = factory.trial(TRT, index=2, failure=factory.Failure(phase="load", reason="it fell over"))
-    failed.precision = "float16"
+    failed.precision, failed.position, second.position = "float16", second.position, len(story.trials) + 1
+    failed.sealed, failed.settings, failed.telemetry = second.sealed, second.settings, second.telemetry
     story.trials.append(failed)
     findings = audit(story.seal().run, story.trials, story.judged, story.workload)
     assert liars.codes(findings, FAIL) == set()

@@ -14,6 +14,7 @@ import pytest
 import factory
 from trtbench.lanes.lane import Plan
 from trtbench.lanes.pytorch_eager import PytorchEager
+from trtbench.measure.stopping import every_trial
 from trtbench.model.synthetic import Shape, write_synthetic
 from trtbench.model.workload import PROMPTS, Workload, build, digest_prompts, read_prompts
 from trtbench.records import judgement, run_folder
@@ -132,8 +133,10 @@ def judged(
 ) -> tuple[judgement.Judgement, list[Finding]]:
     """Store the trials as a run, judge it in this process, audit it."""
     model = factory.model(config=json.loads((reference / "config.json").read_text()))
-    run = factory.run(tuple(outputs), workload_digest=workload.digest(), settings=SETTINGS)
+    run = factory.run(tuple(outputs), workload_digest=workload.digest(), settings=SETTINGS, stopped=every_trial(2))
     trials = [trial_of(lane, made, workload, index, model) for index in (1, 2) for lane, made in outputs.items()]
+    for place, trial in enumerate(trials, 1):
+        trial.position = place
     home = factory.store(results, run, trials)
     (home / "workload.json").write_bytes(encode(workload))
     found = judging.judge(spec_of(results, run.id, reference, workload, model, **more), lambda phase: None)

@@ -11,34 +11,9 @@ import msgspec
 from trtbench.errors import UserError
 from trtbench.records import run_folder
 from trtbench.records.run import Run
-from trtbench.settings.knobs import ROWS, Settings, show
+from trtbench.settings.knobs import Settings, show
 from trtbench.settings.lanes import LANES
-
-# Settings that may differ between steps of one run: they choose what is run, not how it is measured.
-FREE = (
-    "LANES",
-    "TRIALS",
-    "TIME_BUDGET",
-    "TARGET_PRECISION",
-    "HEADLINE",
-    "EQUIVALENCE_MARGIN",
-    "REPORT_LANG",
-    "LOG_LEVEL",
-    "OFFLINE",
-    "DATA_DIR",
-    "RESULTS_DIR",
-    "PRECISION",
-    "MODEL_NAME",
-    "MODEL_SOURCE",
-    "MODEL_REVISION",
-    "PROMPTS_FILE",
-    "EXAMPLES_DIR",
-    "ENGINE_START_LIMIT",
-    "TRTLLM_BENCH",
-    "PROFILE",
-    "ENERGY",
-    "QUIET",
-)
+from trtbench.settings.sealed import FIXED, headline_of
 
 
 class Opened(NamedTuple):
@@ -72,8 +47,6 @@ def open_run(
             current.stopped = None
             _wait_anew(current, fresh)
             _extend(current, fresh)
-            current.absent += [absent for absent in fresh.absent if absent not in current.absent]
-            current.headline = current.headline or fresh.headline
             return Opened(current, joined=joined)
     return Opened(fresh)
 
@@ -85,14 +58,17 @@ def _resumed(results: Path, fresh: Run, run_id: str) -> Run:
         raise UserError(
             f"run {current.id} cannot be resumed: {reason}; give the settings it was started with, or start a new run."
         )
-    current.stopped, current.absent = None, fresh.absent
+    current.stopped = None
     _wait_anew(current, fresh)
     _extend(current, fresh)
     return current
 
 
 def _extend(current: Run, fresh: Run) -> None:
-    """Let the lanes of `fresh`, and those of them that may be the base, belong to the run too."""
+    """Let the lanes of `fresh`, and those of them that may be the base, belong to the run too, and its headline where the run
+    has none. Why a lane is absent stays known: one that is prepared again is taken off the list then."""
+    current.absent += [absent for absent in fresh.absent if absent not in current.absent]
+    current.headline = current.headline or fresh.headline
     current.lanes += [name for name in fresh.lanes if name not in current.lanes]
     known = current.candidates or []
     current.candidates = [*known, *(key for key in fresh.candidates or () if key not in known)]
@@ -127,11 +103,14 @@ def differs(current: Run, fresh: Run) -> str | None:
         return "the model is another one"
     if current.workload_digest != fresh.workload_digest:
         return "the prompts, cells or sampling differ"
-    for name in ROWS:
-        if name in FREE or name not in fresh.settings:
+    for name in FIXED:
+        if name not in fresh.settings:
             continue
         if current.settings.get(name) != fresh.settings[name]:
             return f"{name} was {show(name, current.settings.get(name))} and is {show(name, fresh.settings[name])}"
+    # A step that names none has no objection to the headline of another.
+    if current.headline and fresh.settings.get("HEADLINE") and current.headline != fresh.headline:
+        return f"HEADLINE was {current.headline} and is {fresh.headline}"
     return None
 
 
@@ -140,7 +119,4 @@ def headline(settings: Settings, names: Sequence[str]) -> str | None:
     declared = settings.headline
     if declared and declared not in LANES:
         raise UserError(f"HEADLINE={declared!r} is no lane; there are {', '.join(LANES)}.")
-    if declared:
-        return declared
-    candidates = [name for name in names if not LANES[name].baseline and LANES[name].family != "pytorch"]
-    return "tensorrt-engine" if "tensorrt-engine" in candidates else (candidates[0] if candidates else None)
+    return headline_of(declared, names)

@@ -181,11 +181,21 @@ class Failure(Strict):
     hint: str | None = None
 
 
+class Sealed(Strict):
+    """What the run had fixed when a trial began: its headline, its lanes, and the lanes that may be the base, each with its
+    precision."""
+
+    headline: str | None
+    lanes: list[str]
+    candidates: list[tuple[str, str]]
+
+
 class Trial(Strict, tag="trial", tag_field="kind"):
     """One fresh process with one lane: the unit of replication.
 
     Of schema 2: `round` is the run's round it ran in, from 1; `disturbed` says why it is not to count, empty where nobody
-    disturbed it. What is run again, because it failed or was disturbed, is the next `attempt` at the same `index`.
+    disturbed it. What is run again, because it failed or was disturbed, is the next `attempt` at the same `index`. `sealed`
+    is what the run had fixed by then: run.json alone could be changed afterwards.
     """
 
     schema: int
@@ -209,6 +219,7 @@ class Trial(Strict, tag="trial", tag_field="kind"):
     telemetry: Telemetry | None = None
     round: Count | None = None
     disturbed: list[Disturbance] | None = None
+    sealed: Sealed | None = None
     checksum: str = ""
 
 
@@ -272,7 +283,7 @@ def _later_fields(trial: Trial) -> dict[str, Any]:
     telemetry = trial.telemetry or Telemetry()
     gpu_fields = ("foreign_compute", "idle_utilisation", "idle_temperature", "early_clock", "early_reasons")
     later = {"cpu": telemetry.cpu, "waited": telemetry.waited, "QUIET": trial.settings.get("QUIET")}
-    later["model.dequantised"] = trial.model.dequantised
+    later["model.dequantised"], later["sealed"] = trial.model.dequantised, trial.sealed
     later |= {f"cells.{i}.cpu": record.cpu for i, record in enumerate(trial.cells)}
     later |= {f"cells.{i}.setting": record.setting for i, record in enumerate(trial.cells)}
     return later | {
