@@ -5,6 +5,5 @@ from __future__ import annotations
 from cheats import base, ceiling, count, fairness, machine, parity, presence, provenance, sealed
 from cheats.changes import CHEATS, Cheat
 
-__all__ = [
-    *("CHEATS", "Cheat", "base", "ceiling", "count", "fairness", "machine", "parity", "presence", "provenance", "sealed"),
-]
+__all__ = ["CHEATS", "Cheat", "base", "ceiling", "count", "fairness"]
+__all__ += ["machine", "parity", "presence", "provenance", "sealed"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cheats.changes import TORCH, TRT, TUNED, cheat, close_up, keep_rounds, with_a_faster_base
+from cheats.changes import TORCH, TRT, TUNED, cheat, keep_rounds, with_a_faster_base
 from liars import Story
 from trtbench.records.run import Run
 from trtbench.referee.audit.findings import WARN
@@ -29,7 +29,7 @@ def unsealed(story: Story) -> None:
 
 
 def with_a_further_rival(story: Story) -> None:
-    story.latency = {TORCH: 2000.0, TRT: 1000.0, "vllm": 800.0}
+    story.latency = {TORCH: 2000.0, TRT: 1000.0, "vllm": 900.0}
     story.tell()
 
 
@@ -95,7 +95,7 @@ def declares_the_headline_afterwards_in_an_older_run(story: Story) -> None:
 
 @cheat("provenance.headline")
 def makes_a_lane_the_headline_that_no_rule_gives(story: Story) -> None:
-    story.latency = {TORCH: 2000.0, "onnxruntime": 1500.0, "vllm": 800.0}
+    story.latency = {TORCH: 2000.0, "onnxruntime": 1500.0, "vllm": 900.0}
     story.tell()
     story.run.headline = "vllm"
     unsealed(story)
@@ -144,9 +144,7 @@ def forgets_that_the_fastest_pytorch_lane_was_to_run(story: Story) -> None:
 def forgets_a_lane_that_an_older_run_named_in_lanes(story: Story) -> None:
     with_a_faster_base(story)
     as_asked(story, LANES=[TORCH, TUNED, TRT])
-    forgets_lane = [t for t in story.trials if t.lane != TUNED]
-    story.trials = forgets_lane
-    close_up(story)
+    keep_rounds(story, TUNED, 0)
     unsealed(story)
     story.run.lanes.remove(TUNED)
     story.run.candidates = [(TORCH, "float16")]

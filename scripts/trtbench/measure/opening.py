@@ -42,7 +42,10 @@ def open_run(
     run_ids = run_folder.listed(results)
     if family is not None and not new_run and run_ids:
         current = run_folder.read(results, run_ids[-1])
-        if differs(current, fresh) is None:
+        reason = differs(current, fresh)
+        if reason is not None:
+            note(f"a run of its own, no step of run {current.id}: {reason}")
+        else:
             joined = bool(set(current.lanes) - set(fresh.lanes)) or bool(run_folder.trials(results, current.id))
             current.stopped = None
             _wait_anew(current, fresh)

@@ -162,7 +162,8 @@ TABLE: dict[str, Row] = {
         (WARN,), "of a lane and precision that was to run there is no trial and no reason (base.unaccounted apart)"
     ),
     "provenance.unlisted": Row(
-        (FAIL,), "a lane that ran or was to run is not among the run's lanes, or a PyTorch lane not among its candidates"
+        (FAIL,),
+        "a lane that ran or was to run is not among the run's lanes, or a PyTorch lane not among its candidates",
     ),
     "provenance.unasked": Row((FAIL,), "a trial is of a lane that its own LANES does not name"),
     "provenance.setting": Row(
@@ -170,7 +171,9 @@ TABLE: dict[str, Row] = {
         "a setting that is fixed when a run opens (EQUIVALENCE_MARGIN, SEED, TARGET_PRECISION and others) differs between "
         "the run and a trial; warn: TARGET_PRECISION, where no trial carries what was fixed",
     ),
-    "provenance.headline": Row((FAIL,), "the run's headline is not the one that its trials carried, or that HEADLINE gives"),
+    "provenance.headline": Row(
+        (FAIL,), "the run's headline is not the one that its trials carried, or that HEADLINE gives"
+    ),
     "provenance.bandwidth": Row((FAIL,), "the run's measured bandwidth is not the one that its trials carried"),
     "provenance.unsealed": Row((WARN,), "a trial does not carry what the run had fixed before it"),
     # base: law 13

@@ -29,13 +29,10 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _unsealed(own: list[Trial]) -> Iterator[Finding]:
-    """Trials that don't carry what the run had fixed: of them its headline, lanes and candidates can't be told."""
-    bare: dict[Key, list[Trial]] = {}
-    for trial in own:
-        if trial.sealed is None:
-            bare.setdefault((trial.lane, trial.precision), []).append(trial)
-    for key, trials in bare.items():
-        yield found("provenance.unsealed", key, trials=numbers(trials))
+    """Trials that don't carry what the run had fixed: by them its headline, lanes and candidates can't be told."""
+    bare = [t for t in own if t.sealed is None]
+    if bare:
+        yield found("provenance.unsealed", trials=_places(bare))
 
 
 def _settings(context: Context, own: list[Trial]) -> Iterator[Finding]:
@@ -161,7 +158,11 @@ def _named(trial: Trial) -> list[str]:
     """The lanes that the call of a trial was told to run by name; none where it was to find them (auto), and none of a step,
     which runs the lanes of its family alone."""
     names = trial.settings.get("LANES")
-    if not trial.interleaved or not isinstance(names, (list, tuple)) or not all(isinstance(name, str) and name in LANES for name in names):
+    if (
+        not trial.interleaved
+        or not isinstance(names, (list, tuple))
+        or not all(isinstance(name, str) and name in LANES for name in names)
+    ):
         return []
     return list(names)
 

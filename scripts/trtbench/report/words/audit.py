@@ -754,11 +754,11 @@ FINDINGS: dict[str, Said] = {
     "provenance.headline": Said(
         sentence=(
             "The run's headline is {found:label}; before the first trial it was {wanted:label}.",
-            "La voie du résultat principal est {found:label} ; avant le premier essai c'était {wanted:label}.",
+            "La voie du résultat principal de l'exécution est {found:label} ; avant le premier essai c'était {wanted:label}.",
         ),
         advice=(
             "Start a new run for another headline (--new-run).",
-            "Pour une autre voie, commencez une autre exécution (--new-run).",
+            "Pour un autre résultat principal, commencez une autre exécution (--new-run).",
         ),
     ),
     "provenance.bandwidth": Said(
@@ -770,8 +770,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "provenance.unsealed": Said(
         sentence=(
-            "Not checked: whether headline, lanes and candidates were fixed before; its trials don't carry them ({trials:which trial}).",
-            "Non vérifié : si résultat principal, voies et candidates étaient fixés avant ; ses essais ne les portent pas ({trials:which trial}).",
+            "Not checked: whether headline, lanes and candidates were fixed before; trials don't carry them ({trials:place #|places #}).",
+            "Non vérifié : si résultat principal, voies et candidates étaient fixés avant ; des essais ne les portent pas ({trials:place #|places #}).",
         ),
         advice=("Run again with this version.", "Recommencez avec cette version."),
     ),
