@@ -100,7 +100,7 @@ def _headline(context: Context, own: list[Trial]) -> Iterator[Finding]:
             yield _other_headline(run.headline, named[0])
         return
     # None was declared: that of the run's first rival, or of the engine. Lanes may have come later, in the order they stand.
-    rivals = [name for name in run.lanes if name in LANES and rival(name)]
+    rivals = [name for name in dict.fromkeys(run.lanes) if name in LANES and rival(name)]
     possible = {headline_of("", rivals[: i + 1]) for i in range(len(rivals))}
     if run.headline is not None and run.headline not in possible:
         yield _other_headline(run.headline, headline_of("", run.lanes))
@@ -127,7 +127,7 @@ def _listed(context: Context, own: list[Trial]) -> Iterator[Finding]:
     among its candidates: nothing would miss one that was taken off the lists together with its trials."""
     run = context.run
     lanes = _told(own, lambda t: [t.lane, *(t.sealed.lanes if t.sealed else ()), *_named(t)])
-    for lane in [name for name in lanes if name not in run.lanes and name in LANES]:
+    for lane in [name for name in lanes if name in LANES and name not in run.lanes]:
         yield found("provenance.unlisted", what="lanes", other_lane=lane)
     for trial in own:
         named = _named(trial)
