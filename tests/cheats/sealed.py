@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cheats.changes import TORCH, TRT, TUNED, cheat, keep_rounds, with_a_faster_base
+from cheats.changes import TORCH, TRT, TUNED, cheat, keep_rounds, recorded_earlier, with_a_faster_base
 from liars import Story
 from trtbench.records.run import Run
 from trtbench.referee.audit.findings import WARN
@@ -120,6 +120,15 @@ def measures_the_bandwidth_again_for_one_trial(story: Story) -> None:
     telemetry.read_bandwidth *= 1.2
 
 
+@cheat("provenance.bandwidth", WARN)
+def measured_the_bandwidth_again_before_schema_2(story: Story) -> None:
+    story.run.schema = 1
+    story.run.rules = story.run.candidates = story.run.departures = None
+    for t in story.trials:
+        recorded_earlier(t)
+    measures_the_bandwidth_again_for_one_trial(story)
+
+
 @cheat("provenance.unlisted")
 def shortens_the_candidates(story: Story) -> None:
     with_a_faster_base(story)
@@ -171,3 +180,10 @@ def takes_what_was_fixed_out_of_its_trials(story: Story) -> None:
 @cheat("provenance.unsealed", WARN)
 def takes_what_was_fixed_out_of_one_trial(story: Story) -> None:
     story.trials[2].sealed = None
+
+
+@cheat("provenance.unsealed", WARN)
+def takes_the_bandwidth_out_of_its_trials(story: Story) -> None:
+    for t in story.trials:
+        assert t.telemetry is not None
+        t.telemetry.read_bandwidth = None

@@ -21,16 +21,17 @@ Part = TypeVar("Part", bound=Hashable)
 def check(context: Context) -> Iterator[Finding]:
     own = [t for t in context.trials if t.run == context.run.id]
     if context.run.schema >= DECISIONS:  # what earlier ones lack is told once (provenance.old)
-        yield from _unsealed(own)
+        yield from _unsealed(context, own)
     yield from _settings(context, own)
     yield from _headline(context, own)
     yield from _listed(context, own)
     yield from _bandwidth(context, own)
 
 
-def _unsealed(own: list[Trial]) -> Iterator[Finding]:
-    """Trials that don't carry what the run had fixed: by them its headline, lanes and candidates can't be told."""
-    bare = [t for t in own if t.sealed is None]
+def _unsealed(context: Context, own: list[Trial]) -> Iterator[Finding]:
+    """Trials that don't carry what the run had fixed: by them its headline, lanes, candidates and bandwidth can't be told."""
+    measured = context.run.read_bandwidth is not None
+    bare = [t for t in own if t.sealed is None or (measured and t.telemetry and t.telemetry.read_bandwidth is None)]
     if bare:
         yield found("provenance.unsealed", trials=_places(bare))
 
@@ -170,15 +171,16 @@ def _named(trial: Trial) -> list[str]:
 def _bandwidth(context: Context, own: list[Trial]) -> Iterator[Finding]:
     """The measured bandwidth, from which a CPU's ceiling follows: it is measured once, and each trial carries it."""
     sealed = context.run.read_bandwidth
-    carried = [
-        t for t in own if t.telemetry is not None and t.telemetry.read_bandwidth not in (None, sealed)
-    ]  # fmt: skip
-    if carried and sealed is not None:
-        telemetry = carried[0].telemetry
-        assert telemetry is not None and telemetry.read_bandwidth is not None
+    if sealed is None:
+        return  # then no ceiling is checked by it, which is told (ceiling.unknown)
+    carried = [(t, t.telemetry.read_bandwidth) for t in own if t.telemetry and t.telemetry.read_bandwidth is not None]
+    other = [(t, bandwidth) for t, bandwidth in carried if bandwidth != sealed]
+    if other:
+        # Before schema 2 a run that was cut off early and taken up again measured it again.
         yield found(
             "provenance.bandwidth",
+            level=WARN if context.run.schema < DECISIONS else None,
             found=sealed / 1e9,
-            wanted=telemetry.read_bandwidth / 1e9,
-            trials=_places(carried),
+            wanted=other[0][1] / 1e9,
+            trials=_places([t for t, _ in other]),
         )

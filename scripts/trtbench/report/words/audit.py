@@ -770,8 +770,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "provenance.unsealed": Said(
         sentence=(
-            "Not checked: whether headline, lanes and candidates were fixed before; trials don't carry them ({trials:place #|places #}).",
-            "Non vérifié : si résultat principal, voies et candidates étaient fixés avant ; des essais ne les portent pas ({trials:place #|places #}).",
+            "Not checked: whether headline, lanes, candidates and bandwidth were fixed before; trials don't carry them ({trials:place #|places #}).",
+            "Non vérifié : si résultat principal, voies, candidates et bande passante étaient fixés avant ; des essais ne les portent pas ({trials:place #|places #}).",
         ),
         advice=("Run again with this version.", "Recommencez avec cette version."),
     ),
