@@ -158,8 +158,11 @@ def statement(precision: str = "float32", **more: Any) -> Statement:
 
 
 def settings(**changed: Any) -> dict[str, Any]:
-    """Public settings as they stand in a record."""
-    return Settings(**changed).public()
+    """Public settings as they stand in a record; they ask for CELL."""
+    cell: dict[str, Any] = dict(
+        batch_sizes=(CELL.batch,), prompt_lengths=(CELL.prompt_length,), new_tokens=(CELL.new_tokens,)
+    )
+    return Settings(**{**cell, **changed}).public()
 
 
 def trial(

@@ -31,6 +31,7 @@ from trtbench.records.trial import (
     Model,
     Pass,
     Sampling,
+    Sealed,
     Statement,
     Trial,
     checksum,
@@ -116,7 +117,11 @@ class Story:
         settings = factory.settings(
             num_iterations=self.iterations,
             temperature=self.sampling.temperature,
-            precision=(self.default_precision,),
+            # What is asked for is the rivals' precision: of a quantised one the PyTorch lanes run the default.
+            precision=tuple(sorted({self.precision_of(lane) for lane in self.latency if not LANES[lane].baseline})),
+            batch_sizes=(self.batch,),
+            prompt_lengths=(self.prompt,),
+            new_tokens=(self.new,),
             device="cuda" if self.gpu else "cpu",
         )
         self.settings = settings
@@ -198,6 +203,9 @@ class Story:
             telemetry=self.telemetry(),
             round=index,
             disturbed=[],
+            sealed=Sealed(
+                headline=self.run.headline, lanes=list(self.run.lanes), candidates=list(self.run.candidates or [])
+            ),
         )
         return factory.stamped(made, position * factory.SLOT)
 

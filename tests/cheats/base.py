@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cheats.changes import TORCH, TRT, TUNED, cheat, honest_departure, keep_rounds, with_a_faster_base
+from cheats.changes import TORCH, TRT, TUNED, cheat, close_up, honest_departure, keep_rounds, with_a_faster_base
 from liars import Story
 from trtbench.records.run import Absent, Compared, Departure
 from trtbench.records.trial import Failure
@@ -49,6 +49,7 @@ def runs_a_lane_on_that_left(story: Story) -> None:
     every_trial = story.trials
     honest_departure(story, 1)
     story.trials = every_trial
+    close_up(story)
 
 
 @cheat("base.vanished")

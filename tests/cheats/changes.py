@@ -79,9 +79,24 @@ def again(t: Trial, factor: float = 0.97) -> Trial:
     return factory.stamped(made, t.ended)
 
 
+def run_again(story: Story, t: Trial, factor: float = 0.97) -> Trial:
+    """One attempt more at the same trial, as when the run was taken up again: at the run's next place."""
+    made = again(t, factor)
+    made.position = 1 + max(other.position for other in story.trials)
+    story.trials.append(factory.stamped(made, made.position * factory.SLOT))
+    return made
+
+
+def close_up(story: Story) -> None:
+    """The trials that are left have the places that they would have without the others."""
+    for place, t in enumerate(sorted(story.trials, key=lambda t: t.position), 1):
+        t.position = place
+
+
 def recorded_earlier(t: Trial) -> None:
     """A record of schema 1: without what came with schema 2."""
-    t.schema, t.round, t.disturbed, t.began, t.ended = 1, None, None, None, None
+    t.schema, t.round, t.disturbed = 1, None, None
+    t.began = t.ended = t.sealed = None
     t.settings = {name: value for name, value in t.settings.items() if name not in ("QUIET", "SLOW_LANES")}
     assert t.telemetry is not None
     t.telemetry.cpu = t.telemetry.waited = None
@@ -105,6 +120,7 @@ def with_a_faster_base(story: Story, tuned: float = 1400.0) -> None:
 
 def keep_rounds(story: Story, lane: str, kept: int) -> None:
     story.trials = [t for t in story.trials if t.lane != lane or t.index <= kept]
+    close_up(story)
 
 
 def honest_departure(story: Story, finished: int) -> None:

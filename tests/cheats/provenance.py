@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from cheats.changes import TORCH, TRT, again, beside_a_neighbour, cheat, recorded_earlier
+from cheats.changes import TORCH, TRT, beside_a_neighbour, cheat, recorded_earlier, run_again
 from liars import Story
 from trtbench.records.telemetry import Disturbance
 from trtbench.referee.audit.findings import WARN
@@ -33,7 +33,7 @@ def forgets_its_neighbour(story: Story) -> None:
 @cheat("provenance.disturbed")
 def invents_a_neighbour_for_a_slow_trial(story: Story) -> None:
     slow = next(t for t in story.of(TRT) if t.index == 2)
-    story.trials.append(again(slow))
+    run_again(story, slow)
     slow.disturbed = [Disturbance(kind="cpu", value=0.2, limit=0.01)]
 
 
@@ -43,23 +43,21 @@ def says_that_the_card_was_hot_before(story: Story) -> None:
     slow = next(t for t in story.of(TRT) if t.index == 2)
     assert slow.telemetry is not None and slow.telemetry.gpus
     slow.telemetry.gpus[0].throttle_reasons = ["hw_thermal_slowdown"]
-    story.trials.append(again(slow))
+    run_again(story, slow)
     slow.disturbed = [Disturbance(kind="gpu_throttled", value=1, limit=0)]
 
 
 @cheat("provenance.attempts")
 def deletes_the_attempt_that_displeased(story: Story) -> None:
     second = next(t for t in story.of(TRT) if t.index == 2)
-    story.trials.append(again(second))
+    run_again(story, second)
     story.trials.remove(second)
 
 
 @cheat("provenance.attempts")
 def keeps_two_records_of_one_attempt(story: Story) -> None:
     second = next(t for t in story.of(TRT) if t.index == 2)
-    twin = again(second)
-    twin.attempt = 1
-    story.trials.append(twin)
+    run_again(story, second).attempt = 1
 
 
 @cheat("provenance.rules")
@@ -118,4 +116,4 @@ def leaves_bad_trials_out(story: Story) -> None:
 @cheat("provenance.retried")
 def repeats_until_it_pleases(story: Story) -> None:
     second = next(t for t in story.of(TRT) if t.index == 2)
-    story.trials.append(again(second))
+    run_again(story, second)

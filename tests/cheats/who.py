@@ -115,7 +115,7 @@ def announces_the_stand_in(story: Story) -> None:
         t.announced = {"tensorrt_llm": "1.0+simulated"}
 
 
-@cheat("provenance.unlisted", WARN)
+@cheat("provenance.not_installed", WARN)
 def removes_its_runtime_from_what_was_installed(story: Story) -> None:
     for t in story.of(TRT):
         surround(t, libraries={name: v for name, v in t.environment.libraries.items() if name != "tensorrt_llm"})

@@ -15,7 +15,7 @@ import pytest
 import factory
 from command import Bench
 from trtbench.records import run_folder
-from trtbench.records.trial import Trial
+from trtbench.records.trial import Sealed, Trial
 
 pytestmark = pytest.mark.usefixtures("toys")
 PLANTED = {"HF_TOKEN": "hf_planted", "NGC_API_KEY": "nvapi_planted"}
@@ -61,6 +61,14 @@ def test_three_interleaved_trials_of_each_lane(real: tuple[Bench, subprocess.Com
     assert all({lanes[i], lanes[i + 1]} == {"pytorch-eager", "onnxruntime"} for i in (0, 2, 4))
     assert all(t.interleaved and t.failure is None for t in found)
     assert len({t.workload_digest for t in found}) == len({t.model.digest for t in found}) == 1
+
+
+def test_each_trial_carries_what_the_run_had_fixed(real: tuple[Bench, subprocess.CompletedProcess[str]]) -> None:
+    bench = real[0]
+    run = run_folder.read(bench.results, run_folder.listed(bench.results)[-1])
+    sealed = Sealed(headline="onnxruntime", lanes=["pytorch-eager", "onnxruntime"], candidates=run.candidates or [])
+    assert (run.headline, run.candidates) == ("onnxruntime", [("pytorch-eager", "float32")])
+    assert all(t.sealed == sealed and t.settings == run.settings for t in trials(bench))
 
 
 def test_both_lanes_return_the_same_ids_for_the_same_prompts(

@@ -57,8 +57,11 @@ def test_the_same_records_in_other_files_give_the_same_bytes(results: Path, tmp_
     other = tmp_path / "other"
     shutil.copytree(results, other)
     trials = other / "runs" / factory.RUN / "trials"
-    for number, path in enumerate(sorted(trials.iterdir(), reverse=True)):
-        path.rename(trials / f"{number}.json")
+    contents = {path: path.read_bytes() for path in sorted(trials.iterdir(), reverse=True)}
+    shutil.rmtree(trials)
+    trials.mkdir()
+    for path, content in contents.items():
+        path.write_bytes(content)
     texts = [compare("--results-dir", str(folder), "--no-chart").stdout for folder in (results, other)]
     assert texts[0].replace(str(results), "") == texts[1].replace(str(other), "")
     reports = [(folder / "benchmark_comparison_report.json").read_bytes() for folder in (results, other)]

@@ -91,6 +91,8 @@ def test_resume_keeps_the_order_that_the_seed_fixed(bench: Bench, killed: dict[s
         ({"NEW_TOKENS": "9"}, "the prompts, cells or sampling differ"),
         ({"SEED": "1"}, "the prompts, cells or sampling differ"),
         ({"MODEL_NAME": "demo"}, "the model is another one"),
+        ({"EQUIVALENCE_MARGIN": "0.1"}, "EQUIVALENCE_MARGIN was 0.03 and is 0.1"),
+        ({"HEADLINE": "toy-choice"}, "HEADLINE was toy-fast and is toy-choice"),
     ],
 )
 def test_resume_with_other_settings_is_refused(bench: Bench, changed: dict[str, str], said: str) -> None:
@@ -108,6 +110,8 @@ def test_a_lane_that_comes_to_rounds_without_it_took_no_turns(bench: Bench) -> N
     assert bench("--resume", TRIALS="2", LANES="toy-torch,toy-fast").returncode == 0
     found = run_folder.trials(bench.results, bench.runs()[0].name)
     assert {(t.lane, t.interleaved) for t in found} == {("toy-torch", True), ("toy-fast", False)}
+    carried = {t.lane: (t.sealed.headline, t.sealed.lanes) for t in found if t.sealed}
+    assert carried == {"toy-torch": (None, ["toy-torch"]), "toy-fast": ("toy-fast", ["toy-torch", "toy-fast"])}
 
 
 def test_resume_without_a_run_says_how_to_start_one(bench: Bench) -> None:

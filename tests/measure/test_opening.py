@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 import factory
+from trtbench.errors import UserError
 from trtbench.measure import opening
-from trtbench.records.run import Run
+from trtbench.records.run import Absent, Run
+from trtbench.records.trial import Failure
 
 EAGER, TUNED, HEAD = "pytorch-eager", "pytorch-tuned", "onnxruntime"
 
@@ -39,3 +41,47 @@ def test_candidates_are_read_as_they_were_written(tmp_path: Path) -> None:
     factory.store(tmp_path, factory.run([EAGER, TUNED, HEAD]), [])
     run = opened(tmp_path, factory.run([EAGER, TUNED, HEAD], id="20990101-000000"), resume="").run
     assert run.candidates == [(EAGER, "float32"), (TUNED, "float32")]
+
+
+FIXED = {"EQUIVALENCE_MARGIN": 0.02, "SEED": 1, "TARGET_PRECISION": 0.005}
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_what_is_fixed_when_a_run_opens_may_not_differ_when_it_is_taken_up_again(tmp_path: Path, name: str) -> None:
+    factory.store(tmp_path, factory.run([EAGER, HEAD]), [])
+    fresh = factory.run([EAGER, HEAD], id="20990101-000000", settings=factory.settings(**{name.lower(): FIXED[name]}))
+    with pytest.raises(
+        UserError, match=f"cannot be resumed: {name} was [0-9.]+ and is {FIXED[name]}; give the settings"
+    ):
+        opened(tmp_path, fresh, resume="")
+    assert opened(tmp_path, fresh, family="pytorch").run.id == fresh.id  # a step: a run of its own
+
+
+def declaring(headline: str, lanes: list[str]) -> Run:
+    settings = factory.settings(headline=headline)
+    return factory.run(lanes, id="20990101-000000", settings=settings, headline=headline or None)
+
+
+def test_a_headline_that_was_fixed_may_not_be_named_otherwise(tmp_path: Path) -> None:
+    factory.store(tmp_path, factory.run([EAGER, HEAD]), [])
+    with pytest.raises(UserError, match="HEADLINE was onnxruntime and is vllm"):
+        opened(tmp_path, declaring("vllm", [EAGER, HEAD]), resume="")
+    assert opened(tmp_path, declaring(HEAD, [EAGER, HEAD]), resume="").run.headline == HEAD
+    assert opened(tmp_path, declaring("", [EAGER, HEAD]), resume="").run.headline == HEAD
+
+
+@pytest.mark.parametrize(("family", "resume"), [("onnxruntime", None), (None, "")])
+def test_a_run_without_a_headline_takes_the_first_that_comes(
+    tmp_path: Path, family: str | None, resume: str | None
+) -> None:
+    factory.store(tmp_path, factory.run([EAGER]), [])
+    run = opened(tmp_path, factory.run([HEAD], id="20990101-000000"), family, resume).run
+    assert (run.id, run.headline) == (factory.RUN, HEAD)
+
+
+def test_why_a_lane_is_absent_stays_known_when_others_are_taken_up_again(tmp_path: Path) -> None:
+    absent = [Absent(lane=TUNED, precision="float32", failure=Failure(phase="load", reason="no compiler"))]
+    factory.store(tmp_path, factory.run([EAGER, TUNED, HEAD], absent=absent), [])
+    run = opened(tmp_path, factory.run([EAGER, HEAD], id="20990101-000000"), resume="").run
+    assert run.absent == absent
+    assert opened(tmp_path, factory.run([EAGER], id="20990101-000000", absent=absent), resume="").run.absent == absent

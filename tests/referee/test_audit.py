@@ -153,12 +153,12 @@ def test_a_trial_that_failed_and_was_run_again_is_no_retry() -> None:
     story = Story().tell()
     second = next(t for t in story.of(TRT) if t.index == 2)
     second.attempt = 2
-    failed = factory.trial(TRT, index=2, failure=factory.Failure(phase="load", reason="it fell over"))
-    failed.precision, failed.position = "float16", second.position
-    for t in story.trials:
-        t.position += t.position >= second.position and t is not second
-    second.position += 1
-    factory.stamped(failed, (second.began or 0) - 5000 * factory.MS)
+    failed = factory.trial(
+        TRT, index=2, position=second.position, failure=factory.Failure(phase="load", reason="it fell over")
+    )
+    failed.precision, second.position = "float16", len(story.trials) + 1
+    failed.sealed, failed.settings, failed.telemetry = second.sealed, second.settings, second.telemetry
+    factory.stamped(second, second.position * factory.SLOT)
     story.trials.append(failed)
     findings = audit(story.seal().run, story.trials, story.judged, story.workload)
     assert liars.codes(findings, FAIL) == set()

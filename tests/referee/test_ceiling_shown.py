@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 import factory
-from honest import HONEST
+from honest import HONEST, honest
 from liars import DEMO, TINYLLAMA
 from trtbench.comparison.comparing import compare
 from trtbench.figures.summary import Figures
@@ -131,17 +131,28 @@ def test_no_ceiling_is_shown_where_one_trial_has_none_or_where_the_gate_knows_no
     assert f.ceiling_basis is None
 
 
-def test_the_loosest_ceiling_of_a_lanes_trials_is_shown() -> None:
+def test_the_ceiling_is_that_of_the_smallest_cache_that_a_trial_names() -> None:
     place, roomy = BOUNDED["cpu"], dataclasses.replace(BOUNDED["cpu"], cache=2**30)
     both = [place.trial(1.0, index=1), roomy.trial(1.0, index=2)]
     (f,) = compare(place.run(), both).cells[0].figures
-    assert f.ceiling_tok_s == roomy.shown(1.0).ceiling_tok_s
-    assert f.ceiling_tok_s != place.shown(1.0).ceiling_tok_s
+    assert f.ceiling_tok_s == place.shown(1.0).ceiling_tok_s
+    assert f.ceiling_tok_s != roomy.shown(1.0).ceiling_tok_s
+
+
+def test_the_loosest_ceiling_of_a_lanes_trials_is_shown() -> None:
+    """The weights of one trial are stored in half the bytes, as its statement says."""
+    place = BOUNDED["cpu"]
+    both = [place.trial(1.0, index=1), place.trial(1.0, index=2)]
+    assert both[1].statement is not None
+    both[1].statement.weight_precision = "bfloat16"
+    (f,) = compare(place.run(), both).cells[0].figures
+    alone = place.shown(1.0).ceiling_tok_s
+    assert f.ceiling_tok_s is not None and alone is not None and f.ceiling_tok_s > 1.5 * alone
 
 
 @pytest.mark.parametrize("name", HONEST)
 def test_no_honest_lane_is_shown_above_its_ceiling(name: str) -> None:
-    story = HONEST[name](5).tell().seal()
+    story = honest(name, 5)
     rows = compare(story.run, story.trials).cells
     for f in (f for row in rows for f in row.figures):
         assert excess(f) is None

@@ -14,6 +14,7 @@ import pytest
 import factory
 from trtbench.lanes.lane import Plan
 from trtbench.lanes.pytorch_eager import PytorchEager
+from trtbench.measure.stopping import every_trial
 from trtbench.model.synthetic import Shape, write_synthetic
 from trtbench.model.workload import PROMPTS, Workload, build, digest_prompts, read_prompts
 from trtbench.records import judgement, run_folder
@@ -134,7 +135,13 @@ def judged(
 ) -> tuple[judgement.Judgement, list[Finding]]:
     """Store the trials as a run, judge it in this process, audit it."""
     model = factory.model(config=json.loads((reference / "config.json").read_text()))
-    run = factory.run(tuple(outputs), workload_digest=workload.digest(), settings=SETTINGS, model_digest=model.digest)
+    run = factory.run(
+        tuple(outputs),
+        workload_digest=workload.digest(),
+        settings=SETTINGS,
+        model_digest=model.digest,
+        stopped=every_trial(2),
+    )
     turns = [(index, lane) for index in (1, 2) for lane in outputs]
     trials = [
         trial_of(lane, outputs[lane], workload, index, place, model) for place, (index, lane) in enumerate(turns, 1)

@@ -18,10 +18,10 @@ from cheats.changes import (
     TORCH,
     TRT,
     TUNED,
-    again,
     beside_a_neighbour,
     honest_departure,
     keep_rounds,
+    run_again,
     with_a_faster_base,
 )
 from cheats.parity import drops_a_layer
@@ -190,9 +190,7 @@ def test_a_base_trial_run_again_before_the_next_round_does_not_make_a_departure_
     beside_a_neighbour(base, story)
     story.run.departures = departures(story.trials, story.run, 1)
     assert [d.lane for d in story.run.departures] == [TUNED]
-    second = again(base, 3.0)
-    second.position = len(story.trials) + 1
-    story.trials.append(second)
+    run_again(story, base, 3.0)
     assert "base.left" not in {f.code for f in caught(story.seal())}
 
 
@@ -257,7 +255,7 @@ def test_a_trial_that_a_neighbour_disturbed_may_be_run_again(lane: str) -> None:
     for factor in (0.98, 1.01):
         story = Story().tell()
         first = next(t for t in story.of(lane) if t.index == 3)
-        story.trials.append(again(first, factor))
+        run_again(story, first, factor)
         beside_a_neighbour(first, story)
         findings = caught(story.seal())
         assert [f.code for f in findings if f.level == FAIL] == []

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from trtbench.comparison.result import Against, Comparison, Disturbed, Row, Stated
+from trtbench.comparison.result import Against, Comparison, Disturbed, FailedAttempt, Row, Stated
 from trtbench.figures.base import Key, cells_of, grouped, headline_cells, headline_level, rivals_of
 from trtbench.figures.disturbed import any_counts, left_out, lost, unequal
 from trtbench.figures.speedup import Verdict, interval_over, verdict_over
@@ -76,6 +76,7 @@ def compare(
         statements=list(_statements(groups)),
         disturbed=list(_disturbed(trials)),
         tried=[line for line in run.tried or () if line.lane in {t.lane for t in trials}],
+        failed_attempts=list(_failed_attempts(trials)),
     )
 
 
@@ -114,6 +115,21 @@ def _disturbed(trials: Sequence[Trial]) -> Iterator[Disturbed]:
                 attempt=t.attempt,
                 counts=id(t) in kept,
                 reasons=t.disturbed,
+            )
+
+
+def _failed_attempts(trials: Sequence[Trial]) -> Iterator[FailedAttempt]:
+    """Every attempt that failed. What is called failed does not count, so it is named."""
+    counted = {(t.run, t.lane, t.precision, t.index) for t in counting(trials)}
+    for t in trials:
+        if t.failure is not None:
+            yield FailedAttempt(
+                lane=t.lane,
+                precision=t.precision,
+                index=t.index,
+                attempt=t.attempt,
+                reason=t.failure.reason,
+                again=(t.run, t.lane, t.precision, t.index) in counted,
             )
 
 

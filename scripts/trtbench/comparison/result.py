@@ -133,6 +133,17 @@ class Disturbed(msgspec.Struct, kw_only=True, frozen=True):
     reasons: list[Disturbance]
 
 
+class FailedAttempt(msgspec.Struct, kw_only=True, frozen=True):
+    """An attempt at a trial that failed, and why. `again`: another attempt at the trial counts in its place."""
+
+    lane: str
+    precision: str
+    index: int
+    attempt: int
+    reason: str
+    again: bool
+
+
 class Comparison(msgspec.Struct, kw_only=True, tag="comparison", tag_field="kind"):
     """What the report files are printed from."""
 
@@ -158,6 +169,7 @@ class Comparison(msgspec.Struct, kw_only=True, tag="comparison", tag_field="kind
     history: History | None = None
     disturbed: list[Disturbed] = []
     tried: list[Tried] = []
+    failed_attempts: list[FailedAttempt] = []
 
     @property
     def void(self) -> bool:

@@ -14,7 +14,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from trtbench.comparison.clean_text import safe
+from trtbench.model import workload
+from trtbench.records import judgement, run, telemetry, trial
 from trtbench.settings.knobs import ROWS
 from trtbench.settings.lanes import LANES
 
@@ -33,6 +37,9 @@ _FIXED = {
     "id",
     "run",
     "lanes",
+    "headline",
+    "LANES",
+    "HEADLINE",
     "level",
     "schema",
     "base",
@@ -40,6 +47,16 @@ _FIXED = {
     "rule",
     "quiet",
 }
+_RUNTIMES = {row.runtime for row in LANES.values()}
+# Names of fields are ours, whatever people are called.
+_KEYS = set(ROWS).union(
+    *(
+        kind.__struct_fields__
+        for records in (trial, run, telemetry, judgement, workload)
+        for kind in vars(records).values()
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    )
+)
 _COMMON = {
     *LANES,
     "root",
@@ -113,7 +130,10 @@ class Sieve:
             return self._model(value)
         if isinstance(value, dict):
             inside = {key: field if field in _VERSIONS or field == "config" else key for key in value}
-            return {self.text(key, "a key"): self.value(part, inside[key]) for key, part in value.items()}
+            return {
+                key if key in _KEYS else self.text(key, "a key"): self.value(part, inside[key])
+                for key, part in value.items()
+            }
         return value
 
     def _model(self, model: dict[str, Any]) -> dict[str, Any]:
@@ -144,9 +164,8 @@ class Sieve:
         if field in _DIGESTS and re.fullmatch(r"[0-9a-f]{7,64}(\+changes)?", text):
             return text
         sieved = _PATH.sub("[path]", safe(text))
-        if (
-            field != "cpu_model"
-        ):  # no person and no host is in what a processor calls itself, and a machine's name is made of it
+        # No person and no host is in what a processor calls itself, and a machine's name is made of it.
+        if field != "cpu_model" and not (field == "runtime" and text in _RUNTIMES):
             sieved = self.names.sub("[name]", sieved)
         for pattern, instead in _PATTERNS:
             if field not in _VERSIONS or "address" not in instead:

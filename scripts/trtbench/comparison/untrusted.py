@@ -80,8 +80,8 @@ def _folder(path: Path) -> Parts:
     folder = path / "trials"
     if folder.is_symlink():
         raise UserError(f"{folder} is a symbolic link.")
-    files = sorted(folder.glob("*.json"))[: TRIALS + 1]
-    trials = [record(Trial, file) for file in files]
+    files = run_folder.trial_files(folder)[: TRIALS + 1]
+    trials = [run_folder.check_name(record(Trial, file), file) for file in files]
     run = record(Run, path / "run.json")
     return str(path), run, trials, maybe(Judgement, judgement.FILE), maybe(Workload, "workload.json")
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -43,8 +43,10 @@ class Checkpoint(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class Build:
     """One call of the command: from settings to engines."""
 
-    def __init__(self, settings: Settings, say: Say, rebuild: bool = False) -> None:
-        self.settings, self.say, self.rebuild = settings, say, rebuild
+    def __init__(
+        self, settings: Settings, say: Say, rebuild: bool = False, sources: Mapping[str, str] | None = None
+    ) -> None:
+        self.settings, self.say, self.rebuild, self.sources = settings, say, rebuild, sources or {}
         self.data = settings.data.absolute()
         self.cache = self.data / "cache"
         self.engines = on_disk.home(self.data)
@@ -73,7 +75,7 @@ class Build:
         self._refuse_differences({"trtllm-build", *probe.ENGINE_CLASSES})
         self.folder = finding.resolve(self.settings).absolute()
         self.model = finding.describe(self.folder, self.settings)
-        check_lengths(self.settings, self.model)
+        check_lengths(self.settings, self.model, self.sources)
         self._refuse_differences({self._tool(precision) for precision in self.precisions})
         self.weights = sum(file.stat().st_size for file in files.weight_files(self.folder))
         return [self._engine(precision) for precision in self.precisions]
@@ -271,17 +273,18 @@ def parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 with all engines there, 2 with a sentence otherwise."""
     options = parser().parse_args(arguments)
-    settings, _ = resolve(vars(options))
+    settings, sources = resolve(vars(options))
     quiet = settings.log_level == "error"
-    for folder in build(settings, (lambda text: None) if quiet else _tell, options.rebuild):
+    for folder in build(settings, (lambda text: None) if quiet else _tell, options.rebuild, sources):
         print(folder)
     return 0
 
 
-def build(settings: Settings, say: Say, rebuild: bool = False) -> list[Path]:
-    """Build what is missing. Raises UserError with one sentence for whatever goes wrong."""
+def build(settings: Settings, say: Say, rebuild: bool = False, sources: Mapping[str, str] | None = None) -> list[Path]:
+    """Build what is missing; `sources` of the settings say by which names they were given. Raises UserError with one sentence
+    for whatever goes wrong."""
     try:
-        return Build(settings, say, rebuild).run()
+        return Build(settings, say, rebuild, sources).run()
     except OSError as error:
         raise UserError(
             f"{error.filename or settings.data} cannot be written or read ({error.strerror or error}); finished parts "

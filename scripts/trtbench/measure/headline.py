@@ -10,6 +10,7 @@ from trtbench.settings import lanes
 from trtbench.settings.choosing import Entrant
 from trtbench.settings.knobs import QUANTISED, Settings, show
 from trtbench.settings.lanes import LANES
+from trtbench.settings.sealed import headline_of
 
 
 def headline(
@@ -21,8 +22,7 @@ def headline(
     declared = settings.headline
     others = [name for name in names if not LANES[name].baseline]
     if not declared:
-        candidates = [name for name in others if LANES[name].family != "pytorch"]
-        return "tensorrt-engine" if "tensorrt-engine" in candidates else (candidates[0] if candidates else None)
+        return headline_of("", names)
     if declared not in LANES:
         raise UserError(f"HEADLINE={declared!r} is no lane; there are {', '.join(LANES)}.")
     possible = others if whole and others else [name for name, row in LANES.items() if not row.baseline]

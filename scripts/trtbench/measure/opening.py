@@ -11,33 +11,8 @@ import msgspec
 from trtbench.errors import UserError
 from trtbench.records import run_folder
 from trtbench.records.run import Run
-from trtbench.settings.knobs import ROWS, show
-
-# Settings that may differ between steps of one run: they choose what is run, not how it is measured.
-FREE = (
-    "LANES",
-    "TRIALS",
-    "TIME_BUDGET",
-    "TARGET_PRECISION",
-    "HEADLINE",
-    "EQUIVALENCE_MARGIN",
-    "REPORT_LANG",
-    "LOG_LEVEL",
-    "OFFLINE",
-    "DATA_DIR",
-    "RESULTS_DIR",
-    "PRECISION",
-    "MODEL_NAME",
-    "MODEL_SOURCE",
-    "MODEL_REVISION",
-    "PROMPTS_FILE",
-    "EXAMPLES_DIR",
-    "ENGINE_START_LIMIT",
-    "TRTLLM_BENCH",
-    "PROFILE",
-    "ENERGY",
-    "QUIET",
-)
+from trtbench.settings.knobs import show
+from trtbench.settings.sealed import FIXED
 
 
 class Opened(NamedTuple):
@@ -66,13 +41,14 @@ def open_run(
     run_ids = run_folder.listed(results)
     if family is not None and not new_run and run_ids:
         current = run_folder.read(results, run_ids[-1])
-        if differs(current, fresh) is None:
+        reason = differs(current, fresh)
+        if reason is not None:
+            note(f"a run of its own, no step of run {current.id}: {reason}")
+        else:
             joined = bool(set(current.lanes) - set(fresh.lanes)) or bool(run_folder.trials(results, current.id))
             current.stopped = None
             _wait_anew(current, fresh)
             _extend(current, fresh)
-            current.absent += [absent for absent in fresh.absent if absent not in current.absent]
-            current.headline = current.headline or fresh.headline
             return Opened(current, joined=joined)
     return Opened(fresh)
 
@@ -84,14 +60,17 @@ def _resumed(results: Path, fresh: Run, run_id: str) -> Run:
         raise UserError(
             f"run {current.id} cannot be resumed: {reason}; give the settings it was started with, or start a new run."
         )
-    current.stopped, current.absent = None, fresh.absent
+    current.stopped = None
     _wait_anew(current, fresh)
     _extend(current, fresh)
     return current
 
 
 def _extend(current: Run, fresh: Run) -> None:
-    """Let the lanes of `fresh`, and those of them that may be the base, belong to the run too."""
+    """Let the lanes of `fresh`, and those of them that may be the base, belong to the run too, and its headline where the run
+    has none. Why a lane is absent stays known: one that is prepared again is taken off the list then."""
+    current.absent += [absent for absent in fresh.absent if absent not in current.absent]
+    current.headline = current.headline or fresh.headline
     current.lanes += [name for name in fresh.lanes if name not in current.lanes]
     known = current.candidates or []
     current.candidates = [*known, *(key for key in fresh.candidates or () if key not in known)]
@@ -126,9 +105,12 @@ def differs(current: Run, fresh: Run) -> str | None:
         return "the model is another one"
     if current.workload_digest != fresh.workload_digest:
         return "the prompts, cells or sampling differ"
-    for name in ROWS:
-        if name in FREE or name not in fresh.settings:
+    for name in FIXED:
+        if name not in fresh.settings:
             continue
         if current.settings.get(name) != fresh.settings[name]:
             return f"{name} was {show(name, current.settings.get(name))} and is {show(name, fresh.settings[name])}"
+    # A step that names none has no objection to the headline of another.
+    if current.headline and fresh.settings.get("HEADLINE") and current.headline != fresh.headline:
+        return f"HEADLINE was {current.headline} and is {fresh.headline}"
     return None

@@ -21,7 +21,7 @@ from trtbench.model import finding, workload
 from trtbench.records import run_folder
 from trtbench.records.files import SCHEMA, encode, write_whole
 from trtbench.records.run import Absent, Rules, Run
-from trtbench.records.trial import Failure, Sampling, Trial
+from trtbench.records.trial import Failure, Sampling, Sealed, Trial
 from trtbench.settings.cells import shapes
 from trtbench.settings.choosing import Entrant, chosen_lanes, entrants_of
 from trtbench.settings.knobs import Settings
@@ -203,6 +203,9 @@ class Measurement:
             output="",
             environment=self.environment,
             settings=self.settings.public(),
+            sealed=Sealed(
+                headline=self.record.headline, lanes=self.record.lanes, candidates=self.record.candidates or []
+            ),
             prepare_only=prepare_only,
             trying=value is not None and not prepare_only,
             start_limit=self.settings.engine_start_limit if LANES[entrant.lane].spawns else None,

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from trtbench.records.files import SCHEMA
-from trtbench.records.trial import Environment, Failure, Model, Sampling, Trial
+from trtbench.records.trial import Environment, Failure, Model, Sampling, Sealed, Trial
 from trtbench.settings.cells import Cell
 
 SEE_LOG = "The trial's log has the whole message."
@@ -38,6 +38,7 @@ class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     output: str
     environment: Environment
     settings: dict[str, Any]
+    sealed: Sealed | None = None
     chosen: list[str] = []  # the value of the lane's choice for each of `cells`; empty where there is none
     prepare_only: bool = False
     trying: bool = False  # times calls on prompts that no trial has, to choose by; no record of the run
@@ -65,4 +66,5 @@ class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             failure=failure,
             round=self.round,
             disturbed=[],
+            sealed=self.sealed,
         )

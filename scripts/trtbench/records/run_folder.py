@@ -18,6 +18,7 @@ from trtbench.records.files import encode, read_as, write_whole
 from trtbench.records.run import Run, check_run, sort_key
 from trtbench.records.trial import Trial, read_trial
 
+_TRIAL = re.compile(r"\d{4,}-[\w.-]+-t\d+-a\d+\.json", re.ASCII)
 _ID = re.compile(r"^\d{8}-\d{6}(-\d+)?$")
 
 
@@ -69,12 +70,39 @@ def trial_name(trial: Trial) -> str:
 
 def trials(results: Path, run: str) -> list[Trial]:
     """All trials of a run, in the order of their places."""
-    return read_trials(sorted((folder(results, run) / "trials").glob("*.json")))
+    return read_trials(trial_files(folder(results, run) / "trials"))
+
+
+def trial_files(home: Path) -> list[Path]:
+    """The files of a folder of trials. Hidden ones are passed over: a write that was cut off leaves one, and so do desktops.
+    Raises UserError for whatever else is not named as a trial's file is: passed over, it would be a trial that is missing."""
+    if not home.is_dir():
+        return []
+    try:
+        paths = sorted(path for path in home.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise UserError(f"{home} cannot be read: {error.strerror or error}.") from None
+    strange = next((path for path in paths if not _TRIAL.fullmatch(path.name)), None)
+    if strange is not None:
+        raise UserError(
+            f"{home} holds {strange.name!r}, which is not named as a trial's file is (0001-pytorch-eager-float32-t1-a1.json): "
+            "give it its name back, or take it out of the folder."
+        )
+    return paths
+
+
+def check_name(trial: Trial, path: Path) -> Trial:
+    """Raises UserError where a file is not named after the trial in it: it was copied or renamed."""
+    if path.name != trial_name(trial):
+        raise UserError(
+            f"{path} holds the trial of {trial_name(trial)}: give it its name back, or take it out of the folder."
+        )
+    return trial
 
 
 def read_trials(paths: Sequence[Path]) -> list[Trial]:
     """Read these trial files; the result does not depend on their order."""
-    return compacted(read_trial(path) for path in paths)
+    return compacted(check_name(read_trial(path), path) for path in paths)
 
 
 def compacted(loaded: Iterable[Trial]) -> list[Trial]:
@@ -94,6 +122,7 @@ class _Shared:
         trial.environment = self.once(trial.environment)
         trial.model = self.once(trial.model)
         trial.settings = self.once(trial.settings)
+        trial.sealed = self.once(trial.sealed)
         for record in trial.cells:
             for part in (record.e2e, record.ttft):
                 if part is not None:

@@ -197,13 +197,23 @@ class Failure(Strict):
     hint: str | None = None
 
 
+class Sealed(Strict):
+    """What the run had fixed when a trial began: its headline, its lanes, and the lanes that may be the base, each with its
+    precision."""
+
+    headline: str | None
+    lanes: list[str]
+    candidates: list[tuple[str, str]]
+
+
 class Trial(Strict, tag="trial", tag_field="kind"):
     """One fresh process with one lane: the unit of replication.
 
     Of schema 2: `round` is the run's round it ran in, from 1; `disturbed` says why it is not to count, empty where nobody
     disturbed it. What is run again, because it failed or was disturbed, is the next `attempt` at the same `index`. `began` and
-    `ended` are perf_counter_ns in the process that started the trial's, around all of it: `seconds`.
-    `announced`: versions of engines by distribution, as they announced themselves in the trial's log.
+    `ended` are perf_counter_ns in the process that started the trial's, around all of it: `seconds`. `sealed` is what the run
+    had fixed by then: run.json alone could be changed afterwards. `announced`: versions of engines by distribution, as they
+    announced themselves in the trial's log.
     """
 
     schema: int
@@ -230,6 +240,7 @@ class Trial(Strict, tag="trial", tag_field="kind"):
     began: Count | None = None
     ended: Count | None = None
     announced: dict[str, str] | None = None
+    sealed: Sealed | None = None
     checksum: str = ""
 
 
@@ -310,7 +321,7 @@ def _later_fields(trial: Trial) -> dict[str, Any]:
     later = {"cpu": telemetry.cpu, "waited": telemetry.waited, "QUIET": trial.settings.get("QUIET")}
     later |= {f"model.{name}": getattr(trial.model, name) for name in ("dequantised", "config_text", "files")}
     later |= {"cold.lookup": trial.cold.lookup, "environment.cards": trial.environment.cards}
-    later |= {"began": trial.began, "ended": trial.ended, "announced": trial.announced}
+    later |= {name: getattr(trial, name) for name in ("began", "ended", "announced", "sealed")}
     for i, record in enumerate(trial.cells):
         later |= {f"cells.{i}.{name}": getattr(record, name) for name in ("cpu", "setting", "began", "ended")}
         timed_passes = [("e2e", record.e2e), ("ttft", record.ttft)]

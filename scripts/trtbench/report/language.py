@@ -29,6 +29,7 @@ from typing import Any
 from trtbench.figures.speedup import Interval
 from trtbench.report.words.audit import FIGURES, HEADINGS
 from trtbench.report.words.disturbed import DISTURBED
+from trtbench.report.words.failed import FAILED
 from trtbench.report.words.history import HISTORY
 from trtbench.report.words.report import REPORT
 from trtbench.report.words.terms import TERMS
@@ -36,7 +37,7 @@ from trtbench.report.words.tried import TRIED
 from trtbench.settings.lanes import LANES
 
 NO_BREAK, THIN, RANGE = "\u00a0", "\u202f", "-"
-SENTENCES = REPORT | HISTORY | DISTURBED | TRIED | HEADINGS
+SENTENCES = REPORT | HISTORY | DISTURBED | FAILED | TRIED | HEADINGS
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

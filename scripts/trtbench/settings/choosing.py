@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from trtbench.errors import UserError
 from trtbench.settings import lanes
-from trtbench.settings.knobs import QUANTISED, Settings, show
+from trtbench.settings.knobs import Settings, show
+from trtbench.settings.sealed import precisions_of
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -82,8 +83,7 @@ def _none_of(family: str, device: str) -> str:
 def entrants_of(names: Sequence[str], settings: Settings, device: str) -> tuple[list[Entrant], dict[Entrant, str]]:
     """Lanes with the precisions they run, and the reason for each that was asked for and does not exist.
 
-    `auto` is the device's own default. A PyTorch lane that knows none of the precisions asked for (quantised ones)
-    runs the default, because there must be something to compare with.
+    `auto` is the device's own default (precisions_of).
     """
     entrants: list[Entrant] = []
     absent: dict[Entrant, str] = {}
@@ -91,10 +91,7 @@ def entrants_of(names: Sequence[str], settings: Settings, device: str) -> tuple[
         row = lanes.LANES[name]
         supported = row.precisions[device]
         requested = [lanes.DEFAULT_PRECISION[device]] if settings.precision == ("auto",) else list(settings.precision)
-        chosen = [precision for precision in requested if precision in supported]
-        if row.baseline and not chosen and all(precision in QUANTISED for precision in requested):
-            chosen = [lanes.DEFAULT_PRECISION[device]]
-        entrants += [Entrant(name, precision) for precision in chosen]
+        entrants += [Entrant(name, precision) for precision in precisions_of(row, settings.precision, device)]
         absent |= {
             Entrant(name, precision): f"{name} does not run {precision} on {device} (it runs {', '.join(supported)})"
             for precision in requested

@@ -14,7 +14,7 @@ from trtbench.figures.base import CANDIDATE_LEVEL, Key, departed, may_be_base
 from trtbench.figures.leaving import LEVEL, RATIO, departures
 from trtbench.records.run import Compared, Departure, Run
 from trtbench.records.trial import Trial
-from trtbench.referee.audit.context import Context, numbers
+from trtbench.referee.audit.context import Context, listed, numbers
 from trtbench.referee.audit.findings import FAIL, WARN, Finding, found
 
 DIGITS = 1e-9  # of figures that are computed again from the same numbers
@@ -135,9 +135,7 @@ def _vanished(context: Context) -> Iterator[Finding]:
         if in_turn(trial):
             turns.setdefault(key, []).append(trial)
     last = max((t.round or 0 for members in turns.values() for t in members), default=0)
-    # The end that is told is that of the call that ran the last trial, which may be a step of its own.
-    together = all(in_turn(t) for t in _own(context)[-1:])
-    told = _told(run) if together else 0
+    told = told_rounds(context)
     finished = last if told >= last else last - 1
     absent = {(a.lane, a.precision) for a in run.absent}
     excused = departed(run) | (absent - set(context.groups))
@@ -149,7 +147,7 @@ def _vanished(context: Context) -> Iterator[Finding]:
         missing = sorted(set(range(1, (int(told) if late else finished) + 1)) - rounds[key])
         if missing and key not in excused:
             level = FAIL if may_be_base(key, key[1]) or key[0] == run.headline else WARN
-            yield found("base.vanished", key, level=level, rounds=_listed(missing))
+            yield found("base.vanished", key, level=level, rounds=listed(missing))
     if finished < 1 and run.stopped is None:
         return
     for key in dict.fromkeys(run.candidates or ()):
@@ -157,10 +155,12 @@ def _vanished(context: Context) -> Iterator[Finding]:
             yield found("base.unaccounted", key)
 
 
-def _told(run: Run) -> float:
+def told_rounds(context: Context) -> float:
     """After how many rounds the run ended by a rule of its own, as it tells: none where it was cut off, all where it does not
-    tell. One that was taken up again may have ended before it came to a round that was cut off."""
-    if run.stopped is None:
+    tell. One that was taken up again may have ended before it came to a round that was cut off. The end that is told is that
+    of the call that ran the last trial, which may be a step of its own: that tells nothing of the rounds of all lanes."""
+    run = context.run
+    if run.stopped is None or not all(in_turn(t) for t in _own(context)[-1:]):
         return 0
     told = re.search(r"\b(\d[\d,]{0,8}) (?:trial|round)s?\b", run.stopped)
     return int(told[1].replace(",", "")) if told else math.inf
@@ -181,7 +181,3 @@ def _unchecked(context: Context) -> Iterator[Finding]:
             apart.setdefault((trial.lane, trial.precision), []).append(trial)
     for key in sorted(apart):
         yield found("base.unchecked", key, trials=numbers(apart[key]))
-
-
-def _listed(numbers: list[int]) -> str:
-    return ", ".join(map(str, numbers[:6])) + (", …" if len(numbers) > 6 else "")

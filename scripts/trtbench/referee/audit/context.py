@@ -97,8 +97,12 @@ def quantised(trial: Trial) -> bool:
 
 def numbers(trials: Sequence[Trial]) -> str:
     """The numbers of trials for a sentence: `1, 2, 5`, cut after six."""
-    indices = sorted({trial.index for trial in trials})
-    return ", ".join(map(str, indices[:6])) + (", …" if len(indices) > 6 else "")
+    return listed(sorted({trial.index for trial in trials}))
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """Numbers for a sentence, cut after six."""
+    return ", ".join(map(str, numbers[:6])) + (", …" if len(numbers) > 6 else "")
 
 
 def _base(rows: dict[Where, list[Figures]], gone: Collection[Key]) -> Key | None:

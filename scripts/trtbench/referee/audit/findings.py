@@ -179,7 +179,7 @@ TABLE: dict[str, Row] = {
     "provenance.library": Row(
         (FAIL,), "a lane states another release of its software than the environment lists or its log announces"
     ),
-    "provenance.unlisted": Row((WARN,), "the environment does not list the software that a lane runs in"),
+    "provenance.not_installed": Row((WARN,), "the environment does not list the software that a lane runs in"),
     "provenance.artefact": Row((WARN,), "a lane that runs a built engine does not say from which model and version"),
     "provenance.card": Row(
         (FAIL,),
@@ -216,6 +216,37 @@ TABLE: dict[str, Row] = {
     "provenance.gap": Row((FAIL,), "trial numbers of a lane are missing before its last"),
     "provenance.attempts": Row((FAIL,), "of the attempts at a trial one is missing, or there twice"),
     "provenance.retried": Row((FAIL,), "a trial was run again though it had neither failed nor been disturbed"),
+    "provenance.position": Row((FAIL,), "a place of the run before its last has no record: one was taken away"),
+    "provenance.twice": Row((FAIL,), "a place of the run has two records"),
+    "provenance.rounds": Row((FAIL,), "the run says that it ended after more rounds than there are trials of"),
+    "provenance.cells": Row(
+        (FAIL,), "a trial holds two records of one cell, or one that counts has other cells than were asked for"
+    ),
+    "provenance.failed": Row(
+        (FAIL, WARN),
+        "a trial is said to have failed and holds what only one that did not can hold; "
+        "warn: all of its figures, without what the lane says of itself",
+    ),
+    "provenance.lane": Row(
+        (WARN,), "of a lane and precision that was to run there is no trial and no reason (base.unaccounted apart)"
+    ),
+    "provenance.unlisted": Row(
+        (FAIL,),
+        "a lane that ran or was to run is not among the run's lanes, or a PyTorch lane not among its candidates",
+    ),
+    "provenance.unasked": Row((FAIL,), "a trial is of a lane that its own LANES does not name"),
+    "provenance.setting": Row(
+        (FAIL, WARN),
+        "a setting that is fixed when a run opens (EQUIVALENCE_MARGIN, SEED, TARGET_PRECISION and others) differs between "
+        "the run and a trial; warn: TARGET_PRECISION, where no trial carries what was fixed",
+    ),
+    "provenance.headline": Row(
+        (FAIL,), "the run's headline is not the one that its trials carried, or that HEADLINE gives"
+    ),
+    "provenance.bandwidth": Row(
+        (FAIL, WARN), "the run's measured bandwidth is not the one that its trials carried; warn: before schema 2"
+    ),
+    "provenance.unsealed": Row((WARN,), "a trial does not carry what the run had fixed before it"),
     # base: law 13
     "base.rules": Row((FAIL,), "the run's own rules take a lane for slower more easily than this program does"),
     "base.absent": Row((WARN,), "a PyTorch lane was asked for and has no figures"),

@@ -1,4 +1,5 @@
-"""provenance: are these the records that this run wrote, all of them and unchanged."""
+"""provenance: are these the records that this run wrote, unchanged. Whether they are all there says presence.py, whether they
+were fixed before the run sealed.py."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from trtbench.figures.base import Key
 from trtbench.machine.disturbance import disturbances, early_clock, limits
 from trtbench.records.files import DECISIONS
 from trtbench.records.trial import Trial, checksum, simulated
+from trtbench.referee.audit import presence, sealed
 from trtbench.referee.audit.context import Context, numbers
 from trtbench.referee.audit.findings import WARN, Finding, found
 from trtbench.referee.record_roofline import on_gpu
@@ -27,7 +29,8 @@ def check(context: Context) -> list[Finding]:
     findings += _decisions(context)
     findings += _mixed(context)
     findings += _copied(context)
-    findings += _missing(context)
+    findings += presence.check(context)
+    findings += sealed.check(context)
     return findings
 
 
@@ -169,30 +172,3 @@ def _copied(context: Context) -> Iterator[Finding]:
                     factor=record.e2e.times[0] / other_first_time,
                 )
                 break
-
-
-def _missing(context: Context) -> Iterator[Finding]:
-    """Trials that were left out or run again until they pleased."""
-    attempts: dict[Key, dict[tuple[str, int], list[Trial]]] = {}
-    for trial in context.trials:
-        of_lane = attempts.setdefault((trial.lane, trial.precision), {})
-        of_lane.setdefault((trial.run, trial.index), []).append(trial)
-    for key, of_lane in attempts.items():
-        if key not in context.groups:
-            continue
-        indices = {index for run, index in of_lane if run == context.run.id}
-        gaps = sorted(set(range(1, max(indices, default=0))) - indices)
-        if gaps:
-            yield found("provenance.gap", key, missing=", ".join(map(str, gaps[:6])))
-        attempts_wrong = [m[0] for m in of_lane.values() if sorted(t.attempt for t in m) != [*range(1, len(m) + 1)]]
-        if attempts_wrong and all(t.schema >= DECISIONS for t in attempts_wrong):
-            yield found("provenance.attempts", key, trials=numbers(attempts_wrong))
-        retried = [members[-1] for members in of_lane.values() if _without_reason(members)]
-        if retried:
-            yield found("provenance.retried", key, trials=numbers(retried))
-
-
-def _without_reason(attempts: Sequence[Trial]) -> bool:
-    """Whether one of these attempts at the same trial was run again though it had neither failed nor been disturbed."""
-    last = max(t.attempt for t in attempts)
-    return any(t.failure is None and not t.disturbed for t in attempts if t.attempt < last)

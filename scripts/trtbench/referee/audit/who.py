@@ -65,7 +65,7 @@ def _runtime(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
         yield found("provenance.library", key, name=name, found=one, wanted=other, trials=trials)
     unlisted = [t for t in members if row.distribution not in t.environment.libraries]
     if unlisted:
-        yield found("provenance.unlisted", key, name=row.distribution, trials=numbers(unlisted))
+        yield found("provenance.not_installed", key, name=row.distribution, trials=numbers(unlisted))
     if row.built:
         unsaid = [t for t, s in stated if not s.built_from or not {"model", "version"} <= s.built_from.keys()]
         if unsaid:

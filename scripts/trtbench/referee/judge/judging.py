@@ -37,7 +37,7 @@ def judge(spec: Spec, say: Callable[[str], None]) -> Judgement:
     """Judge the finished trials of a run. Scores of an earlier judgement of the same model are kept."""
     began = time.monotonic()
     home = Path(spec.run_folder)
-    trials = counting(run_folder.read_trials(sorted((home / "trials").glob("*.json"))))
+    trials = counting(run_folder.read_trials(run_folder.trial_files(home / "trials")))
     workload = read_as(Workload, home / "workload.json")
     if workload.digest() != spec.workload_digest:
         return judged(spec, failure="workload.json is not the workload of this run")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from trtbench.comparison.result import Comparison
-from trtbench.report import answers, disturbed, tried
+from trtbench.report import answers, disturbed, failed_attempts, tried
 from trtbench.report.headline import Lead, lead
 from trtbench.report.language import Language
 from trtbench.report.names import place
@@ -35,6 +35,7 @@ class Article(NamedTuple):
     cells: Sequence[Cell]
     answers_note: str
     failed: Sequence[sections.Failed]
+    failed_attempts: Sequence[str]
     disturbed: Sequence[str]
     tried: Sequence[str]
     history: sections.History | None
@@ -65,6 +66,7 @@ def article(comparison: Comparison, say: Language, cells: int) -> Article:
         cells=[cell(row, comparison, say) for row in rows[:cells]],
         answers_note=answers.note(comparison, say),
         failed=sections.failed(comparison),
+        failed_attempts=failed_attempts.sentences(comparison, say),
         disturbed=disturbed.sentences(comparison, say),
         tried=tried.sentences(comparison, say),
         history=sections.against(comparison, say),

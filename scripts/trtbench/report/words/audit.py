@@ -42,6 +42,10 @@ FIGURES: dict[str, tuple[str, str]] = {
     "generation": ("whole generation", "génération entière"),
     "prefill": ("first token", "premier jeton"),
     "decode": ("decode steps", "étapes de décodage"),
+    "lanes": ("lanes", "voies"),
+    "candidates": ("candidates for the base", "candidates à la base"),
+    "cells twice": ("Two records of one cell", "Deux enregistrements d'une même cellule"),
+    "cells of another run": ("Other cells than were asked for", "D'autres cellules que celles demandées"),
     "e2e": ("the whole generation", "la génération entière"),
     "ttft": ("the first token", "le premier jeton"),
     "warm-up": ("the warm-up", "l'échauffement"),
@@ -730,7 +734,7 @@ FINDINGS: dict[str, Said] = {
             "Trouvez laquelle a tourné, et recommencez.",
         ),
     ),
-    "provenance.unlisted": Said(
+    "provenance.not_installed": Said(
         sentence=(
             "What was installed does not list {name}: its version is the lane's word ({trials:which trial}).",
             "La liste de ce qui était installé ne contient pas {name} : sa version n'est que la parole de la voie ({trials:which trial}).",
@@ -893,6 +897,105 @@ FINDINGS: dict[str, Said] = {
             "Keep the first; a trial is not repeated until it pleases.",
             "Gardez le premier ; un essai n'est pas répété jusqu'à ce qu'il plaise.",
         ),
+    ),
+    "provenance.position": Said(
+        sentence=(
+            "{missing:Place # of the run holds no record|Places # of the run hold no records}: every attempt left one, also a failed one.",
+            "{missing:La place # de l'exécution n'a pas d'enregistrement|Les places # de l'exécution n'ont pas d'enregistrement} : chaque tentative en a laissé un, même échouée.",
+        ),
+        advice=(
+            "Fetch what was taken away, or run again.",
+            "Reprenez ce qui a été retiré, ou recommencez.",
+        ),
+    ),
+    "provenance.twice": Said(
+        sentence=(
+            "{places:Place # of the run holds two records|Places # of the run hold two records each}.",
+            "{places:La place # de l'exécution a deux enregistrements|Les places # de l'exécution ont deux enregistrements chacune}.",
+        ),
+        advice=("Fetch the original, or run again.", "Reprenez l'original, ou recommencez."),
+    ),
+    "provenance.rounds": Said(
+        sentence=(
+            "The run says that it ended after {told:round}; there are trials of {found:i}.",
+            "L'exécution dit s'être terminée après {told:round} ; il y a des essais de {found:i}.",
+        ),
+        advice=(
+            "Keep every trial; run what is missing with --resume.",
+            "Gardez chaque essai ; complétez avec --resume.",
+        ),
+    ),
+    "provenance.cells": Said(
+        sentence=("{what:word} ({trials:which trial}).", "{what:word} ({trials:which trial})."),
+        advice=("Fetch the original, or run again.", "Reprenez l'original, ou recommencez."),
+    ),
+    "provenance.failed": Said(
+        sentence=(
+            "{trials:Trial # is said to have failed and holds|Trials # are said to have failed and hold} what only a finished one has.",
+            "{trials:L'essai # aurait échoué et contient|Les essais # auraient échoué et contiennent} ce que seul un essai terminé peut contenir.",
+        ),
+        advice=(
+            "A trial that was merely slow counts: fetch the original, or run again.",
+            "Un essai simplement lent compte : reprenez l'original, ou recommencez.",
+        ),
+    ),
+    "provenance.lane": Said(
+        sentence=(
+            "It was to run; there is no trial of it and no reason.",
+            "Elle devait tourner ; il n'y en a ni essai ni raison.",
+        ),
+        advice=(
+            "Keep every trial; run what is missing with --resume.",
+            "Gardez chaque essai ; complétez avec --resume.",
+        ),
+    ),
+    "provenance.unlisted": Said(
+        sentence=(
+            "{other_lane:label} is missing from the run's {what:word}; its trials were to run with it.",
+            "{other_lane:label} manque parmi les {what:word} de l'exécution ; ses essais devaient tourner avec elle.",
+        ),
+        advice=("Fetch the original run.json, or run again.", "Reprenez le run.json original, ou recommencez."),
+    ),
+    "provenance.unasked": Said(
+        sentence=(
+            "Its own LANES does not name it ({trials:which trial}).",
+            "Son propre LANES ne la nomme pas ({trials:which trial}).",
+        ),
+        advice=("Fetch the original, or run again.", "Reprenez l'original, ou recommencez."),
+    ),
+    "provenance.setting": Said(
+        sentence=(
+            "{name} is {found} in the run and {wanted} in its trials ({trials:place #|places #}); it is fixed when a run opens.",
+            "{name} vaut {found} dans l'exécution et {wanted} dans ses essais ({trials:place #|places #}) ; il est fixé à l'ouverture.",
+        ),
+        advice=(
+            "Start a new run for another value (--new-run).",
+            "Pour une autre valeur, commencez une autre exécution (--new-run).",
+        ),
+    ),
+    "provenance.headline": Said(
+        sentence=(
+            "The run's headline is {found:label}; before the first trial it was {wanted:label}.",
+            "La voie du résultat principal de l'exécution est {found:label} ; avant le premier essai c'était {wanted:label}.",
+        ),
+        advice=(
+            "Start a new run for another headline (--new-run).",
+            "Pour un autre résultat principal, commencez une autre exécution (--new-run).",
+        ),
+    ),
+    "provenance.bandwidth": Said(
+        sentence=(
+            "The run's measured bandwidth is {found:n} GB/s; its trials carried {wanted:n} GB/s ({trials:place #|places #}).",
+            "La bande passante mesurée est de {found:n} Go/s dans l'exécution et de {wanted:n} Go/s dans ses essais ({trials:place #|places #}).",
+        ),
+        advice=("Fetch the original run.json, or run again.", "Reprenez le run.json original, ou recommencez."),
+    ),
+    "provenance.unsealed": Said(
+        sentence=(
+            "Not checked: whether headline, lanes, candidates and bandwidth were fixed before; trials don't carry them ({trials:place #|places #}).",
+            "Non vérifié : si résultat principal, voies, candidates et bande passante étaient fixés avant ; des essais ne les portent pas ({trials:place #|places #}).",
+        ),
+        advice=("Run again with this version.", "Recommencez avec cette version."),
     ),
     "base.rules": Said(
         sentence=(

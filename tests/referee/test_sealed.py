@@ -1,0 +1,132 @@
+"""What was fixed before a run: honest runs of several calls, whose lanes and headline came later, and settings of any shape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cheats.changes import TORCH, TRT
+from liars import Story
+from trtbench.comparison import bundle, untrusted
+from trtbench.records.trial import Sealed, checksum
+from trtbench.referee.audit import audit
+from trtbench.referee.audit.findings import FAIL, WARN, Finding
+
+VLLM = "vllm"
+
+
+def told(story: Story) -> set[tuple[str, str]]:
+    findings: list[Finding] = audit(story.seal().run, story.trials, story.judged, story.workload)
+    return {(f.code, f.level) for f in findings if f.code.startswith("provenance.") and f.level in (FAIL, WARN)}
+
+
+def three() -> Story:
+    return Story(latency={TORCH: 2000.0, TRT: 1000.0, VLLM: 950.0}).tell()
+
+
+def in_steps(story: Story, order: list[str]) -> None:
+    """The lanes in steps of their own, one after the other, as their trials and the run then have it."""
+    story.run.lanes = list(order)
+    for t in story.trials:
+        t.interleaved = False
+        so_far = order[: order.index(t.lane) + 1]
+        t.sealed = Sealed(headline=None, lanes=so_far, candidates=[(TORCH, "float16")] if TORCH in so_far else [])
+    for place, t in enumerate(sorted(story.trials, key=lambda t: (order.index(t.lane), t.position)), 1):
+        t.position = place
+
+
+def carrying(story: Story, headlines: dict[str, str | None]) -> None:
+    for t in story.trials:
+        assert t.sealed is not None
+        t.sealed.headline = headlines[t.lane]
+
+
+STEPS = {("provenance.not_interleaved", WARN)}
+
+
+def test_steps_bring_lanes_candidates_and_headline_one_after_the_other() -> None:
+    story = three()
+    in_steps(story, [VLLM, TORCH, TRT])
+    story.run.headline = VLLM
+    carrying(story, {VLLM: VLLM, TORCH: VLLM, TRT: VLLM})
+    assert told(story) == STEPS
+
+
+def test_a_headline_that_came_with_a_later_step_was_none_before() -> None:
+    story = three()
+    in_steps(story, [TORCH, TRT, VLLM])
+    carrying(story, {TORCH: None, TRT: TRT, VLLM: TRT})
+    assert told(story) == STEPS
+
+
+def test_a_later_step_may_name_the_headline_of_a_run_that_has_none() -> None:
+    """Its lanes are those of one family; the run's first step named none."""
+    story = Story(latency={TORCH: 2000.0, TRT: 1100.0, "tensorrt-pytorch": 1050.0}).tell()
+    named = "tensorrt-pytorch"
+    in_steps(story, [TORCH, TRT, named])
+    story.run.headline = named
+    carrying(story, {TORCH: None, TRT: named, named: named})
+    for t in story.trials:
+        if t.lane != TORCH:
+            t.settings = {**t.settings, "HEADLINE": named}
+    assert told(story) == STEPS
+
+
+def test_a_call_that_takes_the_run_up_again_need_not_name_the_headline() -> None:
+    story = three()
+    story.run.settings = {**story.run.settings, "HEADLINE": VLLM}
+    story.run.headline = VLLM
+    for t in story.trials:
+        assert t.sealed is not None
+        t.sealed.headline = VLLM
+        t.settings = story.run.settings if t.position <= 6 else {**t.settings, "HEADLINE": ""}
+    assert told(story) == set()
+
+
+def test_a_step_that_names_lanes_of_other_families_runs_its_own_alone() -> None:
+    story = three()
+    in_steps(story, [TORCH, TRT, VLLM])
+    carrying(story, {TORCH: None, TRT: TRT, VLLM: TRT})
+    for t in story.trials:
+        t.settings = {**t.settings, "LANES": [TORCH, TRT, VLLM, "onnxruntime"]}
+    assert told(story) == STEPS
+
+
+def test_what_may_differ_between_calls_is_no_finding() -> None:
+    story = three()
+    for t in story.trials[9:]:
+        t.settings = {**t.settings, "TIME_BUDGET": 9000.0, "TRIALS": 6, "REPORT_LANG": "fr", "QUIET": "warn"}
+    assert told(story) == set()
+
+
+def test_a_bundle_keeps_what_was_fixed_whatever_people_are_called(tmp_path: Path) -> None:
+    story = Story().tell()
+    for t in story.trials:
+        t.settings = story.run.settings = {**story.run.settings, "LANES": [TORCH, TRT], "HEADLINE": TRT}
+    story.seal()
+    path = tmp_path / "run.bundle"
+    path.write_bytes(bundle.make(story.run, story.trials, story.judged, story.workload, ["eager", "tensorrt"]))
+    comparison, _ = untrusted.read(path)
+    assert [f.code for f in comparison.findings if f.level == FAIL] == []
+    assert comparison.headline_lane == TRT
+
+
+ANYTHING: list[Any] = [None, 5, "x", [], {}, [[1]], [{}], [None, 3.5], {"a": [1]}, ["auto", "auto"], True, 10**30]
+
+
+@pytest.mark.parametrize("value", ANYTHING, ids=repr)
+@pytest.mark.parametrize(
+    "name", ["LANES", "PRECISION", "HEADLINE", "BATCH_SIZES", "PROMPT_LENGTHS", "EQUIVALENCE_MARGIN", "SEED"]
+)
+def test_a_setting_of_any_shape_is_audited_to_the_end(name: str, value: Any) -> None:
+    for workload in (True, False):
+        story = Story(rounds=2).tell()
+        story.trials[1].settings = {**story.trials[1].settings, name: value}
+        story.run.settings = {**story.run.settings, name: value}
+        if not workload:
+            story.workload = None  # type: ignore[assignment]
+        for t in story.trials:
+            t.checksum = checksum(t)
+        assert audit(story.run, story.trials, None, story.workload)
