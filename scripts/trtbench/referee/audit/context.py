@@ -97,8 +97,12 @@ def quantised(trial: Trial) -> bool:
 
 def numbers(trials: Sequence[Trial]) -> str:
     """The numbers of trials for a sentence: `1, 2, 5`, cut after six."""
-    indices = sorted({trial.index for trial in trials})
-    return ", ".join(map(str, indices[:6])) + (", …" if len(indices) > 6 else "")
+    return listed({trial.index for trial in trials})
+
+
+def listed(indices: Collection[int]) -> str:
+    """These numbers for a sentence."""
+    return ", ".join(map(str, sorted(indices)[:6])) + (", …" if len(indices) > 6 else "")
 
 
 def _base(rows: dict[Where, list[Figures]], gone: Collection[Key]) -> Key | None:

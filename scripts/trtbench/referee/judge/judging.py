@@ -27,7 +27,8 @@ from trtbench.records.run import Run, counting
 from trtbench.referee.judge.drawing import Returned, drawn, prompt_of
 from trtbench.referee.judge.scoring import Referee
 from trtbench.referee.judge.spec import Spec
-from trtbench.referee.judge.writing import judged, summaries
+from trtbench.referee.judge.writing import judged
+from trtbench.referee.lane_scores import lane_scores
 from trtbench.referee.quality import Bleu
 
 PATIENCE = 4.0  # the first sequence of every lane and cell may be begun until so many times `Spec.seconds`
@@ -61,9 +62,10 @@ def judge(spec: Spec, say: Callable[[str], None]) -> Judgement:
         spec,
         seconds=round(time.monotonic() - began, 3),
         reference=reference,
-        lanes=list(summaries(trials, scores, bleu, read_as(Run, home / "run.json"))),
+        lanes=list(lane_scores(trials, scores, read_as(Run, home / "run.json"), bleu)),
         scores=sorted(scores, key=lambda score: score.key),
         failure=failure,
+        trials=[judgement.seen(trial) for trial in trials],
     )
 
 
