@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cheats import base, ceiling, count, fairness, machine, parity, provenance
+from cheats import base, ceiling, count, fairness, judged, machine, parity, provenance
 from cheats.changes import CHEATS, Cheat
 
-__all__ = ["CHEATS", "Cheat", "base", "ceiling", "count", "fairness", "machine", "parity", "provenance"]
+__all__ = ["CHEATS", "Cheat", "base", "ceiling", "count", "fairness", "judged", "machine", "parity", "provenance"]

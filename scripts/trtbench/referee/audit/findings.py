@@ -103,10 +103,11 @@ TABLE: dict[str, Row] = {
     "parity.homeless": Row((FAIL,), "the judge scored ids that no record holds at their place"),
     "parity.judgement": Row((FAIL,), "the judgement is of another run, or of other margins or sampling"),
     "parity.score": Row((FAIL,), "a score is there twice and differs, or no reference model gives such a one"),
-    "parity.lines": Row(
-        (FAIL, WARN),
-        "what the judge says of a lane does not follow from its scores and the records; warn: an earlier program did not "
-        "say which trials it looked at",
+    "parity.lines": Row((FAIL,), "what the judge says of a lane does not follow from its scores and the records"),
+    "parity.earlier": Row(
+        (WARN,),
+        "an earlier program judged: it compared only the first trials, did not say which trials it looked at, and what it "
+        "says does not follow from all of them",
     ),
     "parity.absent": Row((WARN,), "there is no judgement of this run's model"),
     # fairness: law 2

@@ -15,8 +15,8 @@ from trtbench.records.judgement import MAX_POSITIONS, NEAR_DEVIATIONS, Judgement
 from trtbench.records.run import counting
 from trtbench.records.trial import Trial
 from trtbench.referee.audit.context import Context, listed, numbers
-from trtbench.referee.audit.findings import WARN, Finding, found
-from trtbench.referee.judge.drawing import key_of
+from trtbench.referee.audit.findings import Finding, found
+from trtbench.referee.judge.drawing import SEQUENCES, key_of
 from trtbench.referee.judge.spec import SECONDS
 from trtbench.referee.lane_scores import lane_scores
 
@@ -55,6 +55,23 @@ def check(context: Context, judged: Judgement) -> list[Finding]:
     return [*_scores(context, judged), *_trials(context, judged), *_lines(context, judged)]
 
 
+def drawn(scores: Sequence[Score]) -> list[Score]:
+    """The scores at so many places of each cell and pass as are drawn at most; all that a judge of this program gives."""
+    places: dict[tuple[Where, str], set[tuple[int, int]]] = {}
+    kept = []
+    for score in scores:
+        of_pass = places.setdefault((_where(score), score.part), set())
+        place = score.call, score.row
+        if place in of_pass or len(of_pass) < SEQUENCES:
+            of_pass.add(place)
+            kept.append(score)
+    return kept
+
+
+def _where(score: Score) -> Where:
+    return score.batch, score.prompt_length, score.new_tokens
+
+
 def changed(context: Context, judged: Judgement, unscored: Sequence[Trial], scored: bool) -> list[Trial]:
     """Those of the `unscored` trials whose ids changed after the judge had looked, as far as it did not say at which trials
     it looked: other ids of their lane have scores (`scored`), and time sufficed for all that lay there. A run that was cut
@@ -66,14 +83,17 @@ def changed(context: Context, judged: Judgement, unscored: Sequence[Trial], scor
 
 def _scores(context: Context, judged: Judgement) -> Iterator[Finding]:
     """Every score is of ids that some record holds at that place, and its sums are such as a reference model gives."""
-    lengths = _lengths(context.trials, judged.scores)
+    scores = drawn(judged.scores)
+    if len(scores) < len(judged.scores):
+        yield found("parity.score", what="places", scores=len(judged.scores) - len(scores))
+    lengths = _lengths(context.trials, scores)
     size = context.trials[0].model.config.get("vocab_size") if context.trials else None
     vocabulary = size if isinstance(size, int) and size > 1 else None
     homeless: dict[Where, int] = {}
     wrong: dict[tuple[Where, str], int] = {}
     known: dict[judgements.Key, Score] = {}
-    for score in judged.scores:
-        where = score.batch, score.prompt_length, score.new_tokens
+    for score in scores:
+        where = _where(score)
         length = lengths.get(score.key)
         if length is None:
             homeless[where] = homeless.get(where, 0) + 1
@@ -82,18 +102,17 @@ def _scores(context: Context, judged: Judgement) -> Iterator[Finding]:
         )
         if what:
             wrong[where, what] = wrong.get((where, what), 0) + 1
-    for where, scores in homeless.items():
-        yield found("parity.homeless", cell=where, scores=scores)
-    for (where, what), scores in wrong.items():
-        yield found("parity.score", cell=where, what=what, scores=scores)
+    for where, number in homeless.items():
+        yield found("parity.homeless", cell=where, scores=number)
+    for (where, what), number in wrong.items():
+        yield found("parity.score", cell=where, what=what, scores=number)
 
 
 def _lengths(trials: Sequence[Trial], scores: Sequence[Score]) -> dict[judgements.Key, int]:
     """How many ids each sequence has that any record holds at a judged place: also those of attempts that count no more."""
     places: dict[Where, set[tuple[str, int, int]]] = {}
     for score in scores:
-        where = score.batch, score.prompt_length, score.new_tokens
-        places.setdefault(where, set()).add((score.part, score.call, score.row))
+        places.setdefault(_where(score), set()).add((score.part, score.call, score.row))
     lengths: dict[judgements.Key, int] = {}
     for trial in trials:
         for record in trial.cells:
@@ -171,20 +190,20 @@ def _lines(context: Context, judged: Judgement) -> Iterator[Finding]:
     last = max((t.position for t in trials if t.run == context.run.id), default=0)
     departures = [d for d in context.run.departures or () if d.position <= last]
     run = msgspec.structs.replace(context.run, departures=departures) if says_trials else context.run
-    made = {_place(line): line for line in lane_scores(trials, judged.scores, run)}
+    made = {_place(line): line for line in lane_scores(trials, drawn(judged.scores), run)}
     stated: dict[tuple[Key, Where], LaneScore] = {}
     for line in judged.lanes:
         if stated.setdefault(_place(line), line) != line:
             yield found("parity.lines", *_place(line), what="twice")
     for key, where in sorted({*made, *stated}):
-        line = stated.get((key, where))
-        what = _differing(made.get((key, where)), line)
+        shown = stated.get((key, where))
+        what = _differing(made.get((key, where)), shown)
         if not what:
             continue
         # An earlier program held only the first trials against each other, and did not say what it looked at: lanes and
         # trials that came later can't be told.
-        later = line is None or what in ("base", "equal", "exact") or context.run.stopped is None
-        yield found("parity.lines", key, where, WARN if later and not says_trials else None, what=what)
+        later = shown is None or what in ("base", "equal", "exact") or context.run.stopped is None
+        yield found("parity.earlier" if later and not says_trials else "parity.lines", key, where, what=what)
 
 
 def _looked_at(context: Context, judged: Judgement) -> list[Trial]:

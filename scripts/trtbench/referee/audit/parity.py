@@ -25,7 +25,7 @@ FOUR_BITS = ("int4", "int4_awq")
 # Near ids of an honest lane of four bits come in runs: the share of a draw has twice the variance of independent ids.
 CLUSTERED = 2.0
 DRAW_ERRORS = 3.0  # standard errors that the share of so few ids may lie below what is asked for
-# First tokens are a pass of their own, at most a dozen ids a trial. Honest lanes of 16 and 32 bits missed none of 17,000
+# First tokens are a pass of their own, at most a dozen ids a trial. Honest lanes of 16 and 32 bits missed none of 16,000
 # ids, int8 none of 96 first ones, int4 3 to 6 of 24 (benchmarks/quantised.json). A lane fails where one that is just as good
 # as asked for would have so few near ones with a CHANCE of less than 0.3 %.
 FIRST_NEAR = 0.998
@@ -62,10 +62,12 @@ def check(context: Context) -> list[Finding]:
     findings += words.check(context, judged)
     if reason and (reason != judged.failure or not judged.scores):
         return findings  # another question's scores, or none
-    possible = [score for score in judged.scores if score.near <= score.positions <= judgements.MAX_POSITIONS]
+    possible = [
+        score for score in words.drawn(judged.scores) if score.near <= score.positions <= judgements.MAX_POSITIONS
+    ]
     scores = {score.key: score for score in possible}
     unique: dict[tuple[Where, str], dict[tuple[int, int], None]] = {}
-    for score in judged.scores:
+    for score in possible:
         place = ((score.batch, score.prompt_length, score.new_tokens), score.part)
         unique.setdefault(place, {})[score.call, score.row] = None
     places = {place: [*calls_and_rows] for place, calls_and_rows in unique.items()}
@@ -104,8 +106,8 @@ def _judged(
     scored: list[tuple[list[Score], Trial]] = []
     for m in measured:
         timed_pass = m.e2e if part == "e2e" else m.ttft
-        keys = [key_of(where, part, timed_pass, call, row) for call, row in places]
-        of_trial = [scores[key] for key in keys if key is not None and key in scores]
+        names = [key_of(where, part, timed_pass, call, row) for call, row in places]
+        of_trial = [scores[name] for name in names if name is not None and name in scores]
         if of_trial:
             scored.append((of_trial, m.trial))
         if len(of_trial) < len(places) or not places:

@@ -22,7 +22,7 @@ from trtbench.machine.phases import tethered
 from trtbench.model.workload import Workload
 from trtbench.records import judgement, run_folder
 from trtbench.records.files import read_as
-from trtbench.records.judgement import Judgement, Key, Score
+from trtbench.records.judgement import MAX_POSITIONS, NEAR_DEVIATIONS, Judgement, Key, Score
 from trtbench.records.run import Run, counting
 from trtbench.referee.judge.drawing import Returned, drawn, prompt_of
 from trtbench.referee.judge.scoring import Referee
@@ -111,7 +111,8 @@ def _earlier(spec: Spec) -> list[Score]:
         spec.sampling,
         spec.seed,
     )
-    return earlier.scores if same_question else []
+    same_margins = (earlier.near_deviations, earlier.max_positions) == (NEAR_DEVIATIONS, MAX_POSITIONS)
+    return earlier.scores if same_question and same_margins else []
 
 
 def main() -> int:

@@ -49,6 +49,7 @@ FIGURES: dict[str, tuple[str, str]] = {
     "sampling seed": ("the seed of sampling", "la graine du tirage"),
     "twice": ("there twice, with other figures", "présent deux fois, avec d'autres chiffres"),
     "near": ("near ids", "identifiants proches"),
+    "places": ("more places than are drawn", "plus de places que n'en sont tirées"),
     "positions": ("number of ids", "nombre d'identifiants"),
     "nll": ("likelihood", "vraisemblance"),
     "surprisal": ("nats at the sampling temperature", "nats à la température du tirage"),
@@ -370,8 +371,8 @@ FINDINGS: dict[str, Said] = {
             "{scores:# note porte|# notes portent} sur des identifiants qu'aucun enregistrement ne contient.",
         ),
         advice=(
-            "Fetch the original records, or have these judged: python3 -m trtbench.bench --resume.",
-            "Reprenez les enregistrements d'origine, ou faites juger ceux-ci : python3 -m trtbench.bench --resume.",
+            "Fetch the original records, or delete judge.json and have the run judged again: python3 -m trtbench.bench --resume.",
+            "Reprenez les enregistrements d'origine, ou supprimez judge.json et faites juger l'exécution à nouveau : python3 -m trtbench.bench --resume.",
         ),
     ),
     "parity.judgement": Said(
@@ -380,8 +381,8 @@ FINDINGS: dict[str, Said] = {
             "judge.json n'est pas celui de cette exécution : {what:word} {found} au lieu de {wanted}.",
         ),
         advice=(
-            "Have this run judged: python3 -m trtbench.bench --resume.",
-            "Faites juger cette exécution : python3 -m trtbench.bench --resume.",
+            "Delete judge.json and have the run judged again: python3 -m trtbench.bench --resume.",
+            "Supprimez judge.json et faites juger l'exécution à nouveau : python3 -m trtbench.bench --resume.",
         ),
     ),
     "parity.score": Said(
@@ -390,14 +391,24 @@ FINDINGS: dict[str, Said] = {
             "{scores:# note du juge est impossible|# notes du juge sont impossibles} : {what:word}.",
         ),
         advice=(
-            "No reference model gives that; have the run judged: python3 -m trtbench.bench --resume.",
-            "Aucun modèle de référence ne donne cela ; faites juger l'exécution : python3 -m trtbench.bench --resume.",
+            "Delete judge.json and have the run judged again: python3 -m trtbench.bench --resume.",
+            "Supprimez judge.json et faites juger l'exécution à nouveau : python3 -m trtbench.bench --resume.",
         ),
     ),
     "parity.lines": Said(
         sentence=(
             "What the judge says of it does not follow from its scores and the ids: {what:word}.",
             "Ce que le juge en dit ne découle ni de ses notes ni des identifiants : {what:word}.",
+        ),
+        advice=(
+            "Delete judge.json and have the run judged again: python3 -m trtbench.bench --resume.",
+            "Supprimez judge.json et faites juger l'exécution à nouveau : python3 -m trtbench.bench --resume.",
+        ),
+    ),
+    "parity.earlier": Said(
+        sentence=(
+            "What the judge says of it can't be checked: an earlier program did not say which trials it looked at ({what:word}).",
+            "Ce que le juge en dit ne peut être vérifié : un programme antérieur n'a pas noté quels essais il a vus ({what:word}).",
         ),
         advice=(
             "Have the run judged again: python3 -m trtbench.bench --resume.",
