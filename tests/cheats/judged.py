@@ -115,6 +115,13 @@ def allows_sampled_ids_any_spread(story: Story) -> None:
 
 
 @cheat("parity.score")
+def drowns_sampled_ids_in_nats(story: Story) -> None:
+    story.sampling = Sampling(temperature=0.8, seed=7)
+    story.tell()
+    story.afterwards.append(lambda story: rescored(story, surprisal=1e308, expected=1e308))
+
+
+@cheat("parity.score")
 def leaves_the_nats_of_sampled_ids_out(story: Story) -> None:
     story.sampling = Sampling(temperature=0.8, seed=7)
     story.tell()
@@ -176,6 +183,18 @@ def paints_the_number_of_ids(story: Story) -> None:
 def paints_equal_ids(story: Story) -> None:
     story.near[TRT] = 1.0
     story.afterwards.append(lambda story: repainted(story, TRT, equal=1.0, exact=1.0))
+
+
+@cheat("parity.lines")
+def paints_equal_ids_alone(story: Story) -> None:
+    story.near[TRT] = 1.0
+    story.afterwards.append(lambda story: repainted(story, TRT, equal=0.9))
+
+
+@cheat("parity.lines")
+def paints_exact_answers_alone(story: Story) -> None:
+    story.near[TRT] = 1.0
+    story.afterwards.append(lambda story: repainted(story, TRT, exact=0.9))
 
 
 @cheat("parity.lines")

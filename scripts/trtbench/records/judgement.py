@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,13 +120,8 @@ class Judgement(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag="j
 
 
 def digest(row: Sequence[int]) -> str:
-    """Digest of the ids of one sequence."""
-    return _digest(tuple(row))
-
-
-@functools.lru_cache(maxsize=1024)  # the trials of a lane mostly return the same ids at the same place
-def _digest(row: tuple[int, ...]) -> str:
-    return hashlib.sha256(",".join(map(str, row)).encode()).hexdigest()[:32]
+    """Digest of the ids of one sequence, which stand in it as they stand in JSON, without the brackets."""
+    return hashlib.sha256(msgspec.json.encode(row)[1:-1]).hexdigest()[:32]
 
 
 def trial_key(trial: Trial) -> TrialKey:

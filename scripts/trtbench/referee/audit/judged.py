@@ -22,6 +22,7 @@ from trtbench.referee.lane_scores import lane_scores
 
 ROUNDING = 1e-6  # of a figure made again on another machine
 SUMS = 0.01  # of the reference's sums: it works in float32
+MOST_NATS = 1e6  # of one id: far more than any temperature makes of logits, and few enough for sums to stay numbers
 LINE = ("sequences", "positions", "near", "perplexity", "base", "equal", "exact")  # bleu needs the model's tokenizer
 
 
@@ -53,6 +54,12 @@ def unbound(context: Context, judged: Judgement) -> list[Finding]:
 
 def check(context: Context, judged: Judgement) -> list[Finding]:
     return [*_scores(context, judged), *_trials(context, judged), *_lines(context, judged)]
+
+
+def summable(score: Score) -> bool:
+    """Whether the counts and sums of a score are such as may be added up with others at all."""
+    sums = (score.nll, score.surprisal or 0.0, score.expected or 0.0, score.variance or 0.0)
+    return score.near <= score.positions <= MAX_POSITIONS and max(sums) <= score.positions * MOST_NATS
 
 
 def drawn(scores: Sequence[Score]) -> list[Score]:
@@ -138,6 +145,8 @@ def _impossible(score: Score, length: int | None, judged: Judgement, vocabulary:
     if score.nll < (score.positions - score.near) * math.log(2) * (1 - SUMS):
         return "nll"
     sums = (score.surprisal, score.expected, score.variance)
+    if not summable(score):
+        return "surprisal"
     if judged.sampling.temperature == 0:
         return "" if sums == (None, None, None) else "surprisal"
     if score.expected is None or score.variance is None or score.surprisal is None:

@@ -62,9 +62,7 @@ def check(context: Context) -> list[Finding]:
     findings += words.check(context, judged)
     if reason and (reason != judged.failure or not judged.scores):
         return findings  # another question's scores, or none
-    possible = [
-        score for score in words.drawn(judged.scores) if score.near <= score.positions <= judgements.MAX_POSITIONS
-    ]
+    possible = [score for score in words.drawn(judged.scores) if words.summable(score)]
     scores = {score.key: score for score in possible}
     unique: dict[tuple[Where, str], dict[tuple[int, int], None]] = {}
     for score in possible:
