@@ -20,8 +20,8 @@ from trtbench.model.shape import ModelShape
 from trtbench.model.workload import Workload, digest_prompts
 from trtbench.records import judgement
 from trtbench.records.files import SCHEMA
-from trtbench.records.judgement import Judgement, LaneScore, Reference, Score
-from trtbench.records.run import Run
+from trtbench.records.judgement import Judgement, Reference, Score
+from trtbench.records.run import Run, counting
 from trtbench.records.telemetry import Card, Gpu, Telemetry
 from trtbench.records.trial import (
     CellRecord,
@@ -38,6 +38,8 @@ from trtbench.records.trial import (
 )
 from trtbench.referee import roofline
 from trtbench.referee.audit.findings import Finding
+from trtbench.referee.judge.drawing import Returned, drawn
+from trtbench.referee.lane_scores import lane_scores
 from trtbench.settings.cells import Cell
 from trtbench.settings.knobs import Settings
 from trtbench.settings.lanes import LANES
@@ -82,6 +84,7 @@ class Story:
     noise: Callable[[random.Random], float] = lambda draw: draw.gauss(0, 1)
     gpu: str | None = "NVIDIA GeForce RTX 4070"
     near: dict[str, float] = dataclasses.field(default_factory=dict)
+    near_first: dict[str, float] = dataclasses.field(default_factory=dict)
     sampling: Sampling = dataclasses.field(default_factory=lambda: Sampling(seed=7))
     seed: int = 1
 
@@ -90,6 +93,8 @@ class Story:
     run: Run = dataclasses.field(init=False)
     workload: Workload = dataclasses.field(init=False)
     judged: Judgement | None = dataclasses.field(init=False, default=None)
+    # what is changed after it was judged; all is sealed anew, as by a cheater who knows how
+    afterwards: list[Callable[[Story], None]] = dataclasses.field(default_factory=list, init=False)
 
     def precision_of(self, lane: str) -> str:
         return self.precision.get(lane, self.default_precision)
@@ -117,6 +122,7 @@ class Story:
         settings = factory.settings(
             num_iterations=self.iterations,
             temperature=self.sampling.temperature,
+            top_p=self.sampling.top_p,
             # What is asked for is the rivals' precision: of a quantised one the PyTorch lanes run the default.
             precision=tuple(sorted({self.precision_of(lane) for lane in self.latency if not LANES[lane].baseline})),
             batch_sizes=(self.batch,),
@@ -297,70 +303,73 @@ class Story:
         has ids of its own."""
         for lane in self.near:
             self.answer_differently(lane)
+        for lane in self.near_first:
+            self.begin_differently(lane)
         self.judged = self.judgement()
+        for change in self.afterwards:
+            change(self)
+        self.judged.checksum = judgement.checksum(self.judged)
         for t in self.trials:
             t.checksum = checksum(t)
         return self
 
     def judgement(self) -> Judgement:
-        scores: dict[judgement.Key, Score] = {}
-        for t in self.trials:
-            for record in t.cells:
-                if record.e2e is None:
-                    continue
-                for call in range(min(4, len(record.e2e.output))):
-                    row = record.e2e.outputs[record.e2e.output[call]][0]
-                    if not row:
-                        continue
-                    positions = min(len(row), judgement.MAX_POSITIONS)
-                    sampled = {}
-                    if self.sampling.temperature > 0:
-                        sampled = dict(surprisal=5.0 * positions, expected=5.0 * positions, variance=float(positions))
-                    score = Score(
-                        batch=self.batch,
-                        prompt_length=self.prompt,
-                        new_tokens=self.new,
-                        part="e2e",
-                        call=call,
-                        row=0,
-                        digest=judgement.digest(row),
-                        positions=positions,
-                        near=round(positions * self.near.get(t.lane, 1.0)),
-                        nll=float(positions),
-                        **sampled,
-                    )
-                    scores.setdefault(score.key, score)
+        """What the judge writes of a run that it had the time to score four calls of."""
+        trials = counting(self.trials)
+        near = {
+            (part, sequence.ids): shares[t.lane]
+            for part, shares in (("e2e", self.near), ("ttft", self.near_first))
+            for t in trials
+            if t.lane in shares
+            for sequence in drawn([t], self.seed)
+            if sequence.part == part
+        }
+        scores = [
+            self.score(sequence, near.get((sequence.part, sequence.ids), 1.0))
+            for sequence in drawn(trials, self.seed)
+            if sequence.part == "ttft" or sequence.turn < 4
+        ]
         made = Judgement(
             schema=SCHEMA,
             run=self.run.id,
             model_digest=self.run.model_digest,
             workload_digest=self.run.workload_digest,
             sampling=self.sampling,
-            near_deviations=0.3,
-            max_positions=256,
-            seed=7,
+            near_deviations=judgement.NEAR_DEVIATIONS,
+            max_positions=judgement.MAX_POSITIONS,
+            seed=self.seed,
             seconds=3.0,
             reference=Reference(precision="float32", device="cpu", libraries={}),
-            lanes=[
-                LaneScore(
-                    lane=lane,
-                    precision=self.precision_of(lane),
-                    batch=self.batch,
-                    prompt_length=self.prompt,
-                    new_tokens=self.new,
-                    sequences=4,
-                    positions=4 * self.new,
-                    near=self.near.get(lane, 1.0),
-                    perplexity=2.7,
-                    base=None,
-                    equal=None,
-                )
-                for lane in self.latency
-            ],
-            scores=sorted(scores.values(), key=lambda s: s.key),
+            lanes=list(lane_scores(trials, scores, self.run)) if self.possible(trials) else [],
+            scores=sorted(scores, key=lambda s: s.key),
+            trials=[judgement.seen(t) for t in trials],
         )
         made.checksum = judgement.checksum(made)
         return made
+
+    def possible(self, trials: Sequence[Trial]) -> bool:
+        """Whether these trials have figures: none come of a time of zero."""
+        return all(min(part.times) > 0 for t in trials for r in t.cells for part in (r.e2e, r.ttft) if part)
+
+    def score(self, sequence: Returned, near: float) -> Score:
+        """As of a reference model that finds this share of the ids near."""
+        (where, part, call, row, digest), positions = sequence.key, min(len(sequence.ids), judgement.MAX_POSITIONS)
+        sampled: dict[str, float] = {}
+        if self.sampling.temperature > 0:
+            sampled = dict(surprisal=5.0 * positions, expected=5.0 * positions, variance=float(positions))
+        return Score(
+            batch=where[0],
+            prompt_length=where[1],
+            new_tokens=where[2],
+            part=part,
+            call=call,
+            row=row,
+            digest=digest,
+            positions=positions,
+            near=round(positions * near),
+            nll=float(positions),
+            **sampled,
+        )
 
     def answer_differently(self, lane: str, seed: int = 99) -> None:
         """Give a lane ids of its own, so that they are judged apart from the others'."""
@@ -369,6 +378,15 @@ class Story:
         other = [[[draw.randrange(3, vocab) for _ in row] for row in answer] for answer in self.answers]
         for _, e2e, _ in self.passes(lane):
             e2e.outputs = [[list(row) for row in answer] for answer in other[: self.iterations]]
+
+    def begin_differently(self, lane: str, seed: int = 98) -> None:
+        """Give a lane first tokens of its own, each unlike the others'."""
+        draw = random.Random(seed)
+        vocab = self.config["vocab_size"]
+        for _, _, ttft in self.passes(lane):
+            ttft.outputs = [
+                [[3 + (row[0] + draw.randrange(vocab - 4)) % (vocab - 3)] for row in o] for o in ttft.outputs
+            ]
 
 
 def clone(story: Story) -> Story:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import factory
@@ -128,6 +129,10 @@ def trial_of(
         workload_digest=workload.digest(),
         settings=SETTINGS,
     )
+
+
+def model_of(reference: Path) -> Model:
+    return factory.model(config=json.loads((reference / "config.json").read_text()))
 
 
 def judged(
@@ -269,6 +274,31 @@ def test_the_time_limit_leaves_the_rest_unscored_and_known_scores_are_kept(
     assert "parity.unscored" not in {f.code for f in findings}
 
 
+def test_scores_of_other_margins_are_not_kept(tmp_path: Path, reference: Path, workload: Workload) -> None:
+    outputs = {"pytorch-eager": generated(reference, workload)}
+    full, _ = judged(tmp_path, reference, workload, outputs)
+    for change in ({"near_deviations": 30.0}, {"max_positions": 2}):
+        judgement.write(judgement.path(tmp_path, full.run), msgspec.structs.replace(full, **change))
+        again, _ = judged(tmp_path, reference, workload, outputs, seconds=-1.0)
+        assert again.scores == []
+
+
+def test_trials_that_join_are_judged_and_noted(tmp_path: Path, reference: Path, workload: Workload) -> None:
+    """As when a run is taken up again: between its trials and its judge they are unscored, and nothing fails."""
+    outputs = {"pytorch-eager": generated(reference, workload)}
+    first, _ = judged(tmp_path, reference, workload, outputs)
+    later = trial_of("pytorch-eager", generated(reference, workload, "bfloat16"), workload, 3, 3, model_of(reference))
+    (run_folder.folder(tmp_path, first.run) / "trials" / run_folder.trial_name(later)).write_bytes(encode(later))
+    trials = run_folder.trials(tmp_path, first.run)
+    run = run_folder.read(tmp_path, first.run)
+    assert [f.code for f in audit(run, trials, first, workload) if f.level == FAIL] == []
+    spec = spec_of(tmp_path, first.run, reference, workload, model_of(reference))
+    second = judging.judge(spec, lambda phase: None)
+    assert second.trials == [judgement.seen(t) for t in trials]
+    judgement.write(judgement.path(tmp_path, first.run), second)
+    assert {f.level for f in audit(run, trials, second, workload) if f.code.startswith("parity")} <= {PASS, WARN}
+
+
 def test_the_first_of_every_lane_may_take_longer(
     tmp_path: Path, reference: Path, workload: Workload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +328,7 @@ def test_the_process_of_its_own_writes_what_the_function_returns(
     phases: list[str] = []
     there = asking.start(tmp_path, spec_of(tmp_path, here.run, reference, workload, model), phases.append)
     assert there.scores == here.scores and there.lanes == here.lanes
+    assert there.trials == here.trials == [judgement.seen(t) for t in run_folder.trials(tmp_path, here.run)]
     assert "loading the reference model" in phases
     assert there.checksum == judgement.checksum(there)
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from trtbench.records import run_folder
 from trtbench.records.files import as_read, check_schema, encode, read_as, write_whole
-from trtbench.records.trial import Sampling
+from trtbench.records.trial import Sampling, Trial
 from trtbench.settings.cells import Amount, Count, Positive
 
 NEAR_DEVIATIONS = 0.3  # an id is near when its logit is within so many standard deviations of the top one
@@ -59,8 +60,9 @@ Key = tuple[tuple[int, int, int], str, int, int, str]
 class LaneScore(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True, omit_defaults=True):
     """One lane in one cell: `sequences` distinct ones scored with `positions` ids, the share of them `near` and their
     `perplexity`; against `base`, the best PyTorch lane (None for itself), the share of all ids that are `equal`, of whole
-    answers that are `exact`ly the same, and the `bleu` (0 to 100) of the texts. What is None by default is left out, so
-    that judgements of before keep their checksum."""
+    answers that are `exact`ly the same, and the `bleu` (0 to 100) of the texts. `equal` and `exact` are over all trials, in
+    a judgement without `trials` over the first one of each lane. What is None by default is left out, so that judgements of
+    before keep their checksum."""
 
     lane: str
     precision: str
@@ -77,8 +79,28 @@ class LaneScore(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen
     bleu: Amount | None = None
 
 
+class Seen(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
+    """A trial that was there when the judge looked, and the `digest` of all ids that it had returned. The digest tells a
+    trial whose ids changed from one whose sequences time did not suffice for."""
+
+    run: str
+    lane: str
+    precision: str
+    index: Count
+    attempt: Count
+    digest: str
+
+    @property
+    def trial(self) -> TrialKey:
+        return self.run, self.lane, self.precision, self.index, self.attempt
+
+
+TrialKey = tuple[str, str, str, int, int]
+
+
 class Judgement(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag="judge", tag_field="kind"):
-    """All scores of a run. `seed` drew the order of calls; `failure` why there is no score."""
+    """All scores of a run. `seed` drew the order of calls; `failure` why there is no score. `trials` are those that the
+    judge looked at; earlier programs did not say, and where it is absent it is left out: their checksum is over that."""
 
     schema: int
     run: str
@@ -94,11 +116,32 @@ class Judgement(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag="j
     scores: list[Score] = []
     failure: str | None = None
     checksum: str = ""
+    trials: list[Seen] | UnsetType = UNSET
 
 
 def digest(row: Sequence[int]) -> str:
-    """Digest of the ids of one sequence."""
-    return hashlib.sha256(",".join(map(str, row)).encode()).hexdigest()[:32]
+    """Digest of the ids of one sequence, which stand in it as they stand in JSON, without the brackets."""
+    return hashlib.sha256(msgspec.json.encode(row)[1:-1]).hexdigest()[:32]
+
+
+def trial_key(trial: Trial) -> TrialKey:
+    return trial.run, trial.lane, trial.precision, trial.index, trial.attempt
+
+
+def seen(trial: Trial) -> Seen:
+    """The trial as the judge notes it."""
+    ids = [
+        (record.cell, [(part.output, part.outputs) if part else None for part in (record.e2e, record.ttft)])
+        for record in trial.cells
+    ]
+    return Seen(
+        run=trial.run,
+        lane=trial.lane,
+        precision=trial.precision,
+        index=trial.index,
+        attempt=trial.attempt,
+        digest=hashlib.sha256(msgspec.json.encode(ids)).hexdigest()[:32],
+    )
 
 
 def checksum(judgement: Judgement) -> str:

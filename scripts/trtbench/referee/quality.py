@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from trtbench.figures.summary import Where, shape
-from trtbench.records.trial import Trial
+from trtbench.records.trial import Pass, Trial
 
 TEXTS = 64  # pairs of answers that BLEU is taken over
 
@@ -21,27 +21,36 @@ Pair = tuple[list[int], list[int]]  # ids of one answer, and of the reference la
 
 
 def pairs(lane: Sequence[Trial], base: Sequence[Trial], where: Where) -> list[Pair]:
-    """The whole generations of both lanes' first trials that have the cell, prompt by prompt."""
-    return list(_pairs(lane, base, where))
+    """The whole generations of all trials of both lanes that have the cell, prompt by prompt: a lane's first trial beside the
+    base's first, its second beside the base's second. Where one lane has fewer trials, its come round again, so that no
+    trial of either is left out."""
+    lane_passes, base_passes = _passes(lane, where), _passes(base, where)
+    if not lane_passes or not base_passes:
+        return []
+    turns = range(max(len(lane_passes), len(base_passes)))
+    return [
+        pair
+        for turn in turns
+        for pair in _answers(lane_passes[turn % len(lane_passes)], base_passes[turn % len(base_passes)])
+    ]
 
 
-def _pairs(lane: Sequence[Trial], base: Sequence[Trial], where: Where) -> Iterator[Pair]:
-    lane_pass, base_pass = (
-        next(
-            (record.e2e for trial in trials for record in trial.cells if shape(record.cell) == where and record.e2e),
-            None,
-        )
-        for trials in (lane, base)
-    )
-    if lane_pass is not None and base_pass is not None:
-        for lane_output, base_output in zip(lane_pass.output, base_pass.output):
-            yield from zip(lane_pass.outputs[lane_output], base_pass.outputs[base_output])
+def _passes(trials: Sequence[Trial], where: Where) -> list[Pass]:
+    return [r.e2e for trial in trials for r in trial.cells if shape(r.cell) == where and r.e2e is not None]
+
+
+def _answers(lane_pass: Pass, base_pass: Pass) -> Iterator[Pair]:
+    for lane_output, base_output in zip(lane_pass.output, base_pass.output):
+        yield from zip(lane_pass.outputs[lane_output], base_pass.outputs[base_output])
 
 
 def equal_share(answers: Sequence[Pair]) -> float | None:
     """Share of ids that are the same at the same place; a missing id is not the same."""
     total = sum(max(len(own), len(reference)) for own, reference in answers)
-    return sum(i == j for own, reference in answers for i, j in zip(own, reference)) / total if total else None
+    equal = sum(
+        len(own) if own == reference else sum(i == j for i, j in zip(own, reference)) for own, reference in answers
+    )
+    return equal / total if total else None
 
 
 def exact_share(answers: Sequence[Pair]) -> float | None:

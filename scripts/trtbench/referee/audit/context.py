@@ -97,12 +97,12 @@ def quantised(trial: Trial) -> bool:
 
 def numbers(trials: Sequence[Trial]) -> str:
     """The numbers of trials for a sentence: `1, 2, 5`, cut after six."""
-    return listed(sorted({trial.index for trial in trials}))
+    return listed({trial.index for trial in trials})
 
 
-def listed(numbers: Sequence[int]) -> str:
-    """Numbers for a sentence, cut after six."""
-    return ", ".join(map(str, numbers[:6])) + (", …" if len(numbers) > 6 else "")
+def listed(indices: Collection[int]) -> str:
+    """These numbers for a sentence."""
+    return ", ".join(map(str, sorted(indices)[:6])) + (", …" if len(indices) > 6 else "")
 
 
 def _base(rows: dict[Where, list[Figures]], gone: Collection[Key]) -> Key | None:

@@ -30,7 +30,7 @@ def check(context: Context) -> list[Finding]:
         findings += _identity(context, key, members)
         findings += _precision(key, members)
         findings += _weights(context, key)
-        reused = [t for t in members if t.statement and t.statement.prefix_reuse]
+        reused = [t for t in members if (t.statement and t.statement.prefix_reuse) or _reused_blocks(t)]
         if reused:
             findings.append(found("fairness.reuse", key, trials=numbers(reused)))
         findings += _unstated(key, members)
@@ -40,6 +40,11 @@ def check(context: Context) -> list[Finding]:
         findings.append(found("fairness.no_workload"))
     findings += _conditions(context)
     return findings
+
+
+def _reused_blocks(trial: Trial) -> bool:
+    """Whether the engine itself says that it took KV blocks from earlier calls; the memory pass had that call's prompts."""
+    return any(r.engine_metrics is not None and (r.engine_metrics.reused_blocks or 0) > 0 for r in trial.cells)
 
 
 def _identity(context: Context, key: Key, members: Sequence[Trial]) -> Iterator[Finding]:

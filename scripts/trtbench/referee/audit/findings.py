@@ -105,7 +105,15 @@ TABLE: dict[str, Row] = {
     "ceiling.tpot_negative": Row((WARN,), "the mean time to first token is above the mean of the whole generation"),
     # parity
     "parity.near": Row((FAIL,), "under 99 % of a trial's judged ids are near the reference's first choice"),
-    "parity.sampled": Row((FAIL,), "sampled ids do not follow the reference's distribution (4 standard errors)"),
+    "parity.first": Row(
+        (FAIL,),
+        "so few of a trial's judged first tokens are near that a lane which is as good as asked for has a chance of under "
+        "0.3 % of it",
+    ),
+    "parity.sampled": Row(
+        (FAIL,),
+        "sampled ids do not follow the reference's distribution (4 standard errors; 18 for first tokens, which are few)",
+    ),
     "parity.quantised": Row(
         (FAIL, WARN),
         "a quantised lane is under its tolerance on real weights; warn: on synthetic ones it can't be judged",
@@ -115,7 +123,20 @@ TABLE: dict[str, Row] = {
         "all calls of a trial returned the same ids though their prompts differ; warn: no other lane's answers differ",
     ),
     "parity.unstable": Row((WARN,), "greedy ids differ between trials of one lane"),
-    "parity.unscored": Row((WARN,), "returned ids of a lane and cell were not judged"),
+    "parity.unscored": Row((WARN,), "returned ids of a lane and cell, or its first tokens, were not judged"),
+    "parity.changed": Row(
+        (FAIL,), "a trial's ids are not those that the judge looked at, or the trial was slipped in after it had looked"
+    ),
+    "parity.gone": Row((FAIL,), "a trial that the judge looked at is not among the records"),
+    "parity.homeless": Row((FAIL,), "the judge scored ids that no record holds at their place"),
+    "parity.judgement": Row((FAIL,), "the judgement is of another run, or of other margins or sampling"),
+    "parity.score": Row((FAIL,), "a score is there twice and differs, or no reference model gives such a one"),
+    "parity.lines": Row((FAIL,), "what the judge says of a lane does not follow from its scores and the records"),
+    "parity.earlier": Row(
+        (WARN,),
+        "an earlier program judged: it compared only the first trials, did not say which trials it looked at, and what it "
+        "says does not follow from all of them",
+    ),
     "parity.absent": Row((WARN,), "there is no judgement of this run's model"),
     # fairness: law 2
     "fairness.workload": Row((FAIL,), "a trial's workload digest is not the run's"),
@@ -127,7 +148,7 @@ TABLE: dict[str, Row] = {
     "fairness.threads": Row((FAIL,), "CPU lanes use different numbers of threads"),
     "fairness.device": Row((FAIL,), "lanes ran on different devices"),
     "fairness.machine": Row((FAIL,), "a trial ran on another machine"),
-    "fairness.reuse": Row((FAIL,), "prefix or block reuse was on"),
+    "fairness.reuse": Row((FAIL,), "prefix or block reuse was on, or the engine took blocks from earlier calls"),
     "fairness.setting": Row(
         (FAIL,), "a trial was timed with another value of its engine's setting than was chosen before the first trial"
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -10,8 +11,9 @@ from trtbench.figures.summary import Where
 from trtbench.records import judgement as judgements
 from trtbench.records.judgement import Judgement, Score
 from trtbench.records.trial import Trial
+from trtbench.referee.audit import judged as words
 from trtbench.referee.audit.context import Context, Measured, numbers, quantised
-from trtbench.referee.audit.findings import WARN, Finding, found
+from trtbench.referee.audit.findings import FAIL, WARN, Finding, found
 from trtbench.referee.judge.drawing import key_of
 
 NEAR = 0.99  # honest fp16 and bf16 have 100 %, a dropped layer 58 %, other faults less (measured, random weights)
@@ -23,8 +25,22 @@ FOUR_BITS = ("int4", "int4_awq")
 # Near ids of an honest lane of four bits come in runs: the share of a draw has twice the variance of independent ids.
 CLUSTERED = 2.0
 DRAW_ERRORS = 3.0  # standard errors that the share of so few ids may lie below what is asked for
+# First tokens are a pass of their own, at most a dozen ids a trial. Honest lanes of 16 and 32 bits missed none of 16,000
+# ids, int8 none of 96 first ones, int4 3 to 6 of 24 (benchmarks/quantised.json). A lane fails where one that is just as good
+# as asked for would have so few near ones with a CHANCE of less than 0.3 %.
+FIRST_NEAR = 0.998
+FIRST_QUANTISED_NEAR = {"int8": 0.95, "fp8": 0.95, "int4": 0.65, "int4_awq": 0.65}
+CHANCE = 0.003
 ERRORS = 4.0  # standard errors that a sampled lane may be off
+# A dozen draws have no normal distribution: whatever they have, they lie so far off with CHANCE (Cantelli's inequality).
+FIRST_ERRORS = math.sqrt(1 / CHANCE - 1)
 SLACK = 0.01  # nats an id beyond them: rounding
+PARTS = ("e2e", "ttft")
+OF_MODEL = (
+    "parity.near",
+    "parity.quantised",
+    "parity.sampled",
+)  # where one fails, wrong first tokens go without saying
 
 
 def check(context: Context) -> list[Finding]:
@@ -33,117 +49,133 @@ def check(context: Context) -> list[Finding]:
         findings += _same_answer(context, key, where, measured)
         findings += _unstable(context, key, where, measured)
     judged = context.judgement
+    if judged is None:
+        return [*findings, found("parity.absent", reason="absent")]
+    unbound = words.unbound(context, judged)
+    if unbound:
+        return [*findings, *unbound]
     reason = _unusable(context, judged)
-    if judged is None or reason:
-        return [*findings, found("parity.absent", reason=reason)]
+    if reason:
+        findings.append(found("parity.absent", reason=reason))
     if judged.checksum != judgements.checksum(judged):
         findings.append(found("provenance.changed", file=judgements.FILE))
-    scores = {score.key: score for score in judged.scores}
-    places: dict[tuple[Where, str], list[tuple[int, int]]] = {}
-    for score in judged.scores:
+    findings += words.check(context, judged)
+    if reason and (reason != judged.failure or not judged.scores):
+        return findings  # another question's scores, or none
+    possible = [score for score in words.drawn(judged.scores) if words.summable(score)]
+    scores = {score.key: score for score in possible}
+    unique: dict[tuple[Where, str], dict[tuple[int, int], None]] = {}
+    for score in possible:
         place = ((score.batch, score.prompt_length, score.new_tokens), score.part)
-        places.setdefault(place, []).append((score.call, score.row))
-    unique = {place: list(dict.fromkeys(calls_and_rows)) for place, calls_and_rows in places.items()}
+        unique.setdefault(place, {})[score.call, score.row] = None
+    places = {place: [*calls_and_rows] for place, calls_and_rows in unique.items()}
     for key, where, measured in context.by_cell():
-        findings += _judged(context, key, where, measured, scores, unique)
+        of_cell: list[Finding] = []
+        for part in PARTS:
+            of_part = _judged(context, judged, key, where, part, measured, scores, places.get((where, part), []))
+            if any(f.code in OF_MODEL and f.level == FAIL for f in of_cell):
+                of_part = [f for f in of_part if f.code not in (*OF_MODEL, "parity.first")]
+            of_cell += of_part
+        findings += of_cell
     return findings
 
 
-def _unusable(context: Context, judged: Judgement | None) -> str:
-    if judged is None:
-        return "absent"
-    if judged.failure:
-        return judged.failure
+def _unusable(context: Context, judged: Judgement) -> str:
     if judged.model_digest != context.run.model_digest:
         return "other_model"
     if judged.workload_digest != context.run.workload_digest:
         return "other_workload"
-    return ""
+    return judged.failure or ""
 
 
 def _judged(
     context: Context,
+    judged: Judgement,
     key: Key,
     where: Where,
+    part: str,
     measured: Sequence[Measured],
     scores: dict[judgements.Key, Score],
-    places: dict[tuple[Where, str], list[tuple[int, int]]],
+    places: Sequence[tuple[int, int]],
 ) -> list[Finding]:
-    """Hold each trial's ids against the scores of exactly those ids."""
+    """Hold each trial's ids of one pass against the scores of exactly those ids."""
     unscored: list[Trial] = []
-    near_shares: list[tuple[float, int, Trial]] = []
-    surprises: list[tuple[float, float, Trial]] = []
+    partly: list[Trial] = []
+    scored: list[tuple[list[Score], Trial]] = []
     for m in measured:
-        of_trial = _scores_of(m, where, scores, places)
-        if not any(score.part == "e2e" for score in of_trial):
-            unscored.append(m.trial)
-            continue
-        positions = sum(score.positions for score in of_trial)
-        share = sum(score.near for score in of_trial) / positions
-        near_shares.append((share, positions, m.trial))
-        if all(score.surprisal is not None for score in of_trial):
-            gap = sum((score.surprisal or 0.0) - (score.expected or 0.0) for score in of_trial)
-            spread = math.sqrt(sum(score.variance or 0.0 for score in of_trial))
-            surprises.append((abs(gap) - ERRORS * spread - SLACK * positions, gap / positions, m.trial))
+        timed_pass = m.e2e if part == "e2e" else m.ttft
+        names = [key_of(where, part, timed_pass, call, row) for call, row in places]
+        of_trial = [scores[name] for name in names if name is not None and name in scores]
+        if of_trial:
+            scored.append((of_trial, m.trial))
+        if len(of_trial) < len(places) or not places:
+            (partly if of_trial else unscored).append(m.trial)
     findings = []
-    if unscored:
-        findings.append(found("parity.unscored", key, where, trials=numbers(unscored)))
-    if not near_shares:
+    changed = words.changed(context, judged, [*unscored, *partly], bool(scored))
+    if changed:
+        findings.append(found("parity.changed", key, where, trials=numbers(changed)))
+    elif unscored:
+        findings.append(found("parity.unscored", key, where, part=part, trials=numbers(unscored)))
+    if not scored:
         return findings
-    if surprises and len(surprises) == len(near_shares):
-        return findings + _sampled(key, where, surprises)
-    return findings + _near(context, key, where, near_shares)
+    if judged.sampling.temperature > 0:
+        return findings + _sampled(key, where, part, scored)
+    near_shares = []
+    for of_trial, trial in scored:
+        positions = sum(score.positions for score in of_trial)
+        near_shares.append((sum(score.near for score in of_trial) / positions, positions, trial))
+    return findings + (_near if part == "e2e" else _first)(context, key, where, near_shares)
 
 
-def _scores_of(
-    measured: Measured,
-    where: Where,
-    scores: dict[judgements.Key, Score],
-    places: dict[tuple[Where, str], list[tuple[int, int]]],
-) -> list[Score]:
-    """The scores of the very ids that a trial returned at the judged places."""
-    keys = [
-        key_of(where, part, timed_pass, call, row)
-        for part, timed_pass in (("e2e", measured.e2e), ("ttft", measured.ttft))
-        for call, row in places.get((where, part), [])
-    ]
-    return [scores[key] for key in keys if key is not None and key in scores]
-
-
-def _sampled(key: Key, where: Where, surprises: list[tuple[float, float, Trial]]) -> list[Finding]:
-    """Each trial's excess over what chance allows (nats), its gap an id, and the trial."""
-    off_trials = [entry for entry in surprises if entry[0] > 0]
-    if not off_trials:
+def _sampled(key: Key, where: Where, part: str, scored: Sequence[tuple[Sequence[Score], Trial]]) -> list[Finding]:
+    """The nats of each trial's ids against their mean under the distribution, and what chance allows."""
+    errors = ERRORS if part == "e2e" else FIRST_ERRORS
+    off: list[tuple[float, float, Trial]] = []
+    for of_trial, trial in scored:
+        positions = sum(score.positions for score in of_trial)
+        gap = sum((score.surprisal or 0.0) - (score.expected or 0.0) for score in of_trial)
+        excess = abs(gap) - errors * math.sqrt(sum(score.variance or 0.0 for score in of_trial)) - SLACK * positions
+        if excess > 0:
+            off.append((excess, gap / positions, trial))
+    if not off:
         return []
-    gap, trials = max(off_trials, key=lambda entry: entry[0])[1], numbers([t for _, _, t in off_trials])
-    return [found("parity.sampled", key, where, gap=gap, trials=trials)]
+    gap, trials = max(off, key=lambda entry: entry[0])[1], numbers([trial for _, _, trial in off])
+    return [found("parity.sampled", key, where, part=part, gap=gap, trials=trials)]
 
 
 def _near(context: Context, key: Key, where: Where, near_shares: list[tuple[float, int, Trial]]) -> list[Finding]:
-    trials = context.groups[key]
-    is_quantised = quantised(trials[0])
-    statement = trials[0].statement
-    stored = statement.weight_precision if statement else key[1]
-    kind = stored if stored in QUANTISED_NEAR else key[1]
+    kind = _kind(context, key)
     least_near, positions, _ = min(near_shares, key=lambda entry: entry[0])
-    limit = quantised_limit(kind, positions) if is_quantised else NEAR
-    if is_quantised and trials[0].model.synthetic:
+    limit = quantised_limit(kind, positions) if kind else NEAR
+    if kind and context.groups[key][0].model.synthetic:
         return [found("parity.quantised", key, where, WARN, share=least_near, limit=limit)]
-    below = [entry for entry in near_shares if entry[0] < (quantised_limit(kind, entry[1]) if is_quantised else NEAR)]
+    below = [entry for entry in near_shares if entry[0] < (quantised_limit(kind, entry[1]) if kind else NEAR)]
+    return _below("parity.quantised" if kind else "parity.near", key, where, below, limit)
+
+
+def _first(context: Context, key: Key, where: Where, near_shares: list[tuple[float, int, Trial]]) -> list[Finding]:
+    kind = _kind(context, key)
+    if kind and context.groups[key][0].model.synthetic:
+        return []  # parity.quantised says that random weights prove nothing
+    below = [entry for entry in near_shares if entry[0] < first_limit(kind, entry[1])]
+    return _below("parity.first", key, where, below, first_limit(kind, below[0][1]) if below else 0.0)
+
+
+def _below(code: str, key: Key, where: Where, below: list[tuple[float, int, Trial]], limit: float) -> list[Finding]:
     if not below:
         return []
-    code = "parity.quantised" if is_quantised else "parity.near"
-    return [
-        found(
-            code,
-            key,
-            where,
-            share=least_near,
-            limit=limit,
-            positions=positions,
-            trials=numbers([t for _, _, t in below]),
-        )
-    ]
+    share, positions, _ = min(below, key=lambda entry: entry[0])
+    trials = numbers([trial for _, _, trial in below])
+    return [found(code, key, where, share=share, limit=limit, positions=positions, trials=trials)]
+
+
+def _kind(context: Context, key: Key) -> str:
+    """The precision that a quantised lane's weights are stored in; empty for a lane that is none."""
+    trial = context.groups[key][0]
+    if not quantised(trial):
+        return ""
+    stored = trial.statement.weight_precision if trial.statement else key[1]
+    return stored if stored in QUANTISED_NEAR else key[1]
 
 
 def quantised_limit(kind: str, positions: int) -> float:
@@ -154,6 +186,20 @@ def quantised_limit(kind: str, positions: int) -> float:
     if kind not in FOUR_BITS:
         return asked
     return max(0.0, asked - DRAW_ERRORS * math.sqrt(CLUSTERED * asked * (1 - asked) / max(1, positions)))
+
+
+@functools.lru_cache
+def first_limit(kind: str, positions: int) -> float:
+    """The least share of near first tokens that is no failure of so many: fewer have a CHANCE of under 0.3 % where each is
+    near with the probability that is asked for (binomial; they follow different prompts). 0 where none tells anything."""
+    asked = FIRST_QUANTISED_NEAR.get(kind, 0.95) if kind else FIRST_NEAR
+    chance = 0.0
+    for near in range(positions):
+        ways = math.lgamma(positions + 1) - math.lgamma(near + 1) - math.lgamma(positions - near + 1)
+        chance += math.exp(ways + near * math.log(asked) + (positions - near) * math.log1p(-asked))
+        if chance >= CHANCE:
+            return near / positions
+    return 1.0
 
 
 def _answers(m: Measured) -> int:

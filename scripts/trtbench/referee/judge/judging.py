@@ -22,12 +22,13 @@ from trtbench.machine.phases import tethered
 from trtbench.model.workload import Workload
 from trtbench.records import judgement, run_folder
 from trtbench.records.files import read_as
-from trtbench.records.judgement import Judgement, Key, Score
+from trtbench.records.judgement import MAX_POSITIONS, NEAR_DEVIATIONS, Judgement, Key, Score
 from trtbench.records.run import Run, counting
 from trtbench.referee.judge.drawing import Returned, drawn, prompt_of
 from trtbench.referee.judge.scoring import Referee
 from trtbench.referee.judge.spec import Spec
-from trtbench.referee.judge.writing import judged, summaries
+from trtbench.referee.judge.writing import judged
+from trtbench.referee.lane_scores import lane_scores
 from trtbench.referee.quality import Bleu
 
 PATIENCE = 4.0  # the first sequence of every lane and cell may be begun until so many times `Spec.seconds`
@@ -61,9 +62,10 @@ def judge(spec: Spec, say: Callable[[str], None]) -> Judgement:
         spec,
         seconds=round(time.monotonic() - began, 3),
         reference=reference,
-        lanes=list(summaries(trials, scores, bleu, read_as(Run, home / "run.json"))),
+        lanes=list(lane_scores(trials, scores, read_as(Run, home / "run.json"), bleu)),
         scores=sorted(scores, key=lambda score: score.key),
         failure=failure,
+        trials=[judgement.seen(trial) for trial in trials],
     )
 
 
@@ -109,7 +111,8 @@ def _earlier(spec: Spec) -> list[Score]:
         spec.sampling,
         spec.seed,
     )
-    return earlier.scores if same_question else []
+    same_margins = (earlier.near_deviations, earlier.max_positions) == (NEAR_DEVIATIONS, MAX_POSITIONS)
+    return earlier.scores if same_question and same_margins else []
 
 
 def main() -> int:

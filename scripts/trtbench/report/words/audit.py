@@ -39,6 +39,24 @@ FIGURES: dict[str, tuple[str, str]] = {
     "absent": ("no judge.json", "pas de judge.json"),
     "other_model": ("judge.json is about another model", "judge.json porte sur un autre modèle"),
     "other_workload": ("judge.json is about another workload", "judge.json porte sur un autre jeu d'entrées"),
+    "run": ("run", "exécution"),
+    "near deviations": ("standard deviations that count as near", "écarts types comptés comme proches"),
+    "most positions": ("ids scored of a sequence", "identifiants notés par séquence"),
+    "temperature": ("TEMPERATURE", "TEMPERATURE"),
+    "top p": ("TOP_P", "TOP_P"),
+    "sampling seed": ("the seed of sampling", "la graine du tirage"),
+    "twice": ("there twice, with other figures", "présent deux fois, avec d'autres chiffres"),
+    "near": ("near ids", "identifiants proches"),
+    "places": ("more places than are drawn", "plus de places que n'en sont tirées"),
+    "positions": ("number of ids", "nombre d'identifiants"),
+    "nll": ("likelihood", "vraisemblance"),
+    "surprisal": ("nats at the sampling temperature", "nats à la température du tirage"),
+    "line": ("lanes that it speaks of", "voies dont il parle"),
+    "sequences": ("number of sequences", "nombre de séquences"),
+    "perplexity": ("perplexity", "perplexité"),
+    "base": ("base", "base"),
+    "equal": ("equal ids", "identifiants égaux"),
+    "exact": ("exact answers", "réponses exactes"),
     "generation": ("whole generation", "génération entière"),
     "prefill": ("first token", "premier jeton"),
     "decode": ("decode steps", "étapes de décodage"),
@@ -375,10 +393,20 @@ FINDINGS: dict[str, Said] = {
             "Elle calcule un autre modèle : vérifiez poids, couches, base RoPE et têtes d'attention.",
         ),
     ),
+    "parity.first": Said(
+        sentence=(
+            "{share:p} of {positions:the # judged first token is|the # judged first tokens are} near the reference's first choice; of so few, {limit:p} is asked for ({trials:which trial}).",
+            "{share:p} {positions:du # premier jeton jugé est proche|des # premiers jetons jugés sont proches} du premier choix de la référence ; pour si peu, {limit:p} sont exigés ({trials:which trial}).",
+        ),
+        advice=(
+            "The pass of first tokens computes something else than the whole generation: look at how it asks for one token.",
+            "La passe des premiers jetons calcule autre chose que la génération entière : voyez comment elle demande un seul jeton.",
+        ),
+    ),
     "parity.sampled": Said(
         sentence=(
-            "The sampled ids are {gap:# nat|# nats} an id off what the model's distribution gives ({trials:which trial}).",
-            "Les identifiants tirés sont à {gap:# nat|# nats} par identifiant de ce que donne la distribution du modèle ({trials:which trial}).",
+            "The sampled ids of {part:word} are {gap:# nat|# nats} an id off what the model's distribution gives ({trials:which trial}).",
+            "Les identifiants tirés ({part:word}) sont à {gap:# nat|# nats} par identifiant de ce que donne la distribution du modèle ({trials:which trial}).",
         ),
         advice=("Check temperature, top-p, top-k and the model.", "Vérifiez température, top-p, top-k et modèle."),
     ),
@@ -414,12 +442,82 @@ FINDINGS: dict[str, Said] = {
     ),
     "parity.unscored": Said(
         sentence=(
-            "What it returned was not judged ({trials:which trial}).",
-            "Ce qu'elle a rendu n'a pas été jugé ({trials:which trial}).",
+            "What it returned was not judged: {part:word} ({trials:which trial}).",
+            "Ce qu'elle a rendu n'a pas été jugé : {part:word} ({trials:which trial}).",
         ),
         advice=(
             "Run the judge again: python3 -m trtbench.bench --resume.",
             "Relancez le juge : python3 -m trtbench.bench --resume.",
+        ),
+    ),
+    "parity.changed": Said(
+        sentence=(
+            "Its ids are not those that were judged ({trials:which trial}).",
+            "Ses identifiants ne sont pas ceux qui ont été jugés ({trials:which trial}).",
+        ),
+        advice=(
+            "Fetch the original records, or have these judged: python3 -m trtbench.bench --resume.",
+            "Reprenez les enregistrements d'origine, ou faites juger ceux-ci : python3 -m trtbench.bench --resume.",
+        ),
+    ),
+    "parity.gone": Said(
+        sentence=(
+            "{of:label} ({precision}): {trials:which trial}, judged and no longer among the records.",
+            "{of:label} ({precision}) : {trials:which trial}, jugé mais absent des enregistrements.",
+        ),
+        advice=(
+            "Put the records back; a trial that displeases stays.",
+            "Remettez les enregistrements ; un essai qui déplaît reste.",
+        ),
+    ),
+    "parity.homeless": Said(
+        sentence=(
+            "{scores:# score is|# scores are} of ids that no record holds.",
+            "{scores:# note porte|# notes portent} sur des identifiants qu'aucun enregistrement ne contient.",
+        ),
+        advice=(
+            "Fetch the original records, or delete judge.json and have the run judged again: python3 -m trtbench.bench --resume.",
+            "Reprenez les enregistrements d'origine, ou supprimez judge.json et faites juger l'exécution à nouveau : python3 -m trtbench.bench --resume.",
+        ),
+    ),
+    "parity.judgement": Said(
+        sentence=(
+            "judge.json is not this run's: {what:word} {found} instead of {wanted}.",
+            "judge.json n'est pas celui de cette exécution : {what:word} {found} au lieu de {wanted}.",
+        ),
+        advice=(
+            "Delete judge.json and have the run judged again: python3 -m trtbench.bench --resume.",
+            "Supprimez judge.json et faites juger l'exécution à nouveau : python3 -m trtbench.bench --resume.",
+        ),
+    ),
+    "parity.score": Said(
+        sentence=(
+            "{scores:# score of the judge|# scores of the judge} can't be: {what:word}.",
+            "{scores:# note du juge est impossible|# notes du juge sont impossibles} : {what:word}.",
+        ),
+        advice=(
+            "Delete judge.json and have the run judged again: python3 -m trtbench.bench --resume.",
+            "Supprimez judge.json et faites juger l'exécution à nouveau : python3 -m trtbench.bench --resume.",
+        ),
+    ),
+    "parity.lines": Said(
+        sentence=(
+            "What the judge says of it does not follow from its scores and the ids: {what:word}.",
+            "Ce que le juge en dit ne découle ni de ses notes ni des identifiants : {what:word}.",
+        ),
+        advice=(
+            "Delete judge.json and have the run judged again: python3 -m trtbench.bench --resume.",
+            "Supprimez judge.json et faites juger l'exécution à nouveau : python3 -m trtbench.bench --resume.",
+        ),
+    ),
+    "parity.earlier": Said(
+        sentence=(
+            "What the judge says of it can't be checked: an earlier program did not say which trials it looked at ({what:word}).",
+            "Ce que le juge en dit ne peut être vérifié : un programme antérieur n'a pas noté quels essais il a vus ({what:word}).",
+        ),
+        advice=(
+            "Have the run judged again: python3 -m trtbench.bench --resume.",
+            "Faites juger l'exécution à nouveau : python3 -m trtbench.bench --resume.",
         ),
     ),
     "parity.absent": Said(
@@ -506,8 +604,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "fairness.reuse": Said(
         sentence=(
-            "Prefix or block reuse was on ({trials:which trial}).",
-            "Le réemploi de préfixe ou de blocs était actif ({trials:which trial}).",
+            "Prefix or block reuse was on, or blocks of earlier calls were reused ({trials:which trial}).",
+            "Le réemploi de préfixe ou de blocs était actif, ou des blocs d'appels antérieurs ont été réemployés ({trials:which trial}).",
         ),
         advice=(
             "Turn it off: work that is not done cannot be timed.",
