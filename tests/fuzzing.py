@@ -1,9 +1,8 @@
-"""Runs that nobody wrote, for tests and benchmarks/fuzz.py: a whole valid run, changed at one place or at many, and what the
-reader and all that follows it make of it.
+"""Runs that nobody wrote, for tests/records/test_fuzz.py and benchmarks/fuzz.py: a whole valid run, changed at one place or at
+many, and what the readers and all that follows them make of it.
 
-`documents` is a run as JSON documents by file name; `changes` a Hypothesis strategy of functions that change such
-documents; `outcome` reads, audits, compares and prints what came of it, within limits of time and memory. Allowed are a
-report and a refusal in one sentence.
+`examples` is a Hypothesis strategy of such changes, and `Runs` lays one out and has it read, audited, compared and
+printed, within limits of time and memory. Allowed are a report and a refusal in one sentence.
 """
 
 from __future__ import annotations
@@ -41,10 +40,19 @@ from trtbench.settings.cells import Cell
 
 SECONDS = 5.0  # of one example; an honest one takes a tenth of a second
 MEMORY = 512 * 2**20  # bytes that an example may take beside what the process has
-OTHER_RUN = "20260102-030404"  # an honest run that lies beside
 
-Documents = dict[str, Any]  # file name in the run's folder (`bundle`: the run as one file) → JSON document, or bytes
-Change = Callable[[Documents], object]
+# By file name in the run's folder (and `bundle` and `report`, which lie beside it): a JSON document, or bytes.
+Documents = dict[str, Any]
+
+
+class Change(NamedTuple):
+    """What is changed, in words, and what changes it: documents that it does not change stay the same objects."""
+
+    what: str
+    make: Callable[[Documents], object]
+
+    def __repr__(self) -> str:
+        return self.what
 
 
 # A run in which every field of every record is set
@@ -142,17 +150,6 @@ def documents(told: Story) -> Documents:
     return {**made, "bundle": json.loads(gzip.decompress(packed)), "report": json.loads(report)}
 
 
-def lay(results: Path, made: Documents) -> None:
-    """Write the documents as a run's folder, and the bundle beside it, in place of what was there before."""
-    home = run_folder.folder(results, factory.RUN)
-    shutil.rmtree(results, ignore_errors=True)
-    (home / "trials").mkdir(parents=True)
-    for name, document in made.items():
-        data = document if isinstance(document, bytes) else json.dumps(document).encode("utf-8", "surrogatepass")
-        path = results / name if name in ("bundle", "report") else home / name
-        path.write_bytes(gzip.compress(data, 1) if name == "bundle" else data)
-
-
 # What is changed
 
 Place = tuple[Any, ...]
@@ -168,8 +165,14 @@ def places(document: Any, way: Place = ()) -> Iterator[Place]:
         yield from places(part, (*way, key))
 
 
+_KINDS: dict[int, tuple[Any, dict[Place, list[Place]]]] = {}  # of the documents that all examples begin with
+
+
 def kinds_of_places(document: Any) -> dict[Place, list[Place]]:
     """Ways by what they lead to: those that differ in the number in a list only are of one kind."""
+    known = _KINDS.get(id(document))
+    if known is not None and known[0] is document:
+        return known[1]
     found: dict[Place, list[Place]] = {}
     for way in places(document):
         if way:
@@ -189,7 +192,7 @@ REALS: tuple[Any, ...] = (0.0, -0.0, 0.5, 1.0, -1.0, 1e-300, 5e-324, 1e15, 1e300
 NO_NUMBERS: tuple[Any, ...] = (float("nan"), float("inf"), -float("inf"))
 NAMES = ("", "x", "magic", "onnxruntime", "pytorch-eager", "tensorrt-engine", "float32", "int4", "fp64", "auto", "e2e")
 NAMES += (
-    OTHER_RUN,
+    "20260102-030404",
     "20260102-030405-2",
     "../x",
     "/",
@@ -262,13 +265,13 @@ def _at_one_place(draw: Any, made: Documents, name: str) -> Change:
         for each in names:
             if not isinstance(changed.get(each), (dict, list)):
                 continue
+            ways = kinds_of_places(changed[each]).get(kind, [])
             document = changed[each] = copy.deepcopy(changed[each])
-            ways = kinds_of_places(document).get(kind, [])
             for way in ways if everywhere else ways[:1]:
                 with contextlib.suppress(LookupError, TypeError):
                     _put(document, way, how, value, many, order)
 
-    return change
+    return Change(f"{name}: {how} {kind} {value!r:.60} {order} {many} {'everywhere' if everywhere else 'once'}", change)
 
 
 def _put(document: Any, way: Place, how: str, value: Any, many: int, order: str) -> None:
@@ -305,7 +308,7 @@ def _by_name(draw: Any, made: Documents, name: str) -> Change:
             if isinstance(document, (dict, list)):
                 changed[each] = _renewed(document, field, value)
 
-    return change
+    return Change(f"every {field} = {value!r:.60}", change)
 
 
 def _renewed(document: Any, field: str, value: Any) -> Any:
@@ -323,7 +326,7 @@ def _bytes(draw: Any, made: Documents, name: str) -> Change:
     put = draw(st.sampled_from(ODD_BYTES) | st.binary(max_size=8))
     tail = draw(st.booleans())
     changed_data = data[:start] + put + (b"" if tail else data[start + length :])
-    return lambda changed: changed.__setitem__(name, changed_data)
+    return Change(f"{name}: bytes from {start} on", lambda changed: changed.__setitem__(name, changed_data))
 
 
 ODD_BYTES = (
@@ -351,27 +354,42 @@ def _swap(draw: Any, made: Documents, name: str) -> Change:
         if what == "gone":
             changed.pop(name, None)
         elif what == "as":
-            changed[name] = copy.deepcopy(made[other])
+            changed[name] = made[other]
         else:
-            changed["trials/x.json"] = copy.deepcopy(made[other])
+            changed["trials/x.json"] = made[other]
 
-    return change
+    return Change(f"{name} {what} {other}", change)
 
 
-def changes(made: Documents, name: str | None = None) -> st.SearchStrategy[list[Change]]:
-    """One to three changes of these documents, each of a file drawn (the bundle as often as a trial) or of `name`."""
-    trials = [n for n in made if n.startswith("trials/")]
-    files = ["run.json", "workload.json", judgement.FILE, "bundle", "report", trials[0], trials[-1]]
+KINDS = ("run.json", "workload.json", judgement.FILE, "trial", "bundle", "report")  # of records
 
-    @st.composite
-    def one(draw: Any) -> Change:
-        file = draw(st.sampled_from([name] if name else files))
-        kind = draw(st.integers(0, 11))
-        how = _bytes if kind == 0 else _swap if kind == 1 else _by_name if kind < 5 else _at_one_place
-        change: Change = draw(how(made, file))
-        return change
 
-    return st.lists(one(), min_size=1, max_size=1) | st.lists(one(), min_size=1, max_size=3)
+class Example(NamedTuple):
+    """A run by name, what is changed in it, how it is given to compare.py (`target`: as the run itself, or as the other side
+    of --against) and with which arguments."""
+
+    story: str
+    changes: list[Change]
+    target: str
+    arguments: tuple[str, ...]
+
+
+@st.composite
+def examples(draw: Any, made: dict[str, Documents], kind: str | None = None) -> Example:
+    """One to three changes of one of these runs, all in files of one kind (`kind`, or any)."""
+    story = draw(st.sampled_from(sorted(made)))
+    kind = kind or draw(st.sampled_from(KINDS))
+    trials = [name for name in made[story] if name.startswith("trials/")]
+    beside = {"bundle": ("bundle",), "report": ("report",)}
+    target = draw(st.sampled_from(beside.get(kind, ("run", "run", "run", "folder"))))
+    changes = []
+    for _ in range(draw(st.sampled_from((1, 1, 1, 2, 3)))):
+        file = draw(st.sampled_from((trials[0], trials[-1]))) if kind == "trial" else kind
+        how = draw(st.integers(0, 11))
+        of = _bytes if how == 0 else _swap if how == 1 else _by_name if how < 5 else _at_one_place
+        changes.append(draw(of(made[story], file)))
+    chart = draw(st.integers(0, 39)) == 0
+    return Example(story, changes, target, (*draw(st.sampled_from(WAYS)), *(() if chart else ("--no-chart",))))
 
 
 # What comes of it
@@ -411,6 +429,50 @@ def limits(seconds: float = SECONDS, memory: int = MEMORY) -> Iterator[None]:
 WAYS = [("--format", kind, "--report-lang", lang) for kind in compare.FORMATS for lang in ("en", "fr")]
 
 
+class Runs:
+    """The honest runs, their documents, and a folder to lay examples out in."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+        self.made = {name: documents(tell()) for name, tell in STORIES.items()}
+        for made in self.made.values():
+            _KINDS.update({id(document): (document, kinds_of_places(document)) for document in made.values()})
+        self.written = {id(document): _written(document) for made in self.made.values() for document in made.values()}
+
+    def outcome(self, example: Example) -> Outcome:
+        """What comes of an example."""
+        made = self.made[example.story]
+        changed = dict(made)
+        for change in example.changes:
+            change.make(changed)
+        results = self.scratch / "results"
+        shutil.rmtree(results, ignore_errors=True)
+        own = example.target == "run"
+        self.lay(run_folder.folder(results, factory.RUN), changed if own else made)
+        if own:
+            return outcome(results, (*example.arguments, "--bundle", str(results / "new.gz")))
+        other = results / example.target
+        if example.target == "folder":
+            self.lay(other, changed)
+        else:
+            data = self.bytes_of(changed.get(example.target, b""))
+            other.write_bytes(gzip.compress(data, 1) if example.target == "bundle" else data)
+        return outcome(results, (*example.arguments, "--against", str(other)))
+
+    def lay(self, home: Path, made: Documents) -> None:
+        (home / "trials").mkdir(parents=True)
+        for name, document in made.items():
+            if name not in ("bundle", "report"):
+                (home / name).write_bytes(self.bytes_of(document))
+
+    def bytes_of(self, document: Any) -> bytes:
+        return self.written.get(id(document)) or _written(document)
+
+
+def _written(document: Any) -> bytes:
+    return document if isinstance(document, bytes) else json.dumps(document).encode("utf-8", "surrogatepass")
+
+
 def outcome(results: Path, arguments: tuple[str, ...]) -> Outcome:
     """What `compare.py --results-dir RESULTS ARGUMENTS` comes to."""
     told = io.StringIO()
@@ -419,8 +481,9 @@ def outcome(results: Path, arguments: tuple[str, ...]) -> Outcome:
             status = compare.main(["--results-dir", str(results), *arguments])
     except UserError as error:
         sentence = str(error)
-        plain = sentence.isprintable() and len(sentence) < 600
-        return Outcome("refused" if plain else "traceback", sentence[:600])
+        if sentence.isprintable() and len(sentence) < 600:
+            return Outcome("refused", sentence)
+        return Outcome("traceback", f"no plain sentence: {sentence[:600]!r}")
     except Hang as hang:
         return Outcome("hang", _where(hang))
     except MemoryError as error:
@@ -428,7 +491,7 @@ def outcome(results: Path, arguments: tuple[str, ...]) -> Outcome:
         return Outcome("memory", _where(error))
     except (Exception, SystemExit) as error:
         return Outcome("traceback", f"{type(error).__name__}: {str(error)[:120]} at {_where(error)}")
-    strays = sorted(p.name for p in (results / "runs").iterdir() if p.name not in (factory.RUN, OTHER_RUN))
+    strays = sorted(path.name for path in (results / "runs").iterdir() if path.name != factory.RUN)
     if strays:
         return Outcome("traceback", f"it wrote into another run's folder: {strays}")
     return Outcome("report", str(status))

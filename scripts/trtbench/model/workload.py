@@ -19,7 +19,6 @@ from pathlib import Path
 import msgspec
 
 from trtbench.errors import UserError, counted
-from trtbench.records.checking import check_names
 from trtbench.records.files import read_as
 from trtbench.records.run_folder import folder
 from trtbench.records.trial import Sampling
@@ -190,5 +189,4 @@ def check_workload(workload: Workload, where: str) -> Workload:
     starts, size = workload.starts, len(workload.ring)
     if not size or starts[:1] != [0] or starts != sorted(set(starts)) or starts[-1] >= size:
         raise UserError(f"{where} holds a workload whose prompts do not lie in its ring of ids.")
-    check_names(where, [], [cell.precision for cell in workload.cells])
     return workload

@@ -109,10 +109,11 @@ def plain_bytes(path: Path, most: int = LARGEST, links: bool = True) -> bytes:
     except (OSError, ValueError) as error:
         reason = "is a symbolic link" if path.is_symlink() and not links else f"cannot be read: {_reason(error)}"
         raise UserError(f"{path} {reason}.") from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise UserError(f"{path} is not a regular file.")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise UserError(f"{path} is not a regular file.")
         # Its size first: a sparse file of a terabyte takes no room on the disk and all of the memory.
         if status.st_size > most:
             raise UserError(f"{path} is larger than {most // 2**20} MiB, the most that is read.")
