@@ -36,7 +36,9 @@ def main(seconds: float, first_seed: int) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         runs = Runs(Path(scratch))
 
-        def once(kind: str, example: Example) -> None:
+        kind = KINDS[0]
+
+        def once(example: Example) -> None:
             nonlocal slowest
             if time.monotonic() - begun > seconds:
                 return
@@ -50,7 +52,7 @@ def main(seconds: float, first_seed: int) -> int:
 
         while time.monotonic() - begun < seconds:
             kind = KINDS[seeds % len(KINDS)]
-            fuzz = given(examples(runs.made, kind))(lambda example, kind=kind: once(kind, example))
+            fuzz = given(examples(runs.made, kind))(once)
             fuzz = settings(
                 max_examples=AT_ONCE,
                 database=None,

@@ -38,7 +38,8 @@ from trtbench.records.trial import Energy, EngineMetrics, Failure
 from trtbench.referee.audit import audit
 from trtbench.settings.cells import Cell
 
-SECONDS = 5.0  # of one example; an honest one takes a tenth of a second
+SECONDS = 5.0  # of CPU time for one example; an honest one takes a tenth of a second
+WAITING = 30.0  # of the clock
 MEMORY = 512 * 2**20  # bytes that an example may take beside what the process has
 
 # By file name in the run's folder (and `bundle` and `report`, which lie beside it): a JSON document, or bytes.
@@ -403,27 +404,32 @@ class Outcome(NamedTuple):
 
 
 class Hang(BaseException):
-    """An example took longer than SECONDS."""
+    """An example took longer than it may."""
 
 
 @contextlib.contextmanager
-def limits(seconds: float = SECONDS, memory: int = MEMORY) -> Iterator[None]:
-    """Raise Hang after so many seconds, MemoryError for so many bytes beside what the process has."""
+def limits(seconds: float = SECONDS, waiting: float = WAITING, memory: int = MEMORY) -> Iterator[None]:
+    """Raise Hang after so many seconds of this process's CPU time, or so many of the clock (whatever waits takes no CPU time),
+    and MemoryError for so many bytes beside what the process has."""
 
     def stop(signum: int, frame: Any) -> None:
         raise Hang
 
     with open("/proc/self/statm") as file:
         here = int(file.read().split()[0]) * resource.getpagesize()
-    before, (soft, hard) = signal.signal(signal.SIGALRM, stop), resource.getrlimit(resource.RLIMIT_AS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    timers = ((signal.ITIMER_PROF, signal.SIGPROF, seconds), (signal.ITIMER_REAL, signal.SIGALRM, waiting))
+    before = [signal.signal(number, stop) for _, number, _ in timers]
     resource.setrlimit(resource.RLIMIT_AS, (here + memory, hard))
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    for timer, _, most in timers:
+        signal.setitimer(timer, most)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for (timer, number, _), handler in zip(timers, before):
+            signal.setitimer(timer, 0)
+            signal.signal(number, handler)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-        signal.signal(signal.SIGALRM, before)
 
 
 WAYS = [("--format", kind, "--report-lang", lang) for kind in compare.FORMATS for lang in ("en", "fr")]

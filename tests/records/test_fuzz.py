@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fuzzing import KINDS, Runs, examples
 
-EXAMPLES = 60  # of each kind of record
+EXAMPLES = 50  # of each kind of record
 
 
 @pytest.fixture(scope="module")

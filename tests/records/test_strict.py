@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -257,7 +258,9 @@ def test_the_largest_cell_takes_neither_time_nor_memory(results: Path) -> None:
 
 
 def test_a_hang_and_a_flood_are_told() -> None:
-    with pytest.raises(Hang), limits(seconds=0.2):
+    with pytest.raises(Hang), limits(waiting=0.2):
         time.sleep(5)
+    with pytest.raises(Hang), limits(seconds=0.2):
+        sum(1 for _ in itertools.count())
     with pytest.raises(MemoryError), limits(memory=2**26):
         bytearray(2**28)
