@@ -24,7 +24,7 @@ from fuzzing import KINDS, Example, Runs, examples
 from trtbench.records.files import encode, write_whole
 
 FILE = Path(__file__).with_suffix(".json")
-AT_ONCE = 300  # examples of one seed
+AT_ONCE = 100  # examples of one seed
 
 
 def main(seconds: float, first_seed: int) -> int:
