@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 import factory
+from fuzzing import limits
 from trtbench.comparison import bundle, sieve, untrusted
 from trtbench.errors import UserError
+from trtbench.records.checking import TEXT
 from trtbench.records.run import Absent
 from trtbench.records.telemetry import Gpu, Telemetry
 from trtbench.records.trial import Failure, Trial, checksum
@@ -124,6 +126,16 @@ def test_bundling_does_not_launder_an_edited_record(tmp_path: Path) -> None:
     file = tmp_path / "run.gz"
     file.write_bytes(made(trials))
     assert "provenance.changed" in {f.code for f in untrusted.read(file)[0].findings}
+
+
+@pytest.mark.parametrize("word", ["x", "a.", "0", "/a", "1:", "eyJ.", "a@", "marguerite ", f"{PERSON}@corp.example "])
+def test_a_text_without_end_is_cut_and_sieved_in_no_time(word: str) -> None:
+    said = sieve.Sieve([PERSON])
+    with limits(seconds=1):
+        sieved = said.text(word * (400_000 // len(word)), "reason")
+    assert len(sieved) <= TEXT
+    assert PERSON not in sieved
+    assert said.text(f"{'x ' * (TEXT // 2 - 3)}{PERSON}", "reason").count("marg") == 0  # cut within the name
 
 
 def test_prompts_of_ones_own_are_left_out() -> None:

@@ -7,7 +7,7 @@ is let.
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from fuzzing import KINDS, Runs, examples
@@ -29,6 +29,9 @@ def test_any_record_comes_to_a_report_or_a_sentence(kind: str, runs: Runs) -> No
         derandomize=True,
         database=None,
         deadline=None,
+        phases=[
+            Phase.generate
+        ],  # an example is small from the start, and one that hangs would be tried a hundred times
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
     )
     @given(st.data())
