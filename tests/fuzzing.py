@@ -307,8 +307,8 @@ def _by_name(draw: Any, made: Documents, name: str) -> Change:
     """A value of one name, the same in every record of the run: they agree, and all are wrong."""
     names = sorted({way[-1] for way in kinds_of_places(made[name]) if isinstance(way[-1], str)})
     field = draw(st.sampled_from(names))
-    kind = next(kind for kind in kinds_of_places(made[name]) if kind[-1] == field)
-    value = draw(like(at(made[name], kind)))
+    way = next(ways[0] for kind, ways in kinds_of_places(made[name]).items() if kind[-1] == field)
+    value = draw(like(at(made[name], way)))
 
     def change(changed: Documents) -> None:
         for each, document in changed.items():
@@ -381,6 +381,47 @@ class Example(NamedTuple):
     arguments: tuple[str, ...]
 
 
+def fields(made: dict[str, Documents], kind: str) -> list[tuple[str, Place]]:
+    """Every kind of place in records of this kind, each with a run that has it."""
+    found: dict[Place, str] = {}
+    for story, files in made.items():
+        for name, document in files.items():
+            if name == kind or (kind == "trial" and name.startswith("trials/")):
+                found |= dict.fromkeys(kinds_of_places(document), story)
+    return sorted(((story, place) for place, story in found.items()), key=repr)
+
+
+def examples_at(made: dict[str, Documents], kind: str, story: str, place: Place) -> st.SearchStrategy[Example]:
+    """Each edge of its type at this place, in every record of the run that has it: they agree, and all are odd."""
+    of_kind = [name for name in made[story] if name == kind or (kind == "trial" and name.startswith("trials/"))]
+    ways = {name: kinds_of_places(made[story][name]).get(place, []) for name in of_kind}
+    old = next(at(made[story][name], ways[name][0]) for name in of_kind if ways[name])
+
+    def example(value: Any) -> Example:
+        def change(changed: Documents) -> None:
+            for name in of_kind:
+                document = changed[name] = copy.deepcopy(changed[name])
+                for way in ways[name]:
+                    _put(document, way, "put", value, 0, "")
+
+        return Example(story, [Change(f"{kind}: {place} = {value!r:.60}", change)], "run", ("--no-chart",))
+
+    return st.sampled_from(edges(old)).map(example)
+
+
+def edges(value: Any) -> tuple[Any, ...]:
+    """No value, and a few that are of this one's type and at the edges of what its field takes, or beyond."""
+    if isinstance(value, bool):
+        return None, not value
+    if isinstance(value, int):
+        return None, 0, 10**9, 10**18
+    if isinstance(value, float):
+        return None, 0.0, 5e-324, 1e18
+    if isinstance(value, str):
+        return None, "", "20260102-030404", "x" * 300_000
+    return None, [], {}
+
+
 @st.composite
 def examples(draw: Any, made: dict[str, Documents], kind: str | None = None) -> Example:
     """One to three changes of one of these runs, all in files of one kind (`kind`, or any)."""
@@ -441,12 +482,19 @@ def limits(seconds: float = SECONDS, waiting: float = WAITING, memory: int = MEM
 WAYS = [("--format", kind, "--report-lang", lang) for kind in compare.FORMATS for lang in ("en", "fr")]
 
 
+class Made(dict[str, Documents]):
+    """The documents of runs by name; told in a word where an example is printed."""
+
+    def __repr__(self) -> str:
+        return "the runs"
+
+
 class Runs:
     """The honest runs, their documents, and a folder to lay examples out in."""
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
-        self.made = {name: documents(tell()) for name, tell in STORIES.items()}
+        self.made = Made({name: documents(tell()) for name, tell in STORIES.items()})
         for made in self.made.values():
             _KINDS.update({id(document): (document, kinds_of_places(document)) for document in made.values()})
         self.written = {id(document): _written(document) for made in self.made.values() for document in made.values()}
