@@ -229,7 +229,7 @@ def fuzz(found: dict[str, Any]) -> str:
     head = ["changed", "inputs", "reports", "refused in one sentence", "tracebacks", "hangs", "floods"]
     kinds = ("report", "refused", "traceback", "hang", "memory")
     rows = [
-        [f"`{name}`" if "." in name else name, f"{sum(of.values()):,}", *(f"{of.get(kind, 0):,}" for kind in kinds)]
+        [name.removesuffix(".json"), f"{sum(of.values()):,}", *(f"{of.get(kind, 0):,}" for kind in kinds)]
         for name, of in found["by_record"].items()
     ]
     totals = ("inputs", "reports", "refused", "tracebacks", "hangs", "floods")

@@ -15,7 +15,7 @@ from trtbench.settings.lanes import LANES
 NEEDED = ("MODEL_NAME", "EQUIVALENCE_MARGIN")  # settings that every report is made with
 TEXT = 20_000  # characters of one text
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "trials": (int,), "float": (int, float), "switch": (bool,)}
-_SPANS = {
+_SPANS: dict[str, tuple[float | None, float | None]] = {
     name: (0.0, 1000.0) if row.kind == "trials" else (row.low, row.high)
     for name, row in ROWS.items()
     if row.kind in ("int", "float", "trials")
@@ -58,7 +58,8 @@ def _can_be(name: str, value: Any) -> bool:
     if isinstance(value, str):
         return len(value) <= TEXT
     low, high = _SPANS.get(name, (None, None))
-    return (low is None or value >= low) and (high is None or value <= high)
+    number: Any = value
+    return (low is None or number >= low) and (high is None or number <= high)
 
 
 def check_json(where: str, name: str, value: Any, depth: int = 1) -> None:
