@@ -19,7 +19,7 @@ from trtbench.settings.knobs import QUANTISED
 
 # Settings that must be the run's in every trial; the rest chooses what is run, or is in the workload's digest.
 SAME_SETTINGS = ("TEMPERATURE", "TOP_P", "NUM_ITERATIONS", "WARMUP_LIMIT", "THREADS")
-MOST_PROMPT_IDS = 100_000_000  # of one pass, that are made again: some seconds
+MOST_PROMPT_IDS = 100_000_000  # of one pass, that are made again: some seconds; of all passes ten times as many
 HELD = 0.75  # of the bytes that the weights take as stated; the next smaller precision has half
 
 
@@ -148,10 +148,12 @@ def _prompts(
         for m in measured:
             calls = len(getattr(m, part).times)
             asked = where, 0 if part == "e2e" else len(m.e2e.times), calls
-            if context.workload is not None and calls * where[0] * where[1] > MOST_PROMPT_IDS:
-                too_many.append(m.trial)
-                continue
             if context.workload is not None and asked not in made:
+                ids = calls * where[0] * where[1]
+                ids_made = sum(batch * prompt * of_calls for (batch, prompt, _), _, of_calls in made)
+                if ids > MOST_PROMPT_IDS or ids_made + ids > 10 * MOST_PROMPT_IDS:
+                    too_many.append(m.trial)
+                    continue
                 made[asked] = context.workload.digest_calls(m.record.cell, *asked[1:])
             if getattr(m, part).prompts_digest != made.get(asked, usual):
                 with_other_prompts.append(m.trial)
