@@ -27,6 +27,8 @@ NEIGHBOUR = ROOT / "benchmarks" / "neighbour.json"
 QUANTISED = ROOT / "benchmarks" / "quantised.json"
 OPTIMUM = ROOT / "benchmarks" / "against_optimum.json"
 CONFUSION = ROOT / "benchmarks" / "confusion.json"
+FUZZ = ROOT / "benchmarks" / "fuzz.json"
+SCALE = ROOT / "benchmarks" / "audit_scale.json"
 
 
 def percent(share: float) -> str:
@@ -254,6 +256,38 @@ def confusion(found: dict[str, Any]) -> str:
     )
 
 
+def fuzz(found: dict[str, Any]) -> str:
+    """What came of records that nobody wrote, by the kind of record that was changed."""
+    head = ["changed", "inputs", "reports", "refused in one sentence", "tracebacks", "hangs", "floods"]
+    kinds = ("report", "refused", "traceback", "hang", "memory")
+    rows = [
+        [name.removesuffix(".json"), f"{sum(of.values()):,}", *(f"{of.get(kind, 0):,}" for kind in kinds)]
+        for name, of in found["by_record"].items()
+    ]
+    totals = ("inputs", "reports", "refused", "tracebacks", "hangs", "floods")
+    rows.append(["all", *(f"{found[name]:,}" for name in totals)])
+    return (
+        f"{table(head, rows)}\n\nSeeds {found['seeds'][0]} to {found['seeds'][1]}, {found['seconds']} s of one process; "
+        f"the slowest took {found['slowest_s']:.1f} s, the process {found['peak_mb']} MB."
+    )
+
+
+def scale(found: dict[str, Any]) -> str:
+    """Time and memory of reading, auditing, comparing and printing, by the number of records."""
+    rows = [
+        [
+            f"{row['records']:,}",
+            f"{row['json_mb']:.0f}",
+            f"{row['cpu_s']:.1f}",
+            f"{row['seconds']:.1f}",
+            f"{row['peak_mb']:.0f}",
+        ]
+        for row in found["rows"]
+    ]
+    grown = f"A record of {found['rows'][-1]['records']:,} takes {found['growth']:.2f} times what one of half as many takes."
+    return f"{table(['records', 'MB of JSON', 's of CPU time', 's', 'peak MB'], rows)}\n\n{grown}"
+
+
 def findings() -> str:
     rows = [
         [f"`{code}`", " or ".join(row.levels), row.condition] for code, row in TABLE.items() if row.levels != (PASS,)
@@ -271,6 +305,8 @@ def filled(text: str) -> str:
     parts["quantised"] = quantised(json.loads(QUANTISED.read_text(encoding="utf-8")))
     parts["confusion"] = confusion(json.loads(CONFUSION.read_text(encoding="utf-8")))
     parts["optimum"] = optimum(json.loads(OPTIMUM.read_text(encoding="utf-8")))
+    parts["fuzz"] = fuzz(json.loads(FUZZ.read_text(encoding="utf-8")))
+    parts["scale"] = scale(json.loads(SCALE.read_text(encoding="utf-8")))
     for name, made in parts.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not pattern.search(text):

@@ -38,6 +38,12 @@ def takes_easier_prompts(story: Story) -> None:
         e2e.prompts_digest = "0" * 64
 
 
+@cheat("fairness.unmade", WARN)
+def says_that_it_read_more_than_anyone_makes_again(story: Story) -> None:
+    for record, _, _ in story.passes(TRT):
+        record.cell = msgspec.structs.replace(record.cell, batch=4096, prompt_length=131072)
+
+
 @cheat("fairness.workload")
 def takes_another_workload(story: Story) -> None:
     for t in story.of(TRT):

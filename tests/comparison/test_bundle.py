@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 import factory
+from fuzzing import limits
 from trtbench.comparison import bundle, sieve, untrusted
 from trtbench.errors import UserError
+from trtbench.records.checking import TEXT
 from trtbench.records.run import Absent
 from trtbench.records.telemetry import Gpu, Telemetry
 from trtbench.records.trial import Failure, Trial, checksum
@@ -163,6 +165,16 @@ def test_bundling_does_not_launder_an_edited_record(tmp_path: Path) -> None:
     assert "provenance.changed" in {f.code for f in untrusted.read(file)[0].findings}
 
 
+@pytest.mark.parametrize("word", ["x", "a.", "0", "/a", "1:", "eyJ.", "a@", "marguerite ", f"{PERSON}@corp.example "])
+def test_a_text_without_end_is_cut_and_sieved_in_no_time(word: str) -> None:
+    said = sieve.Sieve([PERSON])
+    with limits(seconds=1):
+        sieved = said.text(word * (400_000 // len(word)), "reason")
+    assert len(sieved) <= TEXT
+    assert PERSON not in sieved
+    assert said.text(f"{'x ' * (TEXT // 2 - 3)}{PERSON}", "reason").count("marg") == 0  # cut within the name
+
+
 def test_prompts_of_ones_own_are_left_out() -> None:
     own = factory.run(settings=factory.settings(prompts_file="/home/x/p.txt"))
     assert json.loads(gzip.decompress(made(run=own, workload=factory.a_workload())))["workload"] is None
@@ -237,13 +249,13 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "no trials": (changed(put("trials", [])), "no finished trial"),
     "empty ring": (changed(put("workload", "ring", [])), "do not lie in its ring"),
     "starts beyond": (changed(put("workload", "starts", [0, 10**15])), "do not lie in its ring"),
-    "cell of a billion": (changed(put(*FIRST, "cells", 0, "cell", "batch", 10**9)), "at most 4096 is possible"),
+    "cell of a billion": (changed(put(*FIRST, "cells", 0, "cell", "batch", 10**9)), "Expected `int` <= 4096"),
     "endless prompts": (changed(each(*endless)), "more than 50,000,000 prompt ids"),
     "setting of another type": (changed(put("run", "settings", "EQUIVALENCE_MARGIN", "wide")), "EQUIVALENCE_MARGIN='wide'"),
     "setting gone": (changed(lambda d: d["run"]["settings"].pop("EQUIVALENCE_MARGIN")), "lacks the setting"),
     "iterations of text": (changed(put("run", "settings", "NUM_ITERATIONS", [1])), "NUM_ITERATIONS"),
     "config of nonsense": (changed(each(put("model", "config", {"vocab_size": "x", "hidden_size": {}, "num_hidden_layers": -1}))), "."),
-    "level that is none": (changed(put("run", "rules", "candidate_level", 7.0)), "rules with a level that is none"),
+    "level that is none": (changed(put("run", "rules", "candidate_level", 7.0)), "Expected `float` < 1"),
     "departures of nonsense": (changed(put("run", "departures", [NONSENSE])), "."),
     "cut": (made()[:-20], "not a whole gzip file"),
     "garbage behind": (made() + b"evil", "not a whole gzip file"),

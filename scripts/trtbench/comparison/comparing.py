@@ -218,8 +218,9 @@ def _verdict(
 
 
 def _variation(f: Figures, base: Figures) -> float | None:
-    """How much more memory than the base; None where the two were not measured in the same memory."""
+    """How much more memory than the base; None where the two were not measured in the same memory, and where the base has
+    none: that was not measured."""
     memory, base_memory = memory_of(f), memory_of(base)
-    if memory is None or base_memory is None or (f.gpu_memory is None) != (base.gpu_memory is None):
+    if memory is None or not base_memory or (f.gpu_memory is None) != (base.gpu_memory is None):
         return None
     return memory / base_memory - 1

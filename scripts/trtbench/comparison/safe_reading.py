@@ -6,9 +6,7 @@ refused is one sentence.
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +15,11 @@ from typing import Any
 import msgspec
 
 from trtbench.errors import UserError
+from trtbench.records.checking import TEXT
+from trtbench.records.files import DEPTH
 
 PACKED = 32 * 2**20  # bytes of a file as it lies on disk
 UNPACKED = 64 * 2**20  # bytes of JSON, all files of a run together
-DEPTH = 24  # of JSON inside of JSON
-TEXT = 20_000  # characters of one text
 
 # Sentences that engines and people wrote; the formats clean them. Everything else is a name, and names are plain.
 _FREE = {
@@ -38,22 +36,6 @@ _FREE = {
     "figures",
 }
 _NOT_PLAIN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|<[A-Za-z/!?]")
-
-
-def plain_bytes(path: Path, most: int, links: bool = True) -> bytes:
-    """The bytes of a regular file of at most `most` bytes; devices, pipes and (`links` False) symbolic links are refused."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if links else os.O_NOFOLLOW))
-    except OSError as error:
-        reason = "is a symbolic link" if path.is_symlink() and not links else f"cannot be read: {error.strerror}"
-        raise UserError(f"{path} {reason}.") from None
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise UserError(f"{path} is not a regular file.")
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise UserError(f"{path} is larger than {most // 2**20} MiB, the most that is read.")
-    return data
 
 
 def unpacked(path: Path, data: bytes, most: int = UNPACKED) -> bytes:

@@ -19,6 +19,7 @@ import msgspec
 from trtbench.comparison.clean_text import safe
 from trtbench.model import workload
 from trtbench.records import judgement, run, telemetry, trial
+from trtbench.records.checking import TEXT
 from trtbench.settings.knobs import ROWS
 from trtbench.settings.lanes import LANES
 
@@ -78,12 +79,13 @@ _PATH = re.compile(
     r"|(?<!\w)[A-Za-z]:\\[^\s'\",;()\[\]<>|]*"  # C:\Users\x
     r"|\\\\[^\s'\",;()\[\]<>|]+"  # \\server\share
 )
+# Bounded where a text could hold them off to its end, from each of its letters anew.
 _PATTERNS = (
     (re.compile(r"\b(?:hf|nvapi|ghp|gho|ghs|github_pat|glpat|sk|xox[abps])[_-][A-Za-z0-9_-]{8,}"), "[token]"),
     (re.compile(r"(?i)\b(?:bearer|token|password|passwd|secret|api[_-]?key)\b\s*[=: ]\s*[^\s,;'\"]{4,}"), "[token]"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), "[token]"),
-    (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.I), "[address]"),
-    (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*"), "[address]"),
+    (re.compile(r"\b[a-z][a-z0-9+.-]{0,40}://[^\s'\"<>]+", re.I), "[address]"),
+    (re.compile(r"[\w.+-]{1,256}@[\w-]+(?:\.[\w-]+)*"), "[address]"),
     (re.compile(r"(?i)(?<![\w-])(?:(?:GPU|MIG)-)?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])"), "[id]"),
     (re.compile(r"(?i)\b(?:[0-9a-f]{2}[:-]){5}[0-9a-f]{2}\b"), "[address]"),
     (re.compile(r"(?i)(?<![\w:])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:])"), "[address]"),
@@ -163,6 +165,10 @@ class Sieve:
             return "[path]"
         if field in _DIGESTS and re.fullmatch(r"[0-9a-f]{7,64}(\+changes)?", text):
             return text
+        if len(text) > TEXT:
+            text = (
+                f"{text[:TEXT].rpartition(' ')[0][: TEXT - 8]} [cut]"  # nobody reads more; no word is cut in the middle
+            )
         sieved = _PATH.sub("[path]", safe(text))
         # No person and no host is in what a processor calls itself, and a machine's name is made of it.
         if field != "cpu_model" and not (field == "runtime" and text in _RUNTIMES):
@@ -170,7 +176,7 @@ class Sieve:
         for pattern, instead in _PATTERNS:
             if field not in _VERSIONS or "address" not in instead:
                 sieved = pattern.sub(instead, sieved)
-        return _MARKUP.sub("‹", _CONTAINER.sub("[id]", sieved))
+        return _MARKUP.sub("‹", _CONTAINER.sub("[id]", sieved))[:TEXT]
 
 
 def names_here() -> list[str]:

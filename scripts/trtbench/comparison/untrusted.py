@@ -14,11 +14,11 @@ from trtbench.comparison.bundle import Bundle
 from trtbench.comparison.comparing import compare
 from trtbench.comparison.plausible import TRIALS, check_records, check_report
 from trtbench.comparison.result import Comparison
-from trtbench.comparison.safe_reading import PACKED, UNPACKED, plain_bytes, tame, unpacked
+from trtbench.comparison.safe_reading import PACKED, UNPACKED, tame, unpacked
 from trtbench.errors import UserError
 from trtbench.model.workload import Workload
 from trtbench.records import judgement, run_folder
-from trtbench.records.files import check_schema, decode_as
+from trtbench.records.files import check_schema, decode_as, plain_bytes
 from trtbench.records.judgement import Judgement
 from trtbench.records.run import Run
 from trtbench.records.trial import Trial

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,18 +22,19 @@ from trtbench.errors import UserError, counted
 from trtbench.records.files import read_as
 from trtbench.records.run_folder import folder
 from trtbench.records.trial import Sampling
-from trtbench.settings.cells import Cell
+from trtbench.settings.cells import Cell, Count, Id
 
 PROMPTS = Path(__file__).with_name("prompts.jsonl")
 MIN_PROMPT_TOKENS = 8
+TURN = 4096  # ids that a ring is written out to, where it has fewer
 
 
 class Workload(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """`ring`: ids of all prompts in a row; `starts`: where each prompt begins; `bos`: first id of every sequence."""
 
-    ring: list[int]
-    starts: list[int]
-    bos: int | None
+    ring: list[Id]
+    starts: list[Count]
+    bos: Id | None
     cells: list[Cell]
     sampling: Sampling
     prompts_name: str
@@ -56,6 +58,39 @@ class Workload(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
         """Return the batch number `call` of the cell: `batch` lists of `prompt_length` ids."""
         first = call * cell.batch
         return [self.sequence(first + row, cell.prompt_length) for row in range(cell.batch)]
+
+    def digest_calls(self, cell: Cell, first: int, calls: int) -> str:
+        """`digest_prompts` of so many calls of the cell from number `first` on, holding no more than one sequence of them."""
+        texts = _texts(tuple(self.ring))
+        order = _order(tuple(self.starts), len(self.ring))
+        head = "" if self.bos is None else f"{self.bos},"
+        length = cell.prompt_length - (self.bos is not None)
+        state = hashlib.sha256()
+        for call in range(first, first + calls):
+            opening = "[["
+            for k in range(call * cell.batch, (call + 1) * cell.batch):
+                body = ",".join(_wound(texts, order[k % len(order)], 1 + k // len(order), len(order), length))
+                state.update(f"{opening}{head}{body}".rstrip(",").encode())
+                opening = "],["
+            state.update(b"]]")
+        return state.hexdigest()
+
+
+@functools.lru_cache(maxsize=4)
+def _texts(ring: tuple[int, ...]) -> list[str]:
+    """The ids of the ring as they are written, a short ring several times over, so that `_wound` takes long pieces of it."""
+    return [str(number) for number in ring] * max(1, TURN // len(ring))
+
+
+def _wound(items: list[str], start: int, step: int, size: int, length: int) -> list[str]:
+    """`length` items from `start` on, taking every `step`th, around a ring of `size` that `items` hold once or more."""
+    step = step % size or size
+    taken: list[str] = []
+    while len(taken) < length:
+        piece = items[start : start + step * (length - len(taken)) : step]
+        taken += piece
+        start = (start + len(piece) * step) % len(items)
+    return taken
 
 
 @functools.lru_cache(maxsize=4)
@@ -146,4 +181,12 @@ def _bos(folder: Path) -> int | None:
 def read_workload(results: Path, run: str) -> Workload | None:
     """The workload of a run; None where the folder does not hold it."""
     path = folder(results, run) / "workload.json"
-    return read_as(Workload, path) if path.is_file() else None
+    return check_workload(read_as(Workload, path, links=False), str(path)) if os.path.lexists(path) else None
+
+
+def check_workload(workload: Workload, where: str) -> Workload:
+    """Refuse a workload that was decoded and whose prompts do not lie in its ring of ids: no prompt can be made of it."""
+    starts, size = workload.starts, len(workload.ring)
+    if not size or starts[:1] != [0] or starts != sorted(set(starts)) or starts[-1] >= size:
+        raise UserError(f"{where} holds a workload whose prompts do not lie in its ring of ids.")
+    return workload

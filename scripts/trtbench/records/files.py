@@ -7,6 +7,7 @@ import hashlib
 import math
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,9 @@ from trtbench.errors import UserError
 SCHEMA = 2  # version of all records
 READ = (1, 2)  # versions that are read
 DECISIONS = 2  # from this version on records say how the run decided
+LARGEST = 2**30  # bytes of one file that is read; a trial of 50 million ids has less
+DEPTH = 24  # of JSON inside of JSON where a record takes any
+SHOWN = 300  # characters of what a reader says of a file
 
 T = TypeVar("T")
 
@@ -98,13 +102,31 @@ def hash_content(state: hashlib._Hash, path: Path) -> None:
             state.update(block)
 
 
-def read_as(kind: type[T], path: Path) -> T:
-    """Read a JSON file strictly as `kind`; a UserError names the file and what is wrong with it."""
+def plain_bytes(path: Path, most: int = LARGEST, links: bool = True) -> bytes:
+    """The bytes of a regular file of at most `most` bytes; devices, pipes and (`links` False) symbolic links are refused."""
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
-    return decode_as(kind, data, str(path))
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if links else os.O_NOFOLLOW))
+    except (OSError, ValueError) as error:
+        reason = "is a symbolic link" if path.is_symlink() and not links else f"cannot be read: {_reason(error)}"
+        raise UserError(f"{path} {reason}.") from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise UserError(f"{path} is not a regular file.")
+    with os.fdopen(handle, "rb") as file:
+        # Its size first: a sparse file of a terabyte takes no room on the disk and all of the memory.
+        if status.st_size > most:
+            raise UserError(f"{path} is larger than {most // 2**20} MiB, the most that is read.")
+        return file.read(status.st_size)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def read_as(kind: type[T], path: Path, links: bool = True) -> T:
+    """Read a JSON file strictly as `kind`; a UserError names the file and what is wrong with it."""
+    return decode_as(kind, plain_bytes(path, links=links), str(path))
 
 
 def decode_as(kind: type[T], data: bytes, where: str) -> T:
@@ -115,16 +137,23 @@ def decode_as(kind: type[T], data: bytes, where: str) -> T:
         version = _schema_of(data)
         if version is not None:
             check_schema(version, where)
-        raise UserError(f"{where} is not a valid {kind.__name__.lower()} record: {error}.") from None
+        raise UserError(f"{where} is not a valid {kind.__name__.lower()} record: {shown(error)}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{where} is truncated or not JSON: {error}.") from None
+        raise UserError(f"{where} is truncated or not JSON: {shown(error)}.") from None
+
+
+def shown(value: object) -> str:
+    """What a file holds as a sentence about it may quote it: printable, and not longer than SHOWN."""
+    text = str(value)
+    plain = "".join(letter if letter.isprintable() else "?" for letter in text[:SHOWN])
+    return plain if len(text) <= SHOWN else f"{plain} …"
 
 
 def check_schema(version: Any, where: str) -> None:
     """Raises UserError for a version of records that this program does not read; `where` names what has it."""
     if version not in READ or isinstance(version, bool):
         known = " and ".join(map(str, READ))
-        raise UserError(f"{where} has schema version {version}; this program reads versions {known}.")
+        raise UserError(f"{where} has schema version {shown(version)}; this program reads versions {known}.")
 
 
 def check_fields(version: int, where: str, required: dict[str, Any], optional: dict[str, Any]) -> None:
@@ -142,9 +171,14 @@ def check_fields(version: int, where: str, required: dict[str, Any], optional: d
         )
 
 
+class _Version(msgspec.Struct):
+    """The one field of a file that is no record: everything else is passed over, and takes no memory."""
+
+    schema: Any = None
+
+
 def _schema_of(data: bytes) -> Any:
     try:
-        decoded = msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+        return msgspec.json.decode(data, type=_Version).schema
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return decoded.get("schema") if isinstance(decoded, dict) else None

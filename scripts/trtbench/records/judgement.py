@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from trtbench.records import run_folder
+from trtbench.records.checking import check_names
 from trtbench.records.files import as_read, check_schema, encode, read_as, write_whole
 from trtbench.records.trial import Sampling, Trial
-from trtbench.settings.cells import Amount, Count, Positive
+from trtbench.settings.cells import Amount, Batch, Count, NewTokens, Positive, PromptLength
 
 NEAR_DEVIATIONS = 0.3  # an id is near when its logit is within so many standard deviations of the top one
 MAX_POSITIONS = 256  # new ids of a sequence that are scored
@@ -35,9 +37,9 @@ class Score(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
     asked for, and what the reference's own distribution leads one to expect of it, with its variance.
     """
 
-    batch: Positive
-    prompt_length: Positive
-    new_tokens: Positive
+    batch: Batch
+    prompt_length: PromptLength
+    new_tokens: NewTokens
     part: str
     call: Count
     row: Count
@@ -66,9 +68,9 @@ class LaneScore(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen
 
     lane: str
     precision: str
-    batch: Positive
-    prompt_length: Positive
-    new_tokens: Positive
+    batch: Batch
+    prompt_length: PromptLength
+    new_tokens: NewTokens
     sequences: Count
     positions: Count
     near: Amount | None
@@ -107,10 +109,10 @@ class Judgement(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag="j
     model_digest: str
     workload_digest: str
     sampling: Sampling
-    near_deviations: float
-    max_positions: int
-    seed: int
-    seconds: float
+    near_deviations: Amount
+    max_positions: Count
+    seed: Count
+    seconds: Amount
     reference: Reference | None = None
     lanes: list[LaneScore] = []
     scores: list[Score] = []
@@ -161,8 +163,14 @@ def write(file: Path, judgement: Judgement) -> None:
 
 def read(file: Path) -> Judgement | None:
     """Read it strictly; None when there is none."""
-    if not file.is_file():
-        return None
-    judgement = read_as(Judgement, file)
-    check_schema(judgement.schema, str(file))
+    return check_judgement(read_as(Judgement, file, links=False), str(file)) if os.path.lexists(file) else None
+
+
+def check_judgement(judgement: Judgement, where: str) -> Judgement:
+    """Refuse a judgement that was decoded and is of no version that is read, or that names what no table knows."""
+    check_schema(judgement.schema, where)
+    bases = [score.base for score in judgement.lanes]
+    check_names(
+        where, [*(score.lane for score in judgement.lanes), *bases], [score.precision for score in judgement.lanes]
+    )
     return judgement

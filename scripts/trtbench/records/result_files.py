@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from trtbench.errors import UserError
+from trtbench.records.files import plain_bytes
 from trtbench.settings.lanes import LANES
 
 REPORT = "benchmark_comparison_report.json"
@@ -22,9 +24,9 @@ def remove_stale(results: Path, run_id: str) -> None:
     for name in names:
         path = results / name
         try:
-            content = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            continue
+            content = json.loads(plain_bytes(path))
+        except (UserError, ValueError, RecursionError):
+            continue  # none of ours
         if (
             isinstance(content, dict)
             and content.get("kind") in ("benchmark", "comparison")

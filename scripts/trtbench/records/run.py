@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 
-from trtbench.records.files import Strict, check_fields, check_schema
+from trtbench.errors import UserError
+from trtbench.records.checking import NEEDED, check_names, check_settings
+from trtbench.records.files import Strict, check_fields, check_schema, shown
 from trtbench.records.trial import Failure, Trial
-from trtbench.settings.cells import Amount, Count
+from trtbench.settings.cells import Amount, Bandwidth, Batch, Level, NewTokens, Place, PromptLength
+
+ID = re.compile(r"\d{8}-\d{6}(-\d{1,9})?")  # the UTC time of its beginning, and a number where that is taken
 
 
 class Absent(Strict):
@@ -36,20 +41,20 @@ class Rules(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
     foreign_cpu: Amount
     gpu_used: Amount
     gpu_clock: Amount
-    attempts: Count
+    attempts: Place
     wait: Amount
     leaves: bool
     leave_ratio: Amount
-    leave_level: Amount
-    candidate_level: Amount
+    leave_level: Level
+    candidate_level: Level
 
 
 class Compared(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """A lane that left beside the base of one cell: `ratio` is its time over the base's, `low` that ratio's lower bound."""
 
-    batch: Count
-    prompt_length: Count
-    new_tokens: Count
+    batch: Batch
+    prompt_length: PromptLength
+    new_tokens: NewTokens
     base: str
     ratio: Amount
     low: Amount | None = None
@@ -62,8 +67,8 @@ class Departure(Strict):
 
     lane: str
     precision: str
-    round: Count
-    position: Count
+    round: Place
+    position: Place
     rule: str
     cells: list[Compared]
 
@@ -74,9 +79,9 @@ class Tried(Strict):
 
     lane: str
     precision: str
-    batch: Count
-    prompt_length: Count
-    new_tokens: Count
+    batch: Batch
+    prompt_length: PromptLength
+    new_tokens: NewTokens
     setting: str
     value: str
     seconds: list[Amount]
@@ -88,7 +93,7 @@ class Unquiet(Strict):
     """From which `position` on disturbed trials were not run again, and why: "warn" (QUIET) or "not_quiet": others went on
     taking `share` of all cores, or a GPU, for as long as was waited."""
 
-    position: Count
+    position: Place
     kind: Literal["warn", "not_quiet"]
     share: Amount | None = None
 
@@ -113,7 +118,7 @@ class Run(Strict):
     lanes: list[str] = []
     absent: list[Absent] = []
     stopped: str | None = None
-    read_bandwidth: float | None = None
+    read_bandwidth: Bandwidth | None = None
     command: str = ""
     rules: Rules | None = None
     candidates: list[tuple[str, str]] | None = None
@@ -123,8 +128,19 @@ class Run(Strict):
 
 
 def check_run(run: Run, where: str) -> Run:
-    """Refuse a run that was decoded and is of no version that is read, or not of the one that it says it is."""
+    """Refuse a run that was decoded and is of no version that is read, or not of the one that it says it is, whose id leads
+    to a folder that is none of a run, or that names what no table knows."""
     check_schema(run.schema, where)
+    if not ID.fullmatch(run.id):
+        raise UserError(f"{where} has the id {shown(run.id)!r}; an id is a time such as 20260102-030405.")
+    check_settings(where, run.settings, NEEDED)
+    named = [*run.absent, *(run.departures or ()), *(run.tried or ())]
+    candidates = run.candidates or []
+    lanes = [*run.lanes, run.headline, *(part.lane for part in named), *(lane for lane, _ in candidates)]
+    bases = [cell.base for departure in run.departures or () for cell in departure.cells]
+    check_names(
+        where, lanes + bases, [*(part.precision for part in named), *(precision for _, precision in candidates)]
+    )
     required = {"rules": run.rules, "candidates": run.candidates, "departures": run.departures}
     check_fields(
         run.schema, where, required, {"tried": run.tried, "unquiet": run.unquiet, "QUIET": run.settings.get("QUIET")}

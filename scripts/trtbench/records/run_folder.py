@@ -4,6 +4,7 @@ but run.json; the files at the top of `results/` are made from the latest run (r
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -15,11 +16,10 @@ import msgspec
 from trtbench.errors import UserError
 from trtbench.records import lock
 from trtbench.records.files import encode, read_as, write_whole
-from trtbench.records.run import Run, check_run, sort_key
+from trtbench.records.run import ID, Run, check_run, sort_key
 from trtbench.records.trial import Trial, read_trial
 
 _TRIAL = re.compile(r"\d{4,}-[\w.-]+-t\d+-a\d+\.json", re.ASCII)
-_ID = re.compile(r"^\d{8}-\d{6}(-\d+)?$")
 
 
 def folder(results: Path, run: str) -> Path:
@@ -31,7 +31,10 @@ def listed(results: Path) -> list[str]:
     home = results / "runs"
     if not home.is_dir():
         return []
-    return sorted(path.name for path in home.iterdir() if _ID.match(path.name) and (path / "run.json").is_file())
+    # Whatever lies there as run.json: one that is no file is refused when it is read, and not passed over for an older run.
+    return sorted(
+        path.name for path in home.iterdir() if ID.fullmatch(path.name) and os.path.lexists(path / "run.json")
+    )
 
 
 def new_id(results: Path) -> str:
@@ -42,9 +45,12 @@ def new_id(results: Path) -> str:
 
 
 def read(results: Path, run: str) -> Run:
-    """Read run.json strictly."""
+    """Read run.json strictly. Its id is where the run's files are written to, so it must be its folder's name."""
     path = folder(results, run) / "run.json"
-    return check_run(read_as(Run, path), str(path))
+    record = check_run(read_as(Run, path, links=False), str(path))
+    if record.id != run:
+        raise UserError(f"{path} has the id {record.id!r}, and its folder is called {run!r}; rename the folder back.")
+    return record
 
 
 def write(results: Path, run: Run) -> None:

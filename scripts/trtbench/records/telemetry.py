@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from trtbench.records.files import Strict
-from trtbench.settings.cells import Amount, Count, Positive
+from trtbench.settings.cells import Amount, Bandwidth, Count, Positive
 
 
 class CpuUse(Strict):
@@ -31,8 +31,8 @@ class Disturbance(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, froz
     `limit` that the run's rules set."""
 
     kind: Literal["cpu", "cell_cpu", "gpu_process", "gpu_used", "gpu_throttled", "gpu_clock"]
-    value: float
-    limit: float
+    value: Amount
+    limit: Amount
 
 
 class Gpu(Strict):
@@ -89,7 +89,7 @@ class Telemetry(Strict):
     cpu_mhz: list[Amount] | None = None  # nothing writes or reads it, but the records of schema 1 hold it as null
     swap_used_before: Count | None = None
     swap_used_after: Count | None = None
-    read_bandwidth: Amount | None = None
+    read_bandwidth: Bandwidth | None = None
     problems: list[str] = []
     cpu: CpuUse | None = None
     waited: Amount | None = None

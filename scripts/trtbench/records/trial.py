@@ -13,10 +13,11 @@ from typing import Annotated, Any
 import msgspec
 
 from trtbench.errors import UserError
+from trtbench.records.checking import check_json, check_names, check_settings
 from trtbench.records.files import Strict, as_read, check_fields, check_schema, encode, read_as, write_whole
 from trtbench.records.identity import MARK
 from trtbench.records.telemetry import Card, CpuUse, Disturbance, Telemetry
-from trtbench.settings.cells import Amount, Cell, Count, Positive
+from trtbench.settings.cells import Amount, Calls, Cell, Count, Place, Positive, Rows
 from trtbench.settings.lanes import LANES
 
 CONFIG_TEXT = 20_000  # characters of a config.json that a record holds at most: what is read of a text from strangers
@@ -76,11 +77,11 @@ class Pass(Strict):
     nanoseconds of it were no timed call's: collecting garbage, reading counters (schema 2).
     """
 
-    times: list[Positive]
-    outputs: list[list[list[int]]]
-    output: list[Count]
+    times: Calls[Positive]
+    outputs: Calls[Rows]
+    output: Calls[Place]
     prompts_digest: str
-    foreign_cpu: list[Amount] | None = None
+    foreign_cpu: Calls[Amount] | None = None
     began: Count | None = None
     ended: Count | None = None
     between: Count | None = None
@@ -220,9 +221,9 @@ class Trial(Strict, tag="trial", tag_field="kind"):
     run: str
     lane: str
     precision: str
-    index: Count
-    attempt: Count
-    position: Count
+    index: Place
+    attempt: Place
+    position: Place
     interleaved: bool
     started: str
     seconds: Amount
@@ -235,7 +236,7 @@ class Trial(Strict, tag="trial", tag_field="kind"):
     cold: Cold = msgspec.field(default_factory=Cold)
     cells: list[CellRecord] = []
     telemetry: Telemetry | None = None
-    round: Count | None = None
+    round: Place | None = None
     disturbed: list[Disturbance] | None = None
     began: Count | None = None
     ended: Count | None = None
@@ -291,16 +292,18 @@ def write_trial(path: Path, trial: Trial) -> None:
 
 
 def read_trial(path: Path) -> Trial:
-    """Read one trial; refuses other schema versions, unknown lanes and passes whose lists do not fit together."""
-    return check_trial(read_as(Trial, path), str(path))
+    """Read one trial; refuses other schema versions, unknown lanes, passes whose lists do not fit together, and whatever
+    is no file of its own: a pipe would be waited for, and a link leads to what is not of this run."""
+    return check_trial(read_as(Trial, path, links=False), str(path))
 
 
 def check_trial(trial: Trial, path: str) -> Trial:
     """Refuse a trial that was decoded and does not hold together; `path` says where it came from."""
     check_schema(trial.schema, path)
     check_fields(trial.schema, path, {"round": trial.round, "disturbed": trial.disturbed}, _later_fields(trial))
-    if trial.lane not in LANES:
-        raise UserError(f"{path} names the lane {trial.lane!r}, which this program does not know.")
+    check_names(path, [trial.lane], {trial.precision, *(record.cell.precision for record in trial.cells)})
+    check_settings(path, trial.settings)
+    check_json(path, "model.config", trial.model.config)
     for record in trial.cells:
         for part in (record.e2e, record.ttft):
             if part is None:

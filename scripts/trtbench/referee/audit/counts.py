@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 
 from trtbench.figures.base import Key
 from trtbench.figures.summary import Where
+from trtbench.model.workload import Workload
 from trtbench.records.trial import Pass, Trial
 from trtbench.referee.audit.context import Context, Measured, numbers, quantised
 from trtbench.referee.audit.findings import WARN, Finding, found
 
 RATE_TOLERANCE = 0.001
+LOOKED_AT = 10_000  # rows of a pass, where all of them return their prompts
 TAIL = 8  # so many equal ids at the end of a row may be padding …
 TAIL_SHARE, TAIL_HONEST = 0.30, 0.05  # … when they make this share of all ids, and only this of the base's
 
@@ -82,20 +85,20 @@ def _prompt_returned(context: Context, key: Key, where: Where, measured: Sequenc
     compared = min(8, where[1], where[2])
     if compared < 4:
         return
-    prompts = {}
-    echoing = []
-    for m in measured:
-        echoed = total = 0
-        for call, number in enumerate(m.e2e.output):
-            if call not in prompts:
-                prompts[call] = context.workload.prompts(m.record.cell, call)
-            for prompt, row in zip(prompts[call], m.e2e.outputs[number]):
-                total += 1
-                echoed += row[:compared] == prompt[:compared]
-        if total and echoed == total:
-            echoing.append(m.trial)
+    echoing = [m.trial for m in measured if _all_echo(context.workload, m.e2e, where[0], compared)]
     if echoing:
         yield found("count.prompt_returned", key, where, trials=numbers(echoing))
+
+
+def _all_echo(workload: Workload, part: Pass, batch: int, compared: int) -> bool:
+    """Whether every row of a pass, as far as it is looked at, begins with its prompt; the first that does not tells."""
+    returned = (
+        (call * batch + place, row)
+        for call, number in enumerate(part.output)
+        for place, row in enumerate(part.outputs[number][:batch])
+    )
+    looked_at = list(itertools.islice(returned, LOOKED_AT))
+    return bool(looked_at) and all(row[:compared] == workload.sequence(k, compared) for k, row in looked_at)
 
 
 def tail_share(measured: Sequence[Measured]) -> float:
@@ -139,7 +142,8 @@ def rate(context: Context) -> list[Finding]:
     for (key, where), printed in context.printed.items():
         log_rates = []
         for m in context.cells[key, where]:
-            tokens = sum(len(row) for number in m.e2e.output for row in m.e2e.outputs[number])
+            lengths = [sum(map(len, output)) for output in m.e2e.outputs]
+            tokens = sum(lengths[number] for number in m.e2e.output)
             if tokens:
                 log_rates.append(math.log(tokens / (sum(m.e2e.times) / 1e9)))
         raw = math.exp(math.fsum(log_rates) / len(log_rates)) if log_rates else 0.0

@@ -10,7 +10,6 @@ from trtbench.errors import UserError
 from trtbench.figures.base import Key
 from trtbench.figures.summary import Where
 from trtbench.model.shape import ModelShape
-from trtbench.model.workload import digest_prompts
 from trtbench.records.trial import Statement, Trial
 from trtbench.referee import roofline
 from trtbench.referee.audit.context import Context, Measured, numbers
@@ -21,6 +20,7 @@ from trtbench.settings.knobs import QUANTISED
 # Settings that must be the run's in every trial; the rest chooses what is run, or is in the workload's digest.
 SAME_SETTINGS = ("TEMPERATURE", "TOP_P", "NUM_ITERATIONS", "WARMUP_LIMIT", "THREADS")
 LEAST_BYTES = 2**12  # a page of memory: no model's weights take less
+MOST_PROMPT_IDS = 100_000_000  # of one pass, that are made again: some seconds; of all passes ten times as many
 HELD = 0.75  # of the bytes that the weights take as stated; the next smaller precision has half
 
 
@@ -34,8 +34,9 @@ def check(context: Context) -> list[Finding]:
         if reused:
             findings.append(found("fairness.reuse", key, trials=numbers(reused)))
         findings += _unstated(key, members)
+    made: dict[tuple[Where, int, int], str] = {}
     for key, where, measured in context.by_cell():
-        findings += _prompts(context, key, where, measured)
+        findings += _prompts(context, key, where, measured, made)
     if context.workload is None:
         findings.append(found("fairness.no_workload"))
     findings += _conditions(context)
@@ -153,22 +154,30 @@ def _unstated(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
         yield found("fairness.unstated", key, what=", ".join(sorted(missing)))
 
 
-def _prompts(context: Context, key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
-    """The digests of what was handed over: against the workload's, else against the most common of all lanes."""
-    with_other_prompts = []
+def _prompts(
+    context: Context, key: Key, where: Where, measured: Sequence[Measured], made: dict[tuple[Where, int, int], str]
+) -> Iterator[Finding]:
+    """The digests of what was handed over: against the workload's, else against the most common of all lanes. `made` are
+    those of the workload so far: cell, first call, calls."""
+    with_other_prompts, too_many = [], []
     for part in ("e2e", "ttft"):
-        expected: dict[int, str] = {}
         usual = "" if context.workload else _most_common_digest(context, where, part)
         for m in measured:
             calls = len(getattr(m, part).times)
-            if context.workload is not None and calls not in expected:
-                first_call = 0 if part == "e2e" else len(m.e2e.times)
-                batches = [context.workload.prompts(m.record.cell, first_call + call) for call in range(calls)]
-                expected[calls] = digest_prompts(batches)
-            if getattr(m, part).prompts_digest != expected.get(calls, usual):
+            asked = where, 0 if part == "e2e" else len(m.e2e.times), calls
+            if context.workload is not None and asked not in made:
+                ids = calls * where[0] * where[1]
+                ids_made = sum(batch * prompt * of_calls for (batch, prompt, _), _, of_calls in made)
+                if ids > MOST_PROMPT_IDS or ids_made + ids > 10 * MOST_PROMPT_IDS:
+                    too_many.append(m.trial)
+                    continue
+                made[asked] = context.workload.digest_calls(m.record.cell, *asked[1:])
+            if getattr(m, part).prompts_digest != made.get(asked, usual):
                 with_other_prompts.append(m.trial)
     if with_other_prompts:
         yield found("fairness.prompts", key, where, trials=numbers(with_other_prompts))
+    if too_many:
+        yield found("fairness.unmade", key, where, most=MOST_PROMPT_IDS, trials=numbers(too_many))
 
 
 def _most_common_digest(context: Context, where: Where, part: str) -> str:

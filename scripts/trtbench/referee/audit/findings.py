@@ -141,6 +141,7 @@ TABLE: dict[str, Row] = {
     # fairness: law 2
     "fairness.workload": Row((FAIL,), "a trial's workload digest is not the run's"),
     "fairness.prompts": Row((FAIL,), "the prompts handed over are not those of the workload, or differ between lanes"),
+    "fairness.unmade": Row((WARN,), "the prompts of a pass are too many to be made again and held against its digest"),
     "fairness.model": Row((FAIL,), "a trial's model digest is not the run's"),
     "fairness.precision": Row((FAIL,), "a lane computes or stores in another precision than was asked for"),
     "fairness.weights": Row((FAIL,), "a lane holds under 75 % of the bytes that its weights take as stated"),

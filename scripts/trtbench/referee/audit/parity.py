@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 from trtbench.figures.base import Key
@@ -226,10 +227,11 @@ def _unstable(context: Context, key: Key, where: Where, measured: Sequence[Measu
     reference = measured[0].e2e
     equal = total = 0
     for measurement in measured[1:]:
-        for number, other_number in zip(reference.output, measurement.e2e.output):
+        # Calls that returned the same stored output are looked at once.
+        for (number, other_number), calls in Counter(zip(reference.output, measurement.e2e.output)).items():
             batch, other_batch = reference.outputs[number], measurement.e2e.outputs[other_number]
-            total += sum(map(len, batch))
-            equal += (
+            total += calls * sum(map(len, batch))
+            equal += calls * (
                 sum(map(len, batch))
                 if batch == other_batch
                 else sum(x == y for s, t in zip(batch, other_batch) for x, y in zip(s, t))

@@ -547,6 +547,16 @@ FINDINGS: dict[str, Said] = {
         ),
         advice=("Run these trials again.", "Refaites ces essais."),
     ),
+    "fairness.unmade": Said(
+        sentence=(
+            "A pass has more than {most:# prompt id|# prompt ids}, the most that are made again: whether the workload's were handed over is not known ({trials:which trial}).",
+            "Une passe a plus de {most:# identifiant|# identifiants} d'entrée, le maximum qui est refait : nul ne sait si ceux du jeu d'entrées ont été remis ({trials:which trial}).",
+        ),
+        advice=(
+            "Take it as unproven, or measure smaller cells (BATCH_SIZES, PROMPT_LENGTHS, NUM_ITERATIONS).",
+            "Tenez-le pour non prouvé, ou mesurez de plus petites cellules (BATCH_SIZES, PROMPT_LENGTHS, NUM_ITERATIONS).",
+        ),
+    ),
     "fairness.model": Said(
         sentence=(
             "Model {found} instead of {wanted} ({trials:which trial}).",
