@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 
 import factory
 import liars
+from cheats.changes import recorded_earlier
 from liars import Story
 from trtbench import compare
 from trtbench.comparison import bundle, comparing
@@ -95,9 +96,8 @@ def whole_story(gpu: str | None = "NVIDIA GeForce RTX 4070") -> Story:
             record.energy = Energy(began=1, ended=5 * 10**9 + 1, tokens=40, watts=100.0, idle_watts=20.0)
             record.engine_metrics = EngineMetrics(queued=[10], ttft=[20], e2e=[10**9], reused_blocks=0)
             record.setting = ""
-            for part in (record.e2e, record.ttft):
-                assert part is not None
-                part.began, part.ended = 1, 1 + sum(part.times)
+        trial.cold.lookup, trial.announced = 10**8, {"tensorrt-llm": "1.2.1"}
+        factory.stamped(trial, trial.position * factory.SLOT)
         for card in (trial.telemetry.gpus if trial.telemetry else None) or []:
             card.temperature, card.power, card.utilisation = [50] * 20, [100.0] * 20, [99] * 20
             card.energy, card.idle_power, card.memory_baseline, card.memory_peak = 500.0, 20.0, 2**28, 2**31
@@ -125,11 +125,8 @@ def earlier_story() -> Story:
     run.schema, run.rules, run.candidates, run.departures = 1, None, None, None
     run.settings = made.settings = {name: value for name, value in run.settings.items() if name != "QUIET"}
     for trial in made.trials:
-        trial.schema, trial.round, trial.disturbed, trial.settings = 1, None, None, run.settings
-        if trial.telemetry is not None:
-            trial.telemetry.cpu = trial.telemetry.waited = None
-        for record in trial.cells:
-            record.cpu = None
+        recorded_earlier(trial)
+        trial.settings = run.settings
     return made.seal()
 
 

@@ -61,7 +61,7 @@ def _worst(wrong: Wrong, key: Key, where: Where | None) -> Iterator[Finding]:
     """One finding a code, with the figures of the trial that is farthest off."""
     for code, entries in wrong.items():
         figures = max(entries, key=lambda entry: (entry[0], -entry[2].index))[1]
-        yield found(code, key, where, **figures, trials=numbers([trial for _, _, trial in entries]))
+        yield found(code, key, where, None, **figures, trials=numbers([trial for _, _, trial in entries]))
 
 
 Contradiction = tuple[str, float, dict[str, float | str]]
