@@ -121,7 +121,7 @@ def runs_a_build_from_sources_that_calls_itself_no_version(story: Story) -> None
 def was_handed_on_by_somebody_called_like_an_engine(story: Story) -> None:
     """The key under which the engine announced itself was taken out for their name."""
     for t in story.trials:
-        t.announced = {"[name]": "0.24.0"}
+        t.announced = {"[name]": "0.24.0", "[name]_llm": "1.0"}
 
 
 def was_taken_up_again_on_another_card_of_the_kind(story: Story) -> None:

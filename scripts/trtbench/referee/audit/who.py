@@ -27,7 +27,7 @@ CONSTANTS = {
     "memory bus width": "memory_bus_width",
     "memory clock": "memory_clock_max",
     "SM clock": "sm_clock_max",
-    "memory": "memory_total",
+    "memory of the card": "memory_total",
 }
 TAKEN_OUT = ("[name]", "[path]", "[id]", "[address]", "[token]")  # comparison/sieve.py, in a run that was handed on
 
@@ -94,7 +94,7 @@ def _others_announced(trial: Trial) -> Iterator[str]:
     taken out, for it was somebody's too."""
     own = LANES[trial.lane].distribution
     for name, version in (trial.announced or {}).items():
-        if name != own and name not in TAKEN_OUT:
+        if name != own and not _taken_out(name):
             yield f"{name} {version}"
 
 
@@ -196,7 +196,12 @@ def _name_of(environment: Environment) -> str:
 
 
 def _partly_taken_out(environment: Environment) -> bool:
-    return any(mark in name for name in (environment.cpu_model, *(environment.gpus or [])) for mark in TAKEN_OUT)
+    return any(map(_taken_out, (environment.cpu_model, *(environment.gpus or []))))
+
+
+def _taken_out(text: str) -> bool:
+    """Whether something was taken out of a text of a run that was handed on."""
+    return any(mark in text for mark in TAKEN_OUT)
 
 
 def _model(context: Context) -> Iterator[Finding]:
