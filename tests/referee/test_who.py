@@ -187,6 +187,16 @@ def test_numbers_that_json_does_not_have_are_no_other_configuration() -> None:
     assert list(faults(msgspec.structs.replace(read, config={**read.config, "scale": 2.0}))) == ["config"]
 
 
+def test_a_quantised_checkpoint_holds_several_parameters_in_a_number() -> None:
+    def of(parameters: float, **more: object) -> list[str]:
+        model = factory.model(config={**liars.TINYLLAMA, **more})
+        return list(faults(msgspec.structs.replace(model, parameters=round(parameters * model.parameters))))
+
+    assert of(0.2) == ["parameters"]
+    assert of(0.2, quantization_config={"quant_method": "gptq", "bits": 4}) == []
+    assert of(0.05, quantization_config={"quant_method": "gptq", "bits": 4}) == ["parameters"]
+
+
 def test_a_lane_beside_the_stand_in_is_not_simulated_for_that() -> None:
     """PyTorch is real in a run in which the stand-in takes TensorRT-LLM's place."""
 

@@ -23,6 +23,7 @@ from trtbench.settings.lanes import LANES
 
 # Stored parameters over those of the shape: checkpoints may hold a tied head, masks or rotary tables besides.
 FEWEST, MOST = 0.95, 2.5
+PACKED = 8  # parameters that a stored number of a quantised checkpoint holds at most: of 4 bits in one of 32
 CONSTANTS = {
     "memory bus width": "memory_bus_width",
     "memory clock": "memory_clock_max",
@@ -248,7 +249,8 @@ def faults(model: Model) -> Iterator[str]:
         parameters = ModelShape.from_config(model.config).parameters
     except UserError:
         return  # ceiling.unknown says that the shape is not known
-    if not FEWEST * parameters <= model.parameters <= MOST * parameters:
+    fewest = FEWEST / PACKED if model.config.get("quantization_config") else FEWEST
+    if not fewest * parameters <= model.parameters <= MOST * parameters:
         yield "parameters"
 
 

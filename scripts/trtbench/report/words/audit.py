@@ -1162,8 +1162,8 @@ FINDINGS: dict[str, Said] = {
             "Aucun essai, même échoué : {rounds:which round}, alors que d'autres voies en ont un.",
         ),
         advice=(
-            "Trials may not be left out: look for the missing records, or run again.",
-            "Aucun essai ne doit être omis : cherchez les enregistrements manquants, ou recommencez.",
+            "Trials may not be left out: look for the missing records, or run what is missing with --resume and all lanes.",
+            "Aucun essai ne doit être omis : cherchez les enregistrements manquants, ou complétez avec --resume et toutes les voies.",
         ),
     ),
     "base.unaccounted": Said(
