@@ -91,6 +91,16 @@ def installs_an_older_torch_for_the_base(story: Story) -> None:
         t.environment = install(t.environment, torch="0.4.1")
 
 
+@cheat("provenance.library", WARN)
+def states_no_version_at_all(story: Story) -> None:
+    state(story, TRT, runtime_version="latest", built_from={**story.built_from(), "version": "latest"})
+
+
+@cheat("provenance.card", WARN)
+def can_not_tell_its_card(story: Story) -> None:
+    state(story, TRT, device_name="unknown")
+
+
 @cheat("provenance.announced")
 def has_the_rivals_engine_in_its_log(story: Story) -> None:
     for t in story.of(TORCH):

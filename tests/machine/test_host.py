@@ -197,3 +197,10 @@ def test_a_process_dies_with_its_parent() -> None:
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_distribution_without_a_version_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that an update which was cut off left."""
+    monkeypatch.setattr("importlib.metadata.version", lambda name: None if name == "torch" else "1.0")
+    listed = host.libraries()
+    assert "torch" not in listed and listed["msgspec"] == "1.0"

@@ -151,3 +151,15 @@ def test_a_configuration_that_is_too_long_is_left_out(folder: Path, tmp_path: Pa
     edit_json(folder / "config.json", id2label={str(i): "x" * 40 for i in range(2000)})
     described = finding.describe(folder, Settings(model_name=str(folder), data_dir=str(tmp_path)))
     assert described.config_text is None and described.files is not None
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(10**30, "a number beyond 64 bits"), ("x" * 20_001, "a text of more than 20,000 characters")],
+)
+def test_a_configuration_that_no_record_can_hold_is_refused_before_the_run(
+    folder: Path, tmp_path: Path, value: object, said: str
+) -> None:
+    edit_json(folder / "config.json", model_max_length=value)
+    with pytest.raises(UserError, match=f"config.json holds {said}"):
+        finding.describe(folder, Settings(model_name=str(folder), data_dir=str(tmp_path)))

@@ -130,3 +130,25 @@ def test_a_setting_of_any_shape_is_audited_to_the_end(name: str, value: Any) -> 
         for t in story.trials:
             t.checksum = checksum(t)
         assert audit(story.run, story.trials, None, story.workload)
+
+
+def test_a_headline_whose_step_left_no_trial_is_the_runs_all_the_same() -> None:
+    story = Story(latency={TORCH: 2000.0, VLLM: 950.0}).tell()
+    in_steps(story, [TORCH, VLLM])
+    story.run.lanes = [TORCH, TRT, "tensorrt-pytorch", VLLM]
+    story.run.headline = "tensorrt-pytorch"
+    carrying(story, {TORCH: None, VLLM: "tensorrt-pytorch"})
+    assert not {code for code, level in told(story) if level == FAIL}
+    carrying(story, {TORCH: None, VLLM: None})
+    assert ("provenance.headline", FAIL) in told(story)
+
+
+@pytest.mark.parametrize(("from_place", "level"), [(6, WARN), (0, FAIL)])
+def test_an_earlier_version_kept_the_margin_that_a_run_was_opened_with(from_place: int, level: str) -> None:
+    """It let a call that took it up again name another one, which bore on nothing."""
+    story = Story().tell()
+    for t in story.trials:
+        t.sealed = None
+    for t in story.trials[from_place:]:
+        t.settings = {**t.settings, "EQUIVALENCE_MARGIN": 0.01}
+    assert {found for code, found in told(story) if code == "provenance.setting"} == {level}

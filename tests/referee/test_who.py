@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
+import factory
 import liars
 from cheats.changes import TORCH, TRT
 from cheats.who import (
@@ -23,11 +27,12 @@ from cheats.who import (
 )
 from liars import Story
 from trtbench.comparison.comparing import compare
-from trtbench.records.identity import machine_name, release
-from trtbench.records.trial import Statement, simulated
+from trtbench.records.identity import machine_name, model_digest, recorded, release
+from trtbench.records.trial import Model, Statement, simulated
 from trtbench.referee import record_roofline
 from trtbench.referee.audit import audit
 from trtbench.referee.audit.findings import FAIL, WARN, Finding
+from trtbench.referee.audit.who import faults
 from trtbench.referee.record_roofline import Roof
 from trtbench.settings.lanes import LANES
 
@@ -72,8 +77,6 @@ def has_a_slice_of_a_card_that_one_tool_calls_by_the_whole(story: Story) -> None
             machine=machine_name(environment.cpu_model, environment.cores, environment.memory, parts),
             cards=[msgspec.structs.replace(card_of(t), name=name)],
         )
-        assert t.statement is not None
-        t.statement = msgspec.structs.replace(t.statement, built_from={"model": t.model.digest, "version": "1.0"})
     story.run.machine = story.trials[0].environment.machine
 
 
@@ -82,6 +85,43 @@ def has_a_card_that_answers_nothing(story: Story) -> None:
         gpu = gpu_of(t)
         gpu.memory_bus_width = gpu.memory_clock_max = gpu.sm_clock_max = gpu.memory_total = None
         surround(t, cards=[msgspec.structs.replace(card_of(t), memory_bus_width=None, compute_capability=None)])
+
+
+def has_a_slice_that_only_one_engine_calls_so(story: Story) -> None:
+    has_a_slice_of_a_card_that_one_tool_calls_by_the_whole(story)
+    state(story, TORCH, device_name=f"{story.gpu} MIG 1g.5gb")
+
+
+def has_a_jetson(story: Story) -> None:
+    """NVML names the driver beside it, CUDA does not."""
+    for t in story.trials:
+        gpu_of(t).name = "Orin (nvgpu)"
+        parts = ["Orin (nvgpu)"]
+        environment = t.environment
+        surround(
+            t,
+            gpus=parts,
+            machine=machine_name(environment.cpu_model, environment.cores, environment.memory, parts),
+            cards=[msgspec.structs.replace(card_of(t), name=parts[0])],
+        )
+    state(story, TORCH, device_name="Orin")
+    state(story, TRT, device_name=parts[0], built_from={**story.built_from(), "gpu": parts[0]})
+    story.run.machine = story.trials[0].environment.machine
+
+
+def has_a_lane_that_could_not_ask_for_its_card(story: Story) -> None:
+    """nvidia-smi is not where it looks, though the driver's library answers."""
+    state(story, TRT, device_name="unknown")
+
+
+def runs_a_build_from_sources_that_calls_itself_no_version(story: Story) -> None:
+    state(story, TORCH, runtime_version="dev", versions={"torch": "dev"})
+
+
+def was_handed_on_by_somebody_called_like_an_engine(story: Story) -> None:
+    """The key under which the engine announced itself was taken out for their name."""
+    for t in story.trials:
+        t.announced = {"[name]": "0.24.0", "[name]_llm": "1.0"}
 
 
 def was_taken_up_again_on_another_card_of_the_kind(story: Story) -> None:
@@ -108,6 +148,11 @@ HONEST = [
     has_a_card_that_others_call_by_a_shorter_name,
     has_a_slice_of_a_card_that_one_tool_calls_by_the_whole,
     has_a_card_that_answers_nothing,
+    has_a_slice_that_only_one_engine_calls_so,
+    has_a_jetson,
+    has_a_lane_that_could_not_ask_for_its_card,
+    runs_a_build_from_sources_that_calls_itself_no_version,
+    was_handed_on_by_somebody_called_like_an_engine,
     was_taken_up_again_on_another_card_of_the_kind,
     was_taken_up_again_after_an_update_that_describes_cards,
     holds_a_tied_head_twice,
@@ -117,6 +162,39 @@ HONEST = [
 @pytest.mark.parametrize("change", HONEST, ids=lambda change: change.__name__)
 def test_an_honest_run_raises_no_failure(change: Callable[[Story], None]) -> None:
     assert liars.codes(findings_of(change), FAIL) == set()
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (has_a_lane_that_could_not_ask_for_its_card, "provenance.card"),
+        (runs_a_build_from_sources_that_calls_itself_no_version, "provenance.library"),
+    ],
+)
+def test_what_an_honest_lane_can_not_tell_is_said(change: Callable[[Story], None], code: str) -> None:
+    assert code in liars.codes(findings_of(change), WARN)
+
+
+def test_numbers_that_json_does_not_have_are_no_other_configuration() -> None:
+    """As in config.json of state space models; a record holds null for them."""
+    config = {**liars.TINYLLAMA, "time_step_limit": [0.0, math.inf], "scale": math.nan, "unset": None}
+    text = json.dumps(config)
+    described = factory.model(config=recorded(config))
+    digests = {**(described.files or {}), "config.json": hashlib.sha256(text.encode()).hexdigest()}
+    model = msgspec.structs.replace(described, config_text=text, files=digests, digest=model_digest(digests))
+    read = msgspec.json.decode(msgspec.json.encode(model), type=Model)
+    assert list(faults(read)) == []
+    assert list(faults(msgspec.structs.replace(read, config={**read.config, "scale": 2.0}))) == ["config"]
+
+
+def test_a_quantised_checkpoint_holds_several_parameters_in_a_number() -> None:
+    def of(parameters: float, **more: object) -> list[str]:
+        model = factory.model(config={**liars.TINYLLAMA, **more})
+        return list(faults(msgspec.structs.replace(model, parameters=round(parameters * model.parameters))))
+
+    assert of(0.2) == ["parameters"]
+    assert of(0.2, quantization_config={"quant_method": "gptq", "bits": 4}) == []
+    assert of(0.05, quantization_config={"quant_method": "gptq", "bits": 4}) == ["parameters"]
 
 
 def test_a_lane_beside_the_stand_in_is_not_simulated_for_that() -> None:

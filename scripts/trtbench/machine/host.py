@@ -104,9 +104,11 @@ def libraries() -> dict[str, str]:
     versions = {}
     for name in _LIBRARIES:
         try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
+            version = importlib.metadata.version(name)
+        except (importlib.metadata.PackageNotFoundError, KeyError):
             continue
+        if version:  # an update that was cut off leaves a folder without any
+            versions[name] = version
     return versions
 
 

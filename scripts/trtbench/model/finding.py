@@ -16,6 +16,7 @@ from trtbench.model.files import check_folder, parameters, read_config, weight_f
 from trtbench.model.gguf_conversion import DEQUANTISED
 from trtbench.model.packaged import PACKAGED
 from trtbench.model.synthetic import SYNTHETIC
+from trtbench.records.checking import check_json
 from trtbench.records.files import hash_content, write_whole
 from trtbench.records.identity import model_digest, recorded
 from trtbench.records.trial import CONFIG_TEXT, Model
@@ -78,6 +79,7 @@ def describe(folder: Path, settings: Settings) -> Model:
     files are kept in DATA_DIR/cache, because hashing gigabytes takes seconds."""
     source = source_of(settings)
     config = read_config(folder)
+    check_json(str(folder / "config.json"), "config", config)  # before minutes are spent on records that nobody reads
     files = file_digests(folder, settings.data / "cache")
     text = (folder / "config.json").read_bytes().decode("utf-8")
     return Model(

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MARK = "+simulated"  # how the stand-in for tests calls itself, in the local part of its version
+UNNAMED = "unknown"  # how a lane calls a card that it could not ask for its name
 _VERSION = re.compile(r"\s*v?(\d+(?:\.\d+)*)(?:[-_.]?(alpha|beta|dev|rc|a|b)[-_.]?(\d*))?", re.IGNORECASE)
 
 
@@ -19,6 +20,12 @@ def machine_name(cpu_model: str, cores: int, memory: int, gpus: Sequence[str] | 
     """What must be equal for records to be comparable, as 16 hexadecimal digits; `memory` in bytes counts in whole GiB."""
     parts = repr((cpu_model, cores, round(memory / 2**30), sorted(gpus or [])))
     return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+
+def card_name(name: str) -> str:
+    """A card's name as all who name it write it: without its maker, without the slice of it that is used, and without the
+    driver that NVML names beside a Jetson's."""
+    return " ".join(name.lower().replace("nvidia", " ").split()).partition(" mig ")[0].removesuffix(" (nvgpu)")
 
 
 def model_digest(files: Mapping[str, str]) -> str:

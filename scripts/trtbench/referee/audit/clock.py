@@ -19,19 +19,25 @@ from trtbench.records.telemetry import CpuUse
 from trtbench.records.trial import CellRecord, Cold, Pass, Trial
 from trtbench.referee.audit.context import Context, Measured, numbers
 from trtbench.referee.audit.findings import Finding, found
+from trtbench.settings.lanes import LANES
 
 MS, SECOND = 1_000_000, 1_000_000_000
 # What stands between two calls is the same work in both passes of a cell. In 142 trials of seven lanes, on a CPU and on an
 # H100, one pass had at most 1.5 times as much of it as the other, and up to 124 ms a call.
 BETWEEN_FACTOR, BETWEEN_SLACK = 4.0, 50 * MS
+BETWEEN_ONCE = SECOND  # of a pass: one pause of a busy machine may be all that stands there
 WARM_FACTOR = 2.0  # no call of the last warm-up may be that much slower than the timed ones …
 COLD_FACTOR = 3.0  # … nor that much faster than the first of them: a laptop's clock falls by half when it gets hot
 WARM_CALLS = 3
-WATCHED = (SECOND, 0.02)  # what the CPU was watched for beyond the passes, and its share
+WARM_LEAST = 2 * SECOND  # fewer than twice so many calls in less time (WARMUP_LIMIT) are no warm-up that says anything
+# What the CPU was watched for beyond the passes, and its share: a look at a machine of many processes takes a while.
+WATCHED = (2 * SECOND, 0.02)
+HASHED = 500.0  # nanoseconds for each prompt id of a pass, whose digest is made after it; 150 here
 # Generations that are in a cell and in none of its passes: before the first tokens, for memory, for the engine's clock.
 UNTIMED_CALLS, UNTIMED_FACTOR = 3, 3.0
 CELL_SLACK = (2 * SECOND, 0.05)
-TRIAL_SLACK = (60 * SECOND, 0.25)  # a process that starts and one that ends, its engine with it
+TRIAL_SLACK = (60 * SECOND, 0.25)  # a process that starts and one that ends
+CLOSING = 180 * SECOND  # and an engine with processes of its own, which end one after the other
 SET = 1.0  # seconds by which a clock that is kept right moves
 
 Wrong = dict[str, list[tuple[float, dict[str, float | str], Trial]]]
@@ -89,12 +95,18 @@ def _windows(m: Measured) -> Iterator[Contradiction]:
             )
     if len(shares) == 2:
         (less, _), (more, name) = sorted(shares)
-        if more > BETWEEN_FACTOR * less + BETWEEN_SLACK:
+        once = BETWEEN_ONCE / min(len(m.e2e.times), len(m.ttft.times))
+        if more > BETWEEN_FACTOR * less + BETWEEN_SLACK + once:
             yield "time.between", more - less, dict(part=name, more=more / MS, less=less / MS)
     if m.record.cpu is not None and m.e2e.began is not None and m.ttft.ended is not None:
         passes, watched = m.ttft.ended - m.e2e.began, m.record.cpu.seconds * SECOND
-        if abs(watched - passes) > WATCHED[0] + WATCHED[1] * max(passes, 0):
+        if abs(watched - passes) > WATCHED[0] + WATCHED[1] * max(passes, 0) + _hashing(m.record, m.ttft):
             yield "time.watched", abs(watched - passes), dict(watched=watched / SECOND, passes=passes / SECOND)
+
+
+def _hashing(record: CellRecord, part: Pass) -> float:
+    """Nanoseconds that the digest of a pass's prompts may take."""
+    return HASHED * record.cell.batch * record.cell.prompt_length * len(part.times)
 
 
 def _kinds(context: Context, m: Measured) -> Iterator[Contradiction]:
@@ -103,7 +115,7 @@ def _kinds(context: Context, m: Measured) -> Iterator[Contradiction]:
         return
     timed, warm = statistics.median(m.e2e.times), m.record.warmup[-WARM_CALLS:]
     beside: list[tuple[str, float, float]] = []
-    if len(warm) == WARM_CALLS:
+    if len(m.record.warmup) >= 2 * WARM_CALLS or (len(warm) == WARM_CALLS and sum(m.record.warmup) >= WARM_LEAST):
         beside.append(("warm-up", min(warm), max(warm)))
     energy, cell = m.record.energy, m.record.cell
     if energy is not None:
@@ -171,6 +183,7 @@ def _cell(context: Context, m: Measured) -> Iterator[Contradiction]:
     if unaccounted <= allowed:
         unaccounted = ended - began - warming - sum(b - a for a, b in zip(known[1:-1:2], known[2:-1:2]))
         allowed += UNTIMED_CALLS * (UNTIMED_FACTOR * max(m.e2e.times) + between)
+        allowed += sum(_hashing(record, part) for part in (m.e2e, m.ttft))
     if unaccounted > allowed:
         yield (
             "time.unaccounted",
@@ -204,7 +217,8 @@ def _trial(trial: Trial) -> Iterator[Contradiction]:
     if len(cells) < len(trial.cells) or _profiled(trial):
         return
     unaccounted = trial.seconds - accounted
-    if unaccounted * SECOND > TRIAL_SLACK[0] + TRIAL_SLACK[1] * trial.seconds * SECOND:
+    slack = TRIAL_SLACK[0] + TRIAL_SLACK[1] * trial.seconds * SECOND + CLOSING * LANES[trial.lane].spawns
+    if unaccounted * SECOND > slack:
         yield "time.unaccounted", unaccounted, dict(what="trial", seconds=unaccounted, of=trial.seconds)
 
 

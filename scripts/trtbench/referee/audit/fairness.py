@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from trtbench.errors import UserError
 from trtbench.figures.base import Key
 from trtbench.figures.summary import Where
 from trtbench.model.shape import ModelShape
+from trtbench.records.identity import UNNAMED, card_name
 from trtbench.records.trial import Statement, Trial
 from trtbench.referee import roofline
 from trtbench.referee.audit.context import Context, Measured, numbers
@@ -202,7 +204,7 @@ def _conditions(context: Context) -> list[Finding]:
     base = stated[reference][0][1]
     findings = []
     for key, pairs in stated.items():
-        findings += _differing(key, pairs, "fairness.device", _device(base), _device)
+        findings += _differing(key, pairs, "fairness.device", _device(base), _device, _same_device)
         if not on_gpu(base) and base.threads is not None:
             of_cpu = [(t, s) for t, s in pairs if not on_gpu(s) and s.threads is not None]
             findings += _differing(key, of_cpu, "fairness.threads", base.threads, lambda s: s.threads)
@@ -215,10 +217,22 @@ def _device(statement: Statement) -> str:
     return f"GPU {statement.device_name}" if on_gpu(statement) else "CPU"
 
 
+def _same_device(one: str, other: str) -> bool:
+    """Whether two lanes mean one device: engines do not all write a card's name alike, and one may not tell it, which
+    provenance.card says."""
+    unnamed = f"GPU {UNNAMED}" in (one, other) and "CPU" not in (one, other)
+    return unnamed or card_name(one) == card_name(other)
+
+
 def _differing(
-    key: Key, pairs: Sequence[tuple[Trial, Statement]], code: str, expected: Any, stated_by: Callable[[Statement], Any]
+    key: Key,
+    pairs: Sequence[tuple[Trial, Statement]],
+    code: str,
+    expected: Any,
+    stated_by: Callable[[Statement], Any],
+    same: Callable[[Any, Any], bool] = operator.eq,
 ) -> list[Finding]:
-    differing = [(trial, stated_by(s)) for trial, s in pairs if stated_by(s) != expected]
+    differing = [(trial, stated_by(s)) for trial, s in pairs if not same(stated_by(s), expected)]
     if not differing:
         return []
     return [

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from trtbench.figures.base import Key
 from trtbench.machine.disturbance import disturbances, early_clock, limits
 from trtbench.records.files import DECISIONS
+from trtbench.records.identity import card_name
 from trtbench.records.trial import Trial, checksum, simulated
 from trtbench.referee.audit import presence, sealed
 from trtbench.referee.audit.context import Context, numbers
@@ -117,7 +118,9 @@ def _engine(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
             present["compute_capability"] = [str(capability) for capability in capabilities]
         for name, values in present.items():
             built_from = statement.built_from.get(name)
-            if built_from is not None and built_from not in values:
+            # An engine is built on a card, and may run on a slice of one that calls itself so.
+            alike = card_name if name == "gpu" else str
+            if built_from is not None and alike(built_from) not in map(alike, values):
                 yield found("provenance.engine", key, what=name, found=built_from[:24], wanted=values[0][:24])
                 return
 

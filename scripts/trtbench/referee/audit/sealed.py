@@ -40,6 +40,7 @@ def _settings(context: Context, own: list[Trial]) -> Iterator[Finding]:
     """Settings that are fixed when a run opens, in the run and in each of its trials. Those that bear on a lane's own time are
     told of the lane (fairness.settings); these bear on the run: a margin, an order, a stop."""
     run = context.run
+    first = min(own, key=lambda t: t.position, default=None)  # its call opened the run
     differing: dict[str, list[Trial]] = {}
     names: dict[int, list[str]] = {}  # by the settings, which trials share
     for trial in own:
@@ -48,8 +49,10 @@ def _settings(context: Context, own: list[Trial]) -> Iterator[Finding]:
         for name in names[id(trial.settings)]:
             differing.setdefault(name, []).append(trial)
     for name, trials in differing.items():
-        # Earlier versions let a run that was taken up again have another target.
-        earlier = name == "TARGET_PRECISION" and all(t.sealed is None for t in trials)
+        # Earlier versions let a run that was taken up again have another target, or name another margin than the one it kept.
+        earlier = all(t.sealed is None for t in trials) and (
+            name == "TARGET_PRECISION" or (name == "EQUIVALENCE_MARGIN" and all(t is not first for t in trials))
+        )
         yield found(
             "provenance.setting",
             level=WARN if earlier else None,
@@ -103,6 +106,8 @@ def _headline(context: Context, own: list[Trial]) -> Iterator[Finding]:
     # None was declared: that of the run's first rival, or of the engine. Lanes may have come later, in the order they stand.
     rivals = [name for name in dict.fromkeys(run.lanes) if name in LANES and rival(name)]
     possible = {headline_of("", rivals[: i + 1]) for i in range(len(rivals))}
+    # A step may have named it of which no trial is left: then those of later steps carried it.
+    possible |= {t.sealed.headline for t in own if t.sealed is not None}
     if run.headline is not None and run.headline not in possible:
         yield _other_headline(run.headline, headline_of("", run.lanes))
 

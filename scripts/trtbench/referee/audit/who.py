@@ -13,7 +13,7 @@ import msgspec
 from trtbench.errors import UserError
 from trtbench.figures.base import Key
 from trtbench.model.shape import ModelShape
-from trtbench.records.identity import machine_name, model_digest, recorded, release
+from trtbench.records.identity import UNNAMED, card_name, machine_name, model_digest, recorded, release
 from trtbench.records.telemetry import Card, Gpu
 from trtbench.records.trial import Environment, Model, Statement, Trial
 from trtbench.referee.audit.context import Context, numbers
@@ -23,11 +23,12 @@ from trtbench.settings.lanes import LANES
 
 # Stored parameters over those of the shape: checkpoints may hold a tied head, masks or rotary tables besides.
 FEWEST, MOST = 0.95, 2.5
+PACKED = 8  # parameters that a stored number of a quantised checkpoint holds at most: of 4 bits in one of 32
 CONSTANTS = {
     "memory bus width": "memory_bus_width",
     "memory clock": "memory_clock_max",
     "SM clock": "sm_clock_max",
-    "memory": "memory_total",
+    "memory of the card": "memory_total",
 }
 TAKEN_OUT = ("[name]", "[path]", "[id]", "[address]", "[token]")  # comparison/sieve.py, in a run that was handed on
 
@@ -59,10 +60,14 @@ def _runtime(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
         _, other = strangers[0]
         yield found("provenance.announced", key, found=other, trials=numbers([t for t, _ in strangers]))
     differing = [(t, *difference) for t, s in stated for difference in _other_versions(t, s)]
-    if differing:
-        _, name, one, other = differing[0]
-        trials = numbers([t for t, *_ in differing])
-        yield found("provenance.library", key, name=name, found=one, wanted=other, trials=trials)
+    # A build from sources may call itself no version at all ("dev"): that contradicts nothing, and proves nothing.
+    unread = [d for d in differing if not (release(d[2]) and release(d[3]))]
+    for level, entries in ((None, [d for d in differing if d not in unread]), (WARN, unread)):
+        if entries:
+            _, name, one, other = entries[0]
+            trials = numbers([t for t, *_ in entries])
+            yield found("provenance.library", key, level=level, name=name, found=one, wanted=other, trials=trials)
+            break
     unlisted = [t for t in members if row.distribution not in t.environment.libraries]
     if unlisted:
         yield found("provenance.not_installed", key, name=row.distribution, trials=numbers(unlisted))
@@ -86,10 +91,11 @@ def _other_versions(trial: Trial, statement: Statement) -> Iterator[tuple[str, s
 
 
 def _others_announced(trial: Trial) -> Iterator[str]:
-    """Engines of other lanes that announced themselves in the trial's log."""
+    """Engines of other lanes that announced themselves in the trial's log. In a run that was handed on a name may have been
+    taken out, for it was somebody's too."""
     own = LANES[trial.lane].distribution
     for name, version in (trial.announced or {}).items():
-        if name != own:
+        if name != own and not _taken_out(name):
             yield f"{name} {version}"
 
 
@@ -100,22 +106,25 @@ def _card_of_lane(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
         for what, one, other in _differences(trial):
             faults.setdefault(what, []).append((trial, one, other))
     for what, seen in faults.items():
-        _, one, other = seen[0]
-        yield found("provenance.card", key, what=what, found=one, wanted=other, trials=numbers([t for t, *_ in seen]))
+        named = [entry for entry in seen if entry[1] != UNNAMED]
+        _, one, other = (named or seen)[0]
+        trials = numbers([t for t, *_ in named or seen])
+        level = None if named else WARN
+        yield found("provenance.card", key, level=level, what=what, found=one, wanted=other, trials=trials)
 
 
 def _differences(trial: Trial) -> Iterator[tuple[str, str, str]]:
     """What is said otherwise than the environment has it: what, as found, and as the environment has it."""
     environment, statement = trial.environment, trial.statement
-    names = [_bare(name) for name in environment.gpus or []]
+    names = [card_name(name) for name in environment.gpus or []]
     shown = ", ".join(environment.gpus or []) or "-"
-    if statement is not None and on_gpu(statement) and _bare(statement.device_name) not in names:
+    if statement is not None and on_gpu(statement) and card_name(statement.device_name) not in names:
         yield "GPU", statement.device_name, shown
     cards = environment.cards or []
-    if cards and sorted(_bare(card.name) for card in cards) != sorted(names):
+    if cards and sorted(card_name(card.name) for card in cards) != sorted(names):
         yield "GPU", ", ".join(card.name for card in cards), shown
     seen = (trial.telemetry.gpus if trial.telemetry else None) or []
-    if seen and sorted(_bare(gpu.name) for gpu in seen) != sorted(names):
+    if seen and sorted(card_name(gpu.name) for gpu in seen) != sorted(names):
         yield "GPU", ", ".join(gpu.name for gpu in seen), shown
         return
     by_uuid = {card.uuid: card for card in cards}
@@ -134,11 +143,6 @@ def _other_constants(gpu: Gpu, card: Card) -> Iterator[tuple[str, str, str]]:
             yield what, str(one), str(other)
 
 
-def _bare(name: str) -> str:
-    """A card's name as all who name it write it: without its maker, and without the slice of it that is used."""
-    return " ".join(name.lower().replace("nvidia", " ").split()).partition(" mig ")[0]
-
-
 def _one_card(context: Context) -> Iterator[Finding]:
     """What is a card's own is the same in all trials of a run: bus, clocks and memory, and which card it is."""
     values: dict[str, Counter[str]] = {}
@@ -151,7 +155,7 @@ def _one_card(context: Context) -> Iterator[Finding]:
             for what, field in CONSTANTS.items():
                 value = getattr(card, field, None)
                 if value is not None:
-                    values.setdefault(f"{what}\0{_bare(card.name)}", Counter())[str(value)] += 1
+                    values.setdefault(f"{what}\0{card_name(card.name)}", Counter())[str(value)] += 1
         if cards:
             uuids.add(tuple(sorted({card.uuid for card in cards})))
         if trial.environment.last_level_cache is not None:
@@ -193,7 +197,12 @@ def _name_of(environment: Environment) -> str:
 
 
 def _partly_taken_out(environment: Environment) -> bool:
-    return any(mark in name for name in (environment.cpu_model, *(environment.gpus or [])) for mark in TAKEN_OUT)
+    return any(map(_taken_out, (environment.cpu_model, *(environment.gpus or []))))
+
+
+def _taken_out(text: str) -> bool:
+    """Whether something was taken out of a text of a run that was handed on."""
+    return any(mark in text for mark in TAKEN_OUT)
 
 
 def _model(context: Context) -> Iterator[Finding]:
@@ -231,7 +240,7 @@ def faults(model: Model) -> Iterator[str]:
         digest = hashlib.sha256(model.config_text.encode("utf-8", "surrogatepass")).hexdigest()
         if model.files is not None and model.files.get("config.json") != digest:
             yield "config.json"
-        if _parsed(model.config_text) != model.config:
+        if _parsed(model.config_text) != recorded(model.config):
             yield "config"
     names = model.config.get("architectures")
     if isinstance(names, list) and names and str(names[0]) != model.architecture:
@@ -240,14 +249,15 @@ def faults(model: Model) -> Iterator[str]:
         parameters = ModelShape.from_config(model.config).parameters
     except UserError:
         return  # ceiling.unknown says that the shape is not known
-    if not FEWEST * parameters <= model.parameters <= MOST * parameters:
+    fewest = FEWEST / PACKED if model.config.get("quantization_config") else FEWEST
+    if not fewest * parameters <= model.parameters <= MOST * parameters:
         yield "parameters"
 
 
 def _parsed(text: str) -> dict[str, Any] | None:
-    """What a record holds of this config.json; None where it is none."""
+    """What a record holds of this config.json; None where it is none. A record has no Infinity and no NaN: they are null."""
     try:
-        config = json.loads(text)
-    except (ValueError, RecursionError):
+        config = msgspec.json.decode(msgspec.json.encode(json.loads(text)))
+    except (ValueError, OverflowError, RecursionError):
         return None
     return recorded(config) if isinstance(config, dict) else None

@@ -107,7 +107,8 @@ FIGURES: dict[str, tuple[str, str]] = {
     "memory bus width": ("memory bus width", "largeur du bus mémoire"),
     "memory clock": ("memory clock", "horloge mémoire"),
     "uuid": ("identifier", "identifiant"),
-    "CPU cache": ("CPU cache", "cache du processeur"),
+    "CPU cache": ("CPU cache in bytes", "cache du processeur en octets"),
+    "memory of the card": ("memory of the card in bytes", "mémoire de la carte en octets"),
     "compute_capability": ("compute capability", "capacité de calcul"),
     "digest": ("digest", "empreinte"),
     "config.json": ("config.json", "config.json"),
@@ -232,14 +233,14 @@ FINDINGS: dict[str, Said] = {
             "Un appel pour {what:word} a duré {other:n} ms, un appel chronométré {timed:n} ms ({trials:which trial}).",
         ),
         advice=(
-            "Both are the same work: the timed calls were not those that ran. Run again.",
-            "C'est le même travail : les appels chronométrés ne sont pas ceux qui ont eu lieu. Recommencez.",
+            "Both are the same work: one of the two was not timed as it ran, or something slowed it unseen. Run again.",
+            "C'est le même travail : l'un des deux n'est pas chronométré tel quel, ou fut ralenti sans témoin. Recommencez.",
         ),
     ),
     "time.order": Said(
         sentence=(
-            "{what:word} do not lie behind one another in the time that they were in ({trials:which trial}).",
-            "{what:word} ne se suivent pas dans le temps où ils étaient ({trials:which trial}).",
+            "Not one after the other within the time that they are part of: {what:word} ({trials:which trial}).",
+            "Pas l'une après l'autre dans la durée qui les contient : {what:word} ({trials:which trial}).",
         ),
         advice=(
             "One process does one thing after the other: these clocks were changed. Run again.",
@@ -248,8 +249,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "time.wall": Said(
         sentence=(
-            "{what:word}: {timed:n} s, in {seconds:n} s that there were ({trials:which trial}).",
-            "{what:word} : {timed:n} s, pour {seconds:n} s disponibles ({trials:which trial}).",
+            "Times that do not fit: {what:word}, {timed:n} s where there were {seconds:n} s ({trials:which trial}).",
+            "Durées incompatibles : {what:word}, {timed:n} s pour {seconds:n} s disponibles ({trials:which trial}).",
         ),
         advice=(
             "These times were not measured in these trials; run again.",
@@ -463,7 +464,7 @@ FINDINGS: dict[str, Said] = {
     "parity.gone": Said(
         sentence=(
             "{of:label} ({precision}): {trials:which trial}, judged and no longer among the records.",
-            "{of:label} ({precision}) : {trials:which trial}, jugé mais absent des enregistrements.",
+            "Jugement sans enregistrement : {of:label} ({precision}), {trials:which trial}.",
         ),
         advice=(
             "Put the records back; a trial that displeases stays.",
@@ -482,8 +483,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "parity.judgement": Said(
         sentence=(
-            "judge.json is not this run's: {what:word} {found} instead of {wanted}.",
-            "judge.json n'est pas celui de cette exécution : {what:word} {found} au lieu de {wanted}.",
+            "judge.json does not belong to this run ({what:word}: {found} instead of {wanted}).",
+            "judge.json n'est pas celui de cette exécution ({what:word} : {found} au lieu de {wanted}).",
         ),
         advice=(
             "Delete judge.json and have the run judged again: python3 -m trtbench.bench --resume.",
@@ -834,8 +835,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "provenance.library": Said(
         sentence=(
-            "The lane states {name} {found}, and {wanted} was there ({trials:which trial}).",
-            "La voie annonce {name} {found}, alors que {wanted} était présent ({trials:which trial}).",
+            "The lane states {name} {found}, and {wanted} was installed or announced itself ({trials:which trial}).",
+            "La voie indique {name} {found}, alors que {wanted} était installé ou s'est annoncé ({trials:which trial}).",
         ),
         advice=(
             "Find out which one ran, and run again.",
@@ -861,8 +862,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "provenance.card": Said(
         sentence=(
-            "{what:word}: {found} here, {wanted} on the machine that the run describes ({trials:which trial}).",
-            "{what:word} : {found} ici, {wanted} sur la machine que l'exécution décrit ({trials:which trial}).",
+            "{what:word}: {found} by the lane or by telemetry, {wanted} by the description of the machine ({trials:which trial}).",
+            "{what:word} : {found} d'après la voie ou la télémétrie, {wanted} d'après la description de la machine ({trials:which trial}).",
         ),
         advice=(
             "Show the run one card only (CUDA_VISIBLE_DEVICES), and run again.",
@@ -901,7 +902,10 @@ FINDINGS: dict[str, Said] = {
             "The text of config.json and the digests of the model's files are not all in the records: its shape, and so the ceiling, is taken on trust.",
             "Le texte de config.json et les empreintes des fichiers du modèle ne sont pas tous dans les enregistrements : sa forme, donc le plafond, repose sur la confiance.",
         ),
-        advice=("Run again with this version.", "Recommencez avec cette version."),
+        advice=(
+            "Run again with this version; a config.json of over 20,000 characters is not recorded, nor handed on with a name in it.",
+            "Recommencez avec cette version ; un config.json de plus de 20 000 caractères n'est pas enregistré, ni transmis s'il contient un nom.",
+        ),
     ),
     "provenance.schema": Said(
         sentence=(
@@ -1049,8 +1053,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "provenance.lane": Said(
         sentence=(
-            "It was to run; there is no trial of it and no reason.",
-            "Elle devait tourner ; il n'y en a ni essai ni raison.",
+            "It was to run; there is no trial of it, and no reason why not.",
+            "Elle devait tourner ; il n'y a d'elle aucun essai, ni de raison à son absence.",
         ),
         advice=(
             "Keep every trial; run what is missing with --resume.",
@@ -1066,8 +1070,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "provenance.unasked": Said(
         sentence=(
-            "Its own LANES does not name it ({trials:which trial}).",
-            "Son propre LANES ne la nomme pas ({trials:which trial}).",
+            "The call that ran it did not name it in LANES ({trials:which trial}).",
+            "L'appel qui l'a lancée ne la nommait pas dans LANES ({trials:which trial}).",
         ),
         advice=("Fetch the original, or run again.", "Reprenez l'original, ou recommencez."),
     ),
@@ -1158,8 +1162,8 @@ FINDINGS: dict[str, Said] = {
             "Aucun essai, même échoué : {rounds:which round}, alors que d'autres voies en ont un.",
         ),
         advice=(
-            "Trials may not be left out: look for the missing records, or run again.",
-            "Aucun essai ne doit être omis : cherchez les enregistrements manquants, ou recommencez.",
+            "Trials may not be left out: look for the missing records, or run what is missing with --resume and all lanes.",
+            "Aucun essai ne doit être omis : cherchez les enregistrements manquants, ou complétez avec --resume et toutes les voies.",
         ),
     ),
     "base.unaccounted": Said(
