@@ -49,6 +49,7 @@ FIGURES: dict[str, tuple[str, str]] = {
     "near": ("near ids", "identifiants proches"),
     "places": ("more places than are drawn", "plus de places que n'en sont tirées"),
     "positions": ("number of ids", "nombre d'identifiants"),
+    "left out": ("left out though there was time", "omises alors que le temps suffisait"),
     "nll": ("likelihood", "vraisemblance"),
     "surprisal": ("nats at the sampling temperature", "nats à la température du tirage"),
     "line": ("lanes that it speaks of", "voies dont il parle"),
@@ -94,6 +95,9 @@ FIGURES: dict[str, tuple[str, str]] = {
     "threads": ("threads", "fils d'exécution"),
     "prefix reuse": ("prefix reuse", "réemploi de préfixe"),
     "telemetry": ("telemetry", "télémétrie"),
+    "iterations": ("a timed call", "un appel chronométré"),
+    "files": ("the digests of the model's files", "les empreintes des fichiers du modèle"),
+    "sealed": ("what was fixed before", "ce qui était fixé avant"),
     "SM clock": ("SM clock", "horloge SM"),
     "throttle reasons": ("throttle reasons", "raisons de bridage"),
     "GPU processes": ("GPU processes", "processus du GPU"),
@@ -234,6 +238,16 @@ FINDINGS: dict[str, Said] = {
         advice=(
             "Both are the same work: the timed calls were not those that ran. Run again.",
             "C'est le même travail : les appels chronométrés ne sont pas ceux qui ont eu lieu. Recommencez.",
+        ),
+    ),
+    "time.excused": Said(
+        sentence=(
+            "Calls of {what:word} took longer than the timed ones, which only somebody else on the machine explains ({trials:which trial}).",
+            "Des appels pour {what:word} ont duré plus que les appels chronométrés, ce que seul un autre sur la machine explique ({trials:which trial}).",
+        ),
+        advice=(
+            "Run again on a quiet machine for a verdict that is not weak.",
+            "Recommencez sur une machine calme pour un verdict qui ne soit pas faible.",
         ),
     ),
     "time.order": Said(
@@ -1097,6 +1111,16 @@ FINDINGS: dict[str, Said] = {
             "La bande passante mesurée est de {found:n} Go/s dans l'exécution et de {wanted:n} Go/s dans ses essais ({trials:place #|places #}).",
         ),
         advice=("Fetch the original run.json, or run again.", "Reprenez le run.json original, ou recommencez."),
+    ),
+    "provenance.stripped": Said(
+        sentence=(
+            "Taken out of the record, though this program always writes it: {what:word} ({trials:which trial}).",
+            "Retiré de l'enregistrement, alors que ce programme l'écrit toujours : {what:word} ({trials:which trial}).",
+        ),
+        advice=(
+            "Fetch the original records, or run again: what was checked by it can't be checked.",
+            "Reprenez les originaux, ou recommencez : ce qu'il permettait de vérifier ne peut l'être.",
+        ),
     ),
     "provenance.unsealed": Said(
         sentence=(
