@@ -73,10 +73,10 @@ def _stamped(record: CellRecord) -> bool:
 # By words of the finding's sentence.
 ALWAYS: dict[str, Callable[[Trial], bool]] = {
     "statement": lambda trial: trial.statement is not None or not _measured(trial),
-    "telemetry": lambda trial: trial.telemetry is not None,
     "passes": lambda trial: all(map(_whole, trial.cells)),
 }
 SINCE: dict[str, Callable[[Trial], bool | None]] = {
+    "telemetry": lambda trial: trial.telemetry is not None,
     "trial": lambda trial: trial.began is not None and trial.ended is not None,
     "cell": _in_cells(_stamped),
     "memory": _in_cells(lambda record: record.memory is not None),
