@@ -12,7 +12,7 @@ from trtbench.records import judgement as judgements
 from trtbench.records.judgement import Judgement
 from trtbench.records.run import counting
 from trtbench.records.telemetry import CpuUse
-from trtbench.records.trial import Trial
+from trtbench.records.trial import CellRecord, Trial
 from trtbench.referee.audit.findings import WARN
 from trtbench.referee.judge.drawing import drawn
 from trtbench.referee.judge.spec import PATIENCE, SECONDS
@@ -105,6 +105,24 @@ def leaves_both_passes_of_the_fastest_pytorch_lane_out(story: Story) -> None:
     with_a_faster_base(story)
     for trial in story.of(TUNED):
         trial.cells[0].e2e = trial.cells[0].ttft = None
+
+
+@cheat("provenance.stripped")
+def calls_its_slowest_trial_a_hole(story: Story) -> None:
+    story.tell()
+    record = next(story.of(TRT)).cells[0]
+    record.e2e = record.ttft = record.memory = None
+    record.hole = "does not fit into memory"
+
+
+@cheat("provenance.cells", WARN)
+def calls_its_slowest_trial_of_one_of_two_cells_a_hole(story: Story) -> None:
+    story.tell()
+    trial = next(story.of(TRT))
+    (record,) = trial.cells
+    hole = CellRecord(cell=record.cell, hole="does not fit into memory")
+    other = msgspec.structs.replace(record, cell=msgspec.structs.replace(record.cell, new_tokens=100))
+    trial.cells = [hole, other]
 
 
 @cheat("provenance.cells")

@@ -93,7 +93,9 @@ def test_a_base_that_is_another_with_them_put_back_is_another_word() -> None:
 
 
 @pytest.mark.parametrize("lane", [EAGER, ORT])
-@pytest.mark.parametrize("code", ["time.excused", "time.kind", "ceiling.measured", "provenance.mixed"])
+@pytest.mark.parametrize(
+    "code", ["time.excused", "time.kind", "ceiling.measured", "provenance.mixed", "provenance.cells"]
+)
 def test_a_time_that_the_audit_doubts_makes_no_firm_verdict(code: str, lane: str) -> None:
     """Whichever of the two it is of."""
     doubt = found(code, (lane, "float32"), level=WARN)

@@ -21,7 +21,7 @@ from trtbench.referee.audit.findings import WARN, Finding, refusing
 from trtbench.settings.lanes import LANES
 
 # Findings that warn of a time, since an honest one may look so, and on which nothing firm can stand.
-DOUBTS = ("time.kind", "time.excused", "ceiling.measured", "provenance.mixed")
+DOUBTS = ("time.kind", "time.excused", "ceiling.measured", "provenance.mixed", "provenance.cells")
 
 
 def compare(

@@ -249,7 +249,9 @@ TABLE: dict[str, Row] = {
     "provenance.twice": Row((FAIL,), "a place of the run has two records"),
     "provenance.rounds": Row((FAIL,), "the run says that it ended after more rounds than there are trials of"),
     "provenance.cells": Row(
-        (FAIL,), "a trial holds two records of one cell, or one that counts has other cells than were asked for"
+        (FAIL, WARN),
+        "a trial holds two records of one cell, or one that counts has other cells than were asked for; "
+        "warn (the verdict is weak): a lane measured a cell in some of its trials only",
     ),
     "provenance.failed": Row(
         (FAIL, WARN),

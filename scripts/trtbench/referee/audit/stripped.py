@@ -73,7 +73,8 @@ def _stamped(record: CellRecord) -> bool:
 # By words of the finding's sentence.
 ALWAYS: dict[str, Callable[[Trial], bool]] = {
     "statement": lambda trial: trial.statement is not None or not _measured(trial),
-    "passes": lambda trial: all(map(_whole, trial.cells)),
+    # A trial of nothing but holes failed.
+    "passes": lambda trial: all(map(_whole, trial.cells)) and not (trial.cells and all(r.hole for r in trial.cells)),
 }
 SINCE: dict[str, Callable[[Trial], bool | None]] = {
     "telemetry": lambda trial: trial.telemetry is not None,

@@ -64,6 +64,10 @@ FIGURES: dict[str, tuple[str, str]] = {
     "lanes": ("lanes", "voies"),
     "candidates": ("candidates for the base", "candidates à la base"),
     "cells twice": ("Two records of one cell", "Deux enregistrements d'une même cellule"),
+    "holes now and then": (
+        "No figures of a cell that other trials measured",
+        "Pas de chiffres d'une cellule que d'autres essais ont mesurée",
+    ),
     "cells of another run": ("Other cells than were asked for", "D'autres cellules que celles demandées"),
     "e2e": ("the whole generation", "la génération entière"),
     "ttft": ("the first token", "le premier jeton"),
