@@ -65,7 +65,7 @@ def beside_somebody_at_first(seed: int) -> Story:
 def beside_a_little_somebody_at_first(seed: int) -> Story:
     """As much of a neighbour as no limit minds, all of it while the lane warmed up."""
     story = Story(
-        seed=seed, gpu=None, default_precision="float32", latency={TORCH: 5000.0, "onnxruntime": 3000.0}, first=200.0
+        seed=seed, gpu=None, default_precision="float32", latency={TORCH: 50000.0, "onnxruntime": 30000.0}, first=2000.0
     ).tell()
     for t in story.of("onnxruntime"):
         t.cells[0].warmup = [3 * time for time in t.cells[0].warmup]

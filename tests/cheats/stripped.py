@@ -199,6 +199,22 @@ def shortens_its_passes_by_less_than_tells_of_one_trial(story: Story) -> None:
 
 
 @cheat("time.kind", WARN)
+def shortens_its_passes_and_the_last_call_before_them(story: Story) -> None:
+    shortens_its_passes_by_less_than_tells_of_one_trial(story)
+    for record, _, _ in story.passes(ORT):
+        record.warmup[-1] = round(record.warmup[-1] * 0.6)
+
+
+@cheat("time.kind", WARN)
+def shortens_its_passes_and_keeps_two_calls_of_the_warm_up(story: Story) -> None:
+    shortens_its_passes_by_less_than_tells_of_one_trial(story)
+    for record, _, _ in story.passes(ORT):
+        assert record.began is not None
+        record.began += sum(record.warmup[2:])
+        record.warmup = record.warmup[:2]
+
+
+@cheat("time.kind", WARN)
 def lengthens_the_rivals_passes_by_less_than_tells_of_one_trial(story: Story) -> None:
     on_a_cpu(story)
     for trial in story.of(TORCH):

@@ -134,13 +134,14 @@ def _doubtful(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[
     """A lane whose warm-up ends slower or faster than its timed calls trial after trial, though by less than tells of one."""
     slower, faster = [], []
     for m in measured:
-        warm, timed = m.record.warmup[-WARM_CALLS:], statistics.median(m.e2e.times)
-        if len(warm) < WARM_CALLS or m.trial.disturbed:
+        last, timed = m.record.warmup[-WARM_CALLS:], statistics.median(m.e2e.times)
+        if len(last) < 2 or m.trial.disturbed:
             continue
-        if min(warm) > WARM_DOUBT * timed:
-            slower.append((min(warm), timed, m.trial))
-        elif max(warm) * COLD_DOUBT < min(m.e2e.times[:WARM_CALLS]):
-            faster.append((max(warm), timed, m.trial))
+        warm = statistics.median(last)
+        if warm > WARM_DOUBT * timed:
+            slower.append((warm, timed, m.trial))
+        elif warm * COLD_DOUBT < min(m.e2e.times[:WARM_CALLS]):
+            faster.append((warm, timed, m.trial))
     for alike in (slower, faster):
         if len(alike) >= DOUBTED_TRIALS and 2 * len(alike) >= len(measured):
             other, timed, _ = max(alike, key=lambda entry: abs(math.log(entry[0] / entry[1])))

@@ -81,7 +81,7 @@ TABLE: dict[str, Row] = {
     "time.kind": Row(
         (FAIL, WARN),
         "each of the last three warm-up calls, or the calls of the pass for energy, took over twice as long as the timed "
-        "calls, or under a third, and nobody else is known to have been there; warn (the verdict is weak): 1.4 times as long, "
+        "calls, or under a third, and nobody else is known to have been there; warn (the verdict is weak): their median 1.4 times as long, "
         "or under half, in half of three or more trials",
     ),
     "time.excused": Row(
