@@ -62,6 +62,19 @@ def beside_somebody_at_first(seed: int) -> Story:
     return story
 
 
+def beside_a_little_somebody_at_first(seed: int) -> Story:
+    """As much of a neighbour as no limit minds, all of it while the lane warmed up."""
+    story = Story(
+        seed=seed, gpu=None, default_precision="float32", latency={TORCH: 50000.0, "onnxruntime": 30000.0}, first=2000.0
+    ).tell()
+    for t in story.of("onnxruntime"):
+        t.cells[0].warmup = [3 * time for time in t.cells[0].warmup]
+        factory.stamped(t, t.began or 0)
+        assert t.telemetry is not None
+        t.telemetry.cpu = factory.cpu_use(0.0095, t.seconds)
+    return story
+
+
 def compiling_at_first(seed: int) -> Story:
     """A first call that takes as long as it likes."""
     story = Story(seed=seed).tell()
@@ -121,6 +134,7 @@ HONEST: dict[str, Callable[[int], Story]] = {
     "taken up again after a reboot": after_a_reboot,
     "its clock was set": after_its_clock_was_set,
     "beside somebody at first": beside_somebody_at_first,
+    "beside a little somebody at first": beside_a_little_somebody_at_first,
     "compiling at first": compiling_at_first,
     "getting hot": getting_hot,
     "equal lanes": lambda seed: Story(seed=seed, latency={TORCH: 1000.0, TRT: 1000.0}),

@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from cheats import base, ceiling, clock, count, fairness, judged, machine, parity, presence, provenance, sealed, who
+from cheats import (
+    base,
+    ceiling,
+    clock,
+    count,
+    fairness,
+    judged,
+    machine,
+    parity,
+    presence,
+    provenance,
+    sealed,
+    stripped,
+    who,
+)
 from cheats.changes import CHEATS, Cheat
 
 __all__ = ["CHEATS", "Cheat", "base", "ceiling", "clock", "count", "fairness", "judged"]
-__all__ += ["machine", "parity", "presence", "provenance", "sealed", "who"]
+__all__ += ["machine", "parity", "presence", "provenance", "sealed", "stripped", "who"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import factory
-from cheats.changes import TORCH, TRT, cheat
+from cheats.changes import TORCH, TRT, TUNED, cheat, with_a_faster_base
 from liars import DEMO, MS, Story
 from trtbench.records.trial import CellRecord, Energy, Pass
 from trtbench.referee.audit.findings import WARN
@@ -81,6 +81,13 @@ def lengthens_the_times_of_the_rival(story: Story) -> None:
     on_a_cpu(story)
     for _, e2e, _ in story.passes(TORCH):
         times(e2e, 1.3)
+
+
+@cheat("time.window")
+def slows_the_fastest_pytorch_lane_until_it_is_no_base(story: Story) -> None:
+    with_a_faster_base(story)
+    for _, e2e, _ in story.passes(TUNED):
+        times(e2e, 3.0)
 
 
 @cheat("time.between")

@@ -11,6 +11,7 @@ from trtbench.comparison.comparing import compare
 from trtbench.comparison.result import Against
 from trtbench.records.telemetry import Disturbance
 from trtbench.records.trial import Trial
+from trtbench.referee.audit.findings import WARN, found
 from trtbench.report import disturbed, headline, notices
 from trtbench.report.language import language
 
@@ -89,3 +90,17 @@ def test_a_base_that_is_another_with_them_put_back_is_another_word() -> None:
     by_lane = comparison.cells[0].by_lane
     assert by_lane[EAGER, "float32"].verdict.word == "slower" and by_lane[ORT, "float32"].verdict.word == "faster"
     assert by_lane[EAGER, "float32"].weak == by_lane[ORT, "float32"].weak == ["put_back"]
+
+
+@pytest.mark.parametrize("lane", [EAGER, ORT])
+@pytest.mark.parametrize(
+    "code", ["time.excused", "time.kind", "ceiling.measured", "provenance.mixed", "provenance.cells"]
+)
+def test_a_time_that_the_audit_doubts_makes_no_firm_verdict(code: str, lane: str) -> None:
+    """Whichever of the two it is of."""
+    doubt = found(code, (lane, "float32"), level=WARN)
+    elsewhere = found(code, (lane, "float32"), (7, 7, 7), WARN)
+    run = factory.run((EAGER, ORT))
+    for findings, weak in (([doubt], ["doubted"]), ([elsewhere], [])):
+        (against,) = compare(run, QUIET, findings).cells[0].against
+        assert against.verdict.word == "faster" and against.weak == weak

@@ -24,6 +24,7 @@ from trtbench.records.trial import Sampling, Trial
 from trtbench.referee.audit import audit
 from trtbench.referee.audit.findings import FAIL, PASS, WARN, Finding
 from trtbench.referee.audit.parity import CHANCE, FIRST_NEAR, FIRST_QUANTISED_NEAR, first_limit
+from trtbench.referee.judge.spec import PATIENCE, SECONDS
 from trtbench.referee.lane_scores import lane_scores
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,7 +87,7 @@ def test_a_judge_whose_time_ran_out_leaves_sequences_unscored_and_fails_nothing(
             other_ids(t, "e2e", shift=t.index)
 
         def out_of_time(story: Story) -> None:
-            of(story).seconds = 61.0
+            of(story).seconds = PATIENCE * SECONDS + 1  # each trial's first sequence is begun until then
             first = {judgement.digest(row) for t in story.of(TORCH) for o in t.cells[0].e2e.outputs for row in o}  # type: ignore[union-attr]
             of(story).scores = [s for s in of(story).scores if s.part == "ttft" or s.digest in first]
             of(story).lanes = list(lane_scores(story.trials, of(story).scores, story.run))

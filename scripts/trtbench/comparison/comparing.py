@@ -17,8 +17,11 @@ from trtbench.records.judgement import Judgement
 from trtbench.records.run import Absent, Run, counting, sort_key
 from trtbench.records.trial import Trial
 from trtbench.referee import record_roofline
-from trtbench.referee.audit.findings import Finding, refusing
+from trtbench.referee.audit.findings import WARN, Finding, refusing
 from trtbench.settings.lanes import LANES
+
+# Findings that warn of a time, since an honest one may look so, and on which nothing firm can stand.
+DOUBTS = ("time.kind", "time.excused", "ceiling.measured", "provenance.mixed", "provenance.cells")
 
 
 def compare(
@@ -50,7 +53,8 @@ def compare(
             all_outcomes = [figures(_with(members, losers), where) for members in groups.values()]
             put_back = _row(where, all_outcomes, run, margin, sharing, findings)
             words_put_back = {key: a.verdict.word for key, a in put_back.by_lane.items()}
-        row.against = [_weighed(a, losses, unquiet, words_put_back if losers else None) for a in row.against]
+        doubts = [f for f in findings if f.code in DOUBTS and f.level == WARN and f.cell in (None, where)]
+        row.against = [_weighed(a, losses, unquiet, words_put_back if losers else None, doubts) for a in row.against]
         cells.append(row)
     measured = [f for row in cells for f in row.figures]
     asked_for = {t.lane for t in trials} | {a.lane for a in run.absent}
@@ -87,10 +91,14 @@ def _with(members: Sequence[Trial], losers: Sequence[Trial]) -> list[Trial]:
 
 
 def _weighed(
-    a: Against, losses: Mapping[Key, tuple[int, float]], unquiet: bool, words_put_back: Mapping[Key, str] | None
+    a: Against,
+    losses: Mapping[Key, tuple[int, float]],
+    unquiet: bool,
+    words_put_back: Mapping[Key, str] | None,
+    doubts: Sequence[Finding],
 ) -> Against:
     """The comparison with the reasons why little hangs on it. `words_put_back` are the verdicts with the disturbed trials put
-    back, None where there are none."""
+    back, None where there are none; `doubts` findings of this cell which say that a time may not be what it seems."""
     if a.verdict.word in ("none", "void"):
         return a
     key = a.lane, a.precision
@@ -99,6 +107,7 @@ def _weighed(
         "not_quiet": unquiet,
         "lost": unequal(key, a.candidates, losses),
         "put_back": words_put_back is not None and words_put_back.get(key) != a.verdict.word,
+        "doubted": any(f.touches(*compared) for f in doubts for compared in [key, *a.candidates]),
     }
     return msgspec.structs.replace(a, weak=[reason for reason, holds in reasons.items() if holds])
 

@@ -76,7 +76,8 @@ class Against(msgspec.Struct, kw_only=True, frozen=True):
     from it, itself first, and `speedup` runs over all of them. Reports of earlier versions name none.
 
     `weak` says why little hangs on the verdict: few (trials), not_quiet (others disturbed trials that count), lost (they
-    disturbed one side at least twice as often), put_back (with what they disturbed put back the word is another)."""
+    disturbed one side at least twice as often), put_back (with what they disturbed put back the word is another), doubted
+    (the audit warns of a time that is compared)."""
 
     lane: str
     precision: str

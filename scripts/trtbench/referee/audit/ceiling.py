@@ -5,14 +5,17 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+import msgspec
+
 from trtbench.figures.base import Key
 from trtbench.figures.summary import Where
 from trtbench.records.trial import Pass, Trial
 from trtbench.referee import record_roofline, roofline
 from trtbench.referee.audit.context import Context, Measured, numbers
 from trtbench.referee.audit.findings import Finding, found
-from trtbench.referee.record_roofline import NOMINAL, Roof
+from trtbench.referee.record_roofline import NOMINAL, Hardware, Roof, known_precision
 
+FEWEST_BITS = "int4"  # of a precision that a lane may state
 SAME = 3  # so many calls of equal length to the nanosecond were not measured
 # Two passes of the same work, which those of a single new token are, differ by chance; what voids a run is beyond it.
 ABOVE_SAMPLES = 3
@@ -32,6 +35,7 @@ def check(context: Context) -> list[Finding]:
         reasons = [roof for _, roof in roofs if isinstance(roof, str)]
         if reasons:
             unknown[key] = reasons[0]
+            roofs = [(m, _least_roof(m, context, ran_on) if isinstance(roof, str) else roof) for m, roof in roofs]
         with_roof = [(m, roof) for m, roof in roofs if isinstance(roof, Roof)]
         if any(roof.basis == NOMINAL and roof.peak is None for _, roof in with_roof):
             no_peak[key] = with_roof[0][0].trial.statement.device_name if with_roof[0][0].trial.statement else "?"
@@ -39,6 +43,15 @@ def check(context: Context) -> list[Finding]:
     findings += [found("ceiling.unknown", key, reason=reason.rstrip(".")) for key, reason in unknown.items()]
     findings += [found("ceiling.no_peak", key, device=device) for key, device in no_peak.items()]
     return findings
+
+
+def _least_roof(m: Measured, context: Context, ran_on: Hardware) -> Roof | str:
+    """What bounds a lane that states a precision which nobody knows: that of the fewest bits there are."""
+    statement = m.trial.statement
+    if statement is None or known_precision(statement.weight_precision):
+        return ""
+    least = msgspec.structs.replace(statement, weight_precision=FEWEST_BITS)
+    return record_roofline.roof(msgspec.structs.replace(m.trial, statement=least), context.run, ran_on)
 
 
 def _senseless(key: Key, where: Where, measured: Sequence[Measured]) -> list[Finding]:

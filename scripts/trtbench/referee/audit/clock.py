@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 
@@ -18,18 +19,19 @@ from trtbench.machine.disturbance import CPU_FLOOR, FOREIGN_CPU, serious
 from trtbench.records.telemetry import CpuUse
 from trtbench.records.trial import CellRecord, Cold, Pass, Trial
 from trtbench.referee.audit.context import Context, Measured, numbers
-from trtbench.referee.audit.findings import Finding, found
+from trtbench.referee.audit.findings import WARN, Finding, found
 from trtbench.settings.lanes import LANES
 
 MS, SECOND = 1_000_000, 1_000_000_000
-# What stands between two calls is the same work in both passes of a cell. In 142 trials of seven lanes, on a CPU and on an
-# H100, one pass had at most 1.5 times as much of it as the other, and up to 124 ms a call.
+# What stands between two calls is the same work in both passes of a cell (benchmarks/clocks.json).
 BETWEEN_FACTOR, BETWEEN_SLACK = 4.0, 50 * MS
 BETWEEN_ONCE = SECOND  # of a pass: one pause of a busy machine may be all that stands there
 WARM_FACTOR = 2.0  # no call of the last warm-up may be that much slower than the timed ones …
 COLD_FACTOR = 3.0  # … nor that much faster than the first of them: a laptop's clock falls by half when it gets hot
 WARM_CALLS = 3
 WARM_LEAST = 2 * SECOND  # fewer than twice so many calls in less time (WARMUP_LIMIT) are no warm-up that says anything
+# What one trial may be by chance is none in half of a lane's trials (benchmarks/clocks.json).
+WARM_DOUBT, COLD_DOUBT, DOUBTED_TRIALS = 1.4, 2.0, 3
 # What the CPU was watched for beyond the passes, and its share: a look at a machine of many processes takes a while.
 WATCHED = (2 * SECOND, 0.02)
 HASHED = 500.0  # nanoseconds for each prompt id of a pass, whose digest is made after it; 150 here
@@ -51,6 +53,8 @@ def check(context: Context) -> list[Finding]:
             for code, off, figures in (*_windows(m), *_kinds(context, m), *_cell(context, m)):
                 wrong.setdefault(code, []).append((off, figures, m.trial))
         findings += _worst(wrong, key, where)
+        if "time.kind" not in wrong:
+            findings += _doubtful(key, where, measured)
     for key, members in context.groups.items():
         wrong = {}
         for trial in members:
@@ -110,12 +114,11 @@ def _hashing(record: CellRecord, part: Pass) -> float:
 
 
 def _kinds(context: Context, m: Measured) -> Iterator[Contradiction]:
-    """Calls of the warm-up's end and of the pass for energy are the same work as the timed ones."""
-    if _slowed_outside(context, m.trial):
-        return
+    """Calls of the warm-up's end and of the pass for energy are the same work as the timed ones. Somebody else may have slowed
+    them; only who disturbed the trial may have slowed the timed ones alone."""
     timed, warm = statistics.median(m.e2e.times), m.record.warmup[-WARM_CALLS:]
     beside: list[tuple[str, float, float]] = []
-    if len(m.record.warmup) >= 2 * WARM_CALLS or (len(warm) == WARM_CALLS and sum(m.record.warmup) >= WARM_LEAST):
+    if _says_anything(m.record.warmup):
         beside.append(("warm-up", min(warm), max(warm)))
     energy, cell = m.record.energy, m.record.cell
     if energy is not None:
@@ -124,6 +127,11 @@ def _kinds(context: Context, m: Measured) -> Iterator[Contradiction]:
     for what, fastest, slowest in beside:
         if fastest > WARM_FACTOR * timed or slowest * COLD_FACTOR < min(m.e2e.times[:WARM_CALLS]):
             other = fastest if fastest > timed else slowest
+            if m.trial.disturbed:
+                return  # it says so itself, and what is compared with it is weak
+            if (other > timed or _beside_on_gpu(m.trial)) and _slowed_outside(context, m.trial):
+                yield "time.excused", other / timed, dict(what=what)
+                return
             yield (
                 "time.kind",
                 max(other / timed, timed / max(other, 1)),
@@ -131,14 +139,36 @@ def _kinds(context: Context, m: Measured) -> Iterator[Contradiction]:
             )
 
 
+def _says_anything(warmup: Sequence[int]) -> bool:
+    """Whether so many calls in so much time are a warm-up: of fewer the last are no more like the timed ones than the first."""
+    return len(warmup) >= 2 * WARM_CALLS or (len(warmup) >= WARM_CALLS and sum(warmup) >= WARM_LEAST)
+
+
+def _doubtful(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
+    """A lane whose warm-up ends slower or faster than its timed calls trial after trial, though by less than tells of one."""
+    slower, faster = [], []
+    for m in measured:
+        if m.trial.disturbed or not _says_anything(m.record.warmup):
+            continue
+        warm, timed = statistics.median(m.record.warmup[-WARM_CALLS:]), statistics.median(m.e2e.times)
+        if warm > WARM_DOUBT * timed:
+            slower.append((warm, timed, m.trial))
+        elif warm * COLD_DOUBT < min(m.e2e.times[:WARM_CALLS]):
+            faster.append((warm, timed, m.trial))
+    for alike in (slower, faster):
+        if len(alike) >= DOUBTED_TRIALS and 2 * len(alike) >= len(measured):
+            other, timed, _ = max(alike, key=lambda entry: abs(math.log(entry[0] / entry[1])))
+            figures: dict[str, float | str] = dict(what="warm-up", other=other / MS, timed=timed / MS)
+            yield found("time.kind", key, where, WARN, **figures, trials=numbers([trial for _, _, trial in alike]))
+            return
+
+
 def _slowed_outside(context: Context, trial: Trial) -> bool:
     """Whether somebody else was there while the clock of the timed passes stood: then other calls may be slow and these not."""
     telemetry = trial.telemetry
     if trial.disturbed or telemetry is None:
         return bool(trial.disturbed)
-    if any(
-        gpu.foreign_compute or gpu.foreign_processes or serious(gpu.throttle_reasons) for gpu in telemetry.gpus or []
-    ):
+    if _beside_on_gpu(trial):
         return True
     whole = telemetry.cpu
     if whole is None:
@@ -153,6 +183,12 @@ def _slowed_outside(context: Context, trial: Trial) -> bool:
     )
     limit = context.run.rules.foreign_cpu if context.run.rules else FOREIGN_CPU["cpu"]
     return others > CPU_FLOOR and outside.share > limit
+
+
+def _beside_on_gpu(trial: Trial) -> bool:
+    """Whether others were on the card, or it was throttled: nobody knows when."""
+    gpus = (trial.telemetry.gpus if trial.telemetry else None) or []
+    return any(gpu.foreign_compute or gpu.foreign_processes or serious(gpu.throttle_reasons) for gpu in gpus)
 
 
 def _cell(context: Context, m: Measured) -> Iterator[Contradiction]:
@@ -173,8 +209,6 @@ def _cell(context: Context, m: Measured) -> Iterator[Contradiction]:
     if lead < warming:
         yield "time.wall", warming - lead, dict(what="warm-up", timed=warming / SECOND, seconds=lead / SECOND)
         return
-    if _slowed_outside(context, m.trial):
-        return
     between = max(_between(part) for part in (m.e2e, m.ttft)) * BETWEEN_FACTOR
     slack = CELL_SLACK[0] + CELL_SLACK[1] * (ended - began)
     calls = len(record.warmup) + 1
@@ -185,6 +219,10 @@ def _cell(context: Context, m: Measured) -> Iterator[Contradiction]:
         allowed += UNTIMED_CALLS * (UNTIMED_FACTOR * max(m.e2e.times) + between)
         allowed += sum(_hashing(record, part) for part in (m.e2e, m.ttft))
     if unaccounted > allowed:
+        if _slowed_outside(context, m.trial):
+            if not m.trial.disturbed:
+                yield "time.excused", unaccounted, dict(what="cell")
+            return
         yield (
             "time.unaccounted",
             unaccounted,
@@ -223,8 +261,8 @@ def _trial(trial: Trial) -> Iterator[Contradiction]:
 
 
 def _profiled(trial: Trial) -> bool:
-    """Whether a profiler may have run after the cells: it has no clock of its own in the record."""
-    return bool(trial.settings.get("PROFILE")) and trial.index == 1
+    """Whether a profiler may have run after the cells: it has no clock of its own in the record, and is PyTorch's."""
+    return bool(trial.settings.get("PROFILE")) and trial.index == 1 and LANES[trial.lane].family == "pytorch"
 
 
 def _accounted(trial: Trial) -> float:
@@ -279,7 +317,11 @@ def _overlapping(context: Context) -> Iterator[Finding]:
         if ran is None or running is None or running[0] >= ran[1]:
             continue
         started, afterwards = _started(earlier), _started(later)
-        if started is None or afterwards is None or afterwards >= started + _accounted(earlier) - SET:
+        # A process that died tells no time of its own; every other one does.
+        silent = any(t.failure is not None and _started(t) is None for t in (earlier, later))
+        if silent or (
+            started is not None and afterwards is not None and afterwards >= started + _accounted(earlier) - SET
+        ):
             continue
         yield found(
             "time.overlap",

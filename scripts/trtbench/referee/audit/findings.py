@@ -83,9 +83,13 @@ TABLE: dict[str, Row] = {
         "the CPU was watched for another time than the passes took (2 s, 2 % and half a second for each million prompt ids)",
     ),
     "time.kind": Row(
-        (FAIL,),
+        (FAIL, WARN),
         "each of the last three warm-up calls (of six or more, or of 2 s), or the calls of the pass for energy, took over twice "
-        "as long as the timed calls, or under a third, and nobody else is known to have been there",
+        "as long as the timed calls, or under a third, and nobody else is known to have been there; warn (the verdict is "
+        "weak): their median 1.4 times as long, or under half, in half of three or more trials",
+    ),
+    "time.excused": Row(
+        (WARN,), "untimed calls of a trial fit its times only if somebody else slowed them; the verdict is weak"
     ),
     "time.order": Row((FAIL,), "the passes of a cell, or the cells of a trial, do not lie behind one another in it"),
     "time.wall": Row((FAIL,), "parts of a trial, or the warm-up of a cell, add up to more than there was time for"),
@@ -134,7 +138,10 @@ TABLE: dict[str, Row] = {
     "parity.gone": Row((FAIL,), "a trial that the judge looked at is not among the records"),
     "parity.homeless": Row((FAIL,), "the judge scored ids that no record holds at their place"),
     "parity.judgement": Row((FAIL,), "the judgement is of another run, or of other margins or sampling"),
-    "parity.score": Row((FAIL,), "a score is there twice and differs, or no reference model gives such a one"),
+    "parity.score": Row(
+        (FAIL,),
+        "a score is there twice and differs, is left out though there was time, or no reference model gives such a one",
+    ),
     "parity.lines": Row((FAIL,), "what the judge says of a lane does not follow from its scores and the records"),
     "parity.earlier": Row(
         (WARN,),
@@ -249,7 +256,9 @@ TABLE: dict[str, Row] = {
     "provenance.twice": Row((FAIL,), "a place of the run has two records"),
     "provenance.rounds": Row((FAIL,), "the run says that it ended after more rounds than there are trials of"),
     "provenance.cells": Row(
-        (FAIL,), "a trial holds two records of one cell, or one that counts has other cells than were asked for"
+        (FAIL, WARN),
+        "a trial holds two records of one cell, or one that counts has other cells than were asked for; "
+        "warn (the verdict is weak): a lane measured a cell in some of its trials only",
     ),
     "provenance.failed": Row(
         (FAIL, WARN),
@@ -275,6 +284,9 @@ TABLE: dict[str, Row] = {
     ),
     "provenance.bandwidth": Row(
         (FAIL, WARN), "the run's measured bandwidth is not the one that its trials carried; warn: before schema 2"
+    ),
+    "provenance.stripped": Row(
+        (FAIL,), "a trial lacks what every trial has, or what came with a version and an earlier trial of its run has"
     ),
     "provenance.unsealed": Row((WARN,), "a trial does not carry what the run had fixed before it"),
     # base: law 13
@@ -354,8 +366,12 @@ def refusing(
     return voiding(failed, [lane, *bases], cell) or next((f for f in failed if _hides_base(f, lane[1])), None)
 
 
+# Of these a PyTorch lane may have no figures of a cell, or too few of its fast ones, or others than it took.
+HIDING = ("base.", "provenance.stripped", "provenance.cells", "provenance.failed", "provenance.changed", "time.")
+
+
 def _hides_base(finding: Finding, precision: str) -> bool:
     """Whether a failure says that a lane which may be the base of this precision was kept from being it."""
-    if finding.lane is None or finding.precision is None or not finding.code.startswith("base."):
+    if finding.lane is None or finding.precision is None or not finding.code.startswith(HIDING):
         return False
     return may_be_base((finding.lane, finding.precision), precision)

@@ -17,7 +17,7 @@ from trtbench.records.trial import Trial
 from trtbench.referee.audit.context import Context, listed, numbers
 from trtbench.referee.audit.findings import Finding, found
 from trtbench.referee.judge.drawing import SEQUENCES, key_of
-from trtbench.referee.judge.spec import SECONDS
+from trtbench.referee.judge.spec import PATIENCE, SECONDS
 from trtbench.referee.lane_scores import lane_scores
 
 ROUNDING = 1e-6  # of a figure made again on another machine
@@ -86,6 +86,16 @@ def changed(context: Context, judged: Judgement, unscored: Sequence[Trial], scor
     if judged.trials is not UNSET or not scored or judged.failure or context.run.stopped is None:
         return []
     return [*unscored] if judged.seconds < SECONDS else []
+
+
+def left_out(judged: Judgement, unscored: Sequence[Trial], partly: Sequence[Trial]) -> list[Trial]:
+    """Trials that the judge says it looked at and that lack scores which it had the time to give: the first of a pass to be
+    scored is begun until PATIENCE times SECONDS, every other one until SECONDS."""
+    if judged.trials is UNSET or judged.failure:
+        return []
+    named = {seen.trial for seen in judged.trials}
+    late = [(unscored, PATIENCE * SECONDS), (partly, SECONDS)]
+    return [t for trials, most in late if judged.seconds < most for t in trials if judgements.trial_key(t) in named]
 
 
 def _scores(context: Context, judged: Judgement) -> Iterator[Finding]:

@@ -112,6 +112,9 @@ def _judged(
         if len(of_trial) < len(places) or not places:
             (partly if of_trial else unscored).append(m.trial)
     findings = []
+    left_out = words.left_out(judged, unscored, partly)
+    if left_out:
+        findings.append(found("parity.score", key, where, what="left out", scores=len(left_out)))
     changed = words.changed(context, judged, [*unscored, *partly], bool(scored))
     if changed:
         findings.append(found("parity.changed", key, where, trials=numbers(changed)))

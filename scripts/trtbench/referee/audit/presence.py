@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from trtbench.figures.base import Key, departed
+from trtbench.figures.summary import Where
 from trtbench.records.files import DECISIONS
 from trtbench.records.trial import CellRecord, Trial
 from trtbench.referee.audit.bases import told_rounds
@@ -103,6 +104,21 @@ def _cells(context: Context) -> Iterator[Finding]:
         yield found("provenance.cells", key, what="cells twice", trials=numbers(trials))
     for key, trials in other.items():
         yield found("provenance.cells", key, what="cells of another run", trials=numbers(trials))
+    yield from _sometimes(context)
+
+
+def _sometimes(context: Context) -> Iterator[Finding]:
+    """Cells that a lane measured in some of its trials and not in others: memory may run out now and then, and a slow one that
+    is called a hole looks the same."""
+    for key, members in context.groups.items():
+        holes: dict[Where, list[Trial]] = {}
+        for trial in members:
+            for record in trial.cells:
+                if not _measured(record):
+                    holes.setdefault(_shape(record.cell), []).append(trial)
+        for where, trials in holes.items():
+            if (key, where) in context.cells:
+                yield found("provenance.cells", key, where, WARN, what="holes now and then", trials=numbers(trials))
 
 
 def _shape(cell: Cell) -> tuple[int, int, int]:

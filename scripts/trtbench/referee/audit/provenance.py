@@ -1,5 +1,5 @@
 """provenance: are these the records that this run wrote, unchanged. Whether they are all there says presence.py, whether they
-were fixed before the run sealed.py."""
+were fixed before the run sealed.py, whether parts of them were taken out stripped.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trtbench.machine.disturbance import disturbances, early_clock, limits
 from trtbench.records.files import DECISIONS
 from trtbench.records.identity import card_name
 from trtbench.records.trial import Trial, checksum, simulated
-from trtbench.referee.audit import presence, sealed
+from trtbench.referee.audit import presence, sealed, stripped
 from trtbench.referee.audit.context import Context, numbers
 from trtbench.referee.audit.findings import WARN, Finding, found
 from trtbench.referee.record_roofline import on_gpu
@@ -32,6 +32,7 @@ def check(context: Context) -> list[Finding]:
     findings += _copied(context)
     findings += presence.check(context)
     findings += sealed.check(context)
+    findings += stripped.check(context)
     return findings
 
 

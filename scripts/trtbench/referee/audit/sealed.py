@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from trtbench.figures.base import Key, may_be_base
 from trtbench.records.files import DECISIONS
-from trtbench.records.trial import Trial
+from trtbench.records.trial import Sealed, Trial
 from trtbench.referee.audit.context import Context, listed, numbers
 from trtbench.referee.audit.fairness import SAME_SETTINGS
 from trtbench.referee.audit.findings import WARN, Finding, found
@@ -87,7 +87,7 @@ def _places(trials: list[Trial]) -> str:
 def _headline(context: Context, own: list[Trial]) -> Iterator[Finding]:
     """The headline is what the trials carried, and follows from HEADLINE and the lanes of the run."""
     run = context.run
-    carried = [t for t in own if t.sealed is not None and t.sealed.headline not in (None, run.headline)]
+    carried = [t for t in own if t.sealed is not None and _other(t.sealed, run.headline)]
     if carried:
         assert carried[0].sealed is not None
         yield _other_headline(run.headline, carried[0].sealed.headline)
@@ -110,6 +110,11 @@ def _headline(context: Context, own: list[Trial]) -> Iterator[Finding]:
     possible |= {t.sealed.headline for t in own if t.sealed is not None}
     if run.headline is not None and run.headline not in possible:
         yield _other_headline(run.headline, headline_of("", run.lanes))
+
+
+def _other(sealed: Sealed, headline: str | None) -> bool:
+    """Whether a trial carried another headline. None is carried before the first rival is among the run's lanes, and only then."""
+    return sealed.headline != headline and (sealed.headline is not None or headline_of("", sealed.lanes) is not None)
 
 
 def _declared_later(own: list[Trial]) -> list[str]:

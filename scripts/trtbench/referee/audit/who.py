@@ -15,7 +15,7 @@ from trtbench.figures.base import Key
 from trtbench.model.shape import ModelShape
 from trtbench.records.identity import UNNAMED, card_name, machine_name, model_digest, recorded, release
 from trtbench.records.telemetry import Card, Gpu
-from trtbench.records.trial import Environment, Model, Statement, Trial
+from trtbench.records.trial import CONFIG_TEXT, Environment, Model, Statement, Trial
 from trtbench.referee.audit.context import Context, numbers
 from trtbench.referee.audit.findings import WARN, Finding, found
 from trtbench.referee.record_roofline import on_gpu
@@ -24,6 +24,7 @@ from trtbench.settings.lanes import LANES
 # Stored parameters over those of the shape: checkpoints may hold a tied head, masks or rotary tables besides.
 FEWEST, MOST = 0.95, 2.5
 PACKED = 8  # parameters that a stored number of a quantised checkpoint holds at most: of 4 bits in one of 32
+SHORT = CONFIG_TEXT // 8  # characters of a config, without blanks, whose text no record leaves out for its length
 CONSTANTS = {
     "memory bus width": "memory_bus_width",
     "memory clock": "memory_clock_max",
@@ -242,6 +243,8 @@ def faults(model: Model) -> Iterator[str]:
             yield "config.json"
         if _parsed(model.config_text) != recorded(model.config):
             yield "config"
+    elif model.files is not None and len(json.dumps(model.config)) < SHORT:
+        yield "config.json"
     names = model.config.get("architectures")
     if isinstance(names, list) and names and str(names[0]) != model.architecture:
         yield "architecture"

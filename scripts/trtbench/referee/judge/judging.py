@@ -26,12 +26,10 @@ from trtbench.records.judgement import MAX_POSITIONS, NEAR_DEVIATIONS, Judgement
 from trtbench.records.run import Run, counting
 from trtbench.referee.judge.drawing import Returned, drawn, prompt_of
 from trtbench.referee.judge.scoring import Referee
-from trtbench.referee.judge.spec import Spec
+from trtbench.referee.judge.spec import PATIENCE, Spec
 from trtbench.referee.judge.writing import judged
 from trtbench.referee.lane_scores import lane_scores
 from trtbench.referee.quality import Bleu
-
-PATIENCE = 4.0  # the first sequence of every lane and cell may be begun until so many times `Spec.seconds`
 
 
 def judge(spec: Spec, say: Callable[[str], None]) -> Judgement:

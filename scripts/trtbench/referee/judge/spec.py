@@ -7,6 +7,7 @@ import msgspec
 from trtbench.records.trial import Model, Sampling
 
 SECONDS = 40.0  # no further sequence is begun after so much scoring
+PATIENCE = 4.0  # the first sequence of every lane and cell may be begun until so many times `Spec.seconds`
 
 
 class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

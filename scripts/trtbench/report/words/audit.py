@@ -49,6 +49,7 @@ FIGURES: dict[str, tuple[str, str]] = {
     "near": ("near ids", "identifiants proches"),
     "places": ("more places than are drawn", "plus de places que n'en sont tirées"),
     "positions": ("number of ids", "nombre d'identifiants"),
+    "left out": ("left out though there was time", "omises alors que le temps suffisait"),
     "nll": ("likelihood", "vraisemblance"),
     "surprisal": ("nats at the sampling temperature", "nats à la température du tirage"),
     "line": ("lanes that it speaks of", "voies dont il parle"),
@@ -63,6 +64,10 @@ FIGURES: dict[str, tuple[str, str]] = {
     "lanes": ("lanes", "voies"),
     "candidates": ("candidates for the base", "candidates à la base"),
     "cells twice": ("Two records of one cell", "Deux enregistrements d'une même cellule"),
+    "holes now and then": (
+        "No figures of a cell that other trials measured",
+        "Pas de chiffres d'une cellule que d'autres essais ont mesurée",
+    ),
     "cells of another run": ("Other cells than were asked for", "D'autres cellules que celles demandées"),
     "e2e": ("the whole generation", "la génération entière"),
     "ttft": ("the first token", "le premier jeton"),
@@ -94,6 +99,9 @@ FIGURES: dict[str, tuple[str, str]] = {
     "threads": ("threads", "fils d'exécution"),
     "prefix reuse": ("prefix reuse", "réemploi de préfixe"),
     "telemetry": ("telemetry", "télémétrie"),
+    "iterations": ("a timed call", "un appel chronométré"),
+    "files": ("the digests of the model's files", "les empreintes des fichiers du modèle"),
+    "sealed": ("what was fixed before", "ce qui était fixé avant"),
     "SM clock": ("SM clock", "horloge SM"),
     "throttle reasons": ("throttle reasons", "raisons de bridage"),
     "GPU processes": ("GPU processes", "processus du GPU"),
@@ -235,6 +243,16 @@ FINDINGS: dict[str, Said] = {
         advice=(
             "Both are the same work: one of the two was not timed as it ran, or something slowed it unseen. Run again.",
             "C'est le même travail : l'un des deux n'est pas chronométré tel quel, ou fut ralenti sans témoin. Recommencez.",
+        ),
+    ),
+    "time.excused": Said(
+        sentence=(
+            "Calls of {what:word} took longer than the timed ones, which only somebody else on the machine explains ({trials:which trial}).",
+            "Des appels pour {what:word} ont duré plus que les appels chronométrés, ce que seul un autre sur la machine explique ({trials:which trial}).",
+        ),
+        advice=(
+            "Run again on a quiet machine for a verdict that is not weak.",
+            "Recommencez sur une machine calme pour un verdict qui ne soit pas faible.",
         ),
     ),
     "time.order": Said(
@@ -1101,6 +1119,16 @@ FINDINGS: dict[str, Said] = {
             "La bande passante mesurée est de {found:n} Go/s dans l'exécution et de {wanted:n} Go/s dans ses essais ({trials:place #|places #}).",
         ),
         advice=("Fetch the original run.json, or run again.", "Reprenez le run.json original, ou recommencez."),
+    ),
+    "provenance.stripped": Said(
+        sentence=(
+            "Taken out of the record, though this program always writes it: {what:word} ({trials:which trial}).",
+            "Retiré de l'enregistrement, alors que ce programme l'écrit toujours : {what:word} ({trials:which trial}).",
+        ),
+        advice=(
+            "Fetch the original records, or run again: what was checked by it can't be checked.",
+            "Reprenez les originaux, ou recommencez : ce qu'il permettait de vérifier ne peut l'être.",
+        ),
     ),
     "provenance.unsealed": Said(
         sentence=(

@@ -50,4 +50,8 @@ DISTURBED: dict[str, tuple[str, str]] = {
         "weak: with the disturbed trials put back, the verdict is another",
         "faible : le verdict change quand on remet les essais perturbés",
     ),
+    "weak.doubted": (
+        "weak: the audit doubts a time that is compared",
+        "faible : l'audit met en doute un temps comparé",
+    ),
 }
