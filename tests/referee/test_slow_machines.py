@@ -46,9 +46,10 @@ def with_a_pause_between_two_calls(story: Story) -> None:
 
 def with_few_warm_up_calls_while_the_clock_rose(story: Story) -> None:
     """WARMUP_LIMIT=3 with calls of milliseconds: a card that had rested is at its lowest clock still."""
+    story.run.settings = {**story.run.settings, "WARMUP_LIMIT": 3}
     for lane, slow in ((TORCH, 4.0), (TRT, 3.0)):
         for trial in story.of(lane):
-            record = trial.cells[0]
+            record, trial.settings = trial.cells[0], story.run.settings
             record.warmup = [round(slow * time) for time in record.warmup[:3]]
             record.settled = False
             factory.stamped(trial, trial.began or 0)

@@ -144,11 +144,18 @@ def _says_anything(warmup: Sequence[int]) -> bool:
     return len(warmup) >= 2 * WARM_CALLS or (len(warmup) >= WARM_CALLS and sum(warmup) >= WARM_LEAST)
 
 
+def _as_asked(m: Measured) -> bool:
+    """Whether the settings of a trial asked for no longer a warm-up than it has."""
+    limit = m.trial.settings.get("WARMUP_LIMIT")
+    return isinstance(limit, int) and len(m.record.warmup) >= limit
+
+
 def _doubtful(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
     """A lane whose warm-up ends slower or faster than its timed calls trial after trial, though by less than tells of one."""
     slower, faster = [], []
     for m in measured:
-        if m.trial.disturbed or not _says_anything(m.record.warmup):
+        few = not _says_anything(m.record.warmup)
+        if m.trial.disturbed or len(m.record.warmup) < 2 or (few and _as_asked(m)):
             continue
         warm, timed = statistics.median(m.record.warmup[-WARM_CALLS:]), statistics.median(m.e2e.times)
         if warm > WARM_DOUBT * timed:
