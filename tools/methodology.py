@@ -26,6 +26,7 @@ DISTURBANCE = ROOT / "benchmarks" / "disturbance.json"
 NEIGHBOUR = ROOT / "benchmarks" / "neighbour.json"
 QUANTISED = ROOT / "benchmarks" / "quantised.json"
 OPTIMUM = ROOT / "benchmarks" / "against_optimum.json"
+CLOCKS = ROOT / "benchmarks" / "clocks.json"
 CONFUSION = ROOT / "benchmarks" / "confusion.json"
 FUZZ = ROOT / "benchmarks" / "fuzz.json"
 SCALE = ROOT / "benchmarks" / "audit_scale.json"
@@ -225,6 +226,15 @@ def optimum(found: dict[str, Any]) -> str:
     )
 
 
+def clocks(found: dict[str, Any]) -> str:
+    """What the clocks of honest trials say, from the least to the most."""
+    rows = [[name, f"{of['least']:,}", f"{of['most']:,}", f"{of['n']:,}"] for name, of in found["ranges"].items()]
+    lanes = ", ".join(f"{number} of `{lane}`" for lane, number in found["lanes"].items())
+    where = ", ".join(found["devices"])
+    head = ["of cells and trials that nobody disturbed", "least", "most", "how many"]
+    return "\n".join([table(head, rows), "", f"{found['trials']} trials: {lanes}; on {where}."])
+
+
 def confusion(found: dict[str, Any]) -> str:
     """What was tried on the audit, a row a finding that was meant to tell it, and what it said of honest runs."""
     by_code: dict[str, list[dict[str, Any]]] = {}
@@ -303,6 +313,7 @@ def filled(text: str) -> str:
     parts["disturbance"] = disturbance(json.loads(DISTURBANCE.read_text(encoding="utf-8")))
     parts["neighbour"] = neighbour(json.loads(NEIGHBOUR.read_text(encoding="utf-8")))
     parts["quantised"] = quantised(json.loads(QUANTISED.read_text(encoding="utf-8")))
+    parts["clocks"] = clocks(json.loads(CLOCKS.read_text(encoding="utf-8")))
     parts["confusion"] = confusion(json.loads(CONFUSION.read_text(encoding="utf-8")))
     parts["optimum"] = optimum(json.loads(OPTIMUM.read_text(encoding="utf-8")))
     parts["fuzz"] = fuzz(json.loads(FUZZ.read_text(encoding="utf-8")))
