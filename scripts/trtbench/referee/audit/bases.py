@@ -88,7 +88,7 @@ def _left(context: Context) -> Iterator[Finding]:
 def _known(context: Context, finished: int, position: int) -> list[Trial]:
     """The trials that were there when the round was over; none when it was not over at this position: a lane that had run
     before had its trial of the round still to come."""
-    own = _own(context)
+    own = context.own
     known = [t for t in own if t.position <= position]
     lanes = {(t.lane, t.precision) for t in known}
     done = {(t.lane, t.precision) for t in known if t.round == finished}
@@ -104,7 +104,7 @@ def _wrong(departure: Departure, again: Departure | None, context: Context) -> s
         return "headline left"
     if again is None or again.rule != departure.rule:
         return "rules keep it"
-    if any((t.round or 0) > departure.round for t in _own(context) if (t.lane, t.precision) == key):
+    if any((t.round or 0) > departure.round for t in context.own if (t.lane, t.precision) == key):
         return "ran on"
     return None if _agree(departure.cells, again.cells) else "other figures"
 
@@ -129,7 +129,7 @@ def _vanished(context: Context) -> Iterator[Finding]:
         return
     rounds: dict[Key, set[int]] = {}
     turns: dict[Key, list[Trial]] = {}
-    for trial in _own(context):
+    for trial in context.own:
         key = trial.lane, trial.precision
         rounds.setdefault(key, set()).add(trial.round or 0)
         if in_turn(trial):
@@ -160,15 +160,10 @@ def told_rounds(context: Context) -> float:
     tell. One that was taken up again may have ended before it came to a round that was cut off. The end that is told is that
     of the call that ran the last trial, which may be a step of its own: that tells nothing of the rounds of all lanes."""
     run = context.run
-    if run.stopped is None or not all(in_turn(t) for t in _own(context)[-1:]):
+    if run.stopped is None or not all(in_turn(t) for t in context.own[-1:]):
         return 0
     told = re.search(r"\b(\d[\d,]{0,8}) (?:trial|round)s?\b", run.stopped)
     return int(told[1].replace(",", "")) if told else math.inf
-
-
-def _own(context: Context) -> list[Trial]:
-    """The trials of this run, in the order they ran."""
-    return [t for t in context.trials if t.run == context.run.id]
 
 
 def _unchecked(context: Context) -> Iterator[Finding]:
@@ -176,7 +171,7 @@ def _unchecked(context: Context) -> Iterator[Finding]:
     if not evident(context):
         return
     apart: dict[Key, list[Trial]] = {}
-    for trial in _own(context):
+    for trial in context.own:
         if not in_turn(trial):
             apart.setdefault((trial.lane, trial.precision), []).append(trial)
     for key in sorted(apart):

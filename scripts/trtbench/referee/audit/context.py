@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Collection, Iterator, Sequence
 
 from trtbench.figures.base import Key, candidates, departed, fastest_pytorch, grouped, headline_cells
@@ -74,6 +75,11 @@ class Context:
         }
         base = _base(rows, departed(run))
         return cls(run, ordered, groups, judgement, workload, cells, zero, printed, base, bases)
+
+    @functools.cached_property
+    def own(self) -> tuple[Trial, ...]:
+        """The trials of this run, in the order of their places; those of other runs have places of their own."""
+        return tuple(t for t in self.trials if t.run == self.run.id)
 
     def base_in(self, key: Key, where: Where) -> Key | None:
         """The lane that `key` is compared with in this cell, as the comparison chooses it: the fastest of the candidates."""

@@ -33,15 +33,10 @@ def check(context: Context) -> Iterator[Finding]:
     yield from _lanes(context)
 
 
-def _own(context: Context) -> list[Trial]:
-    """The trials of this run; those of other runs have places of their own."""
-    return [t for t in context.trials if t.run == context.run.id]
-
-
 def _positions(context: Context) -> Iterator[Finding]:
     """Places of the run without a trial, or with two. Every attempt takes the next place and leaves a record there, also one
     that failed; an attempt that is cut off leaves none, and its place goes to the next one."""
-    taken = Counter(t.position for t in _own(context))
+    taken = Counter(t.position for t in context.own)
     # A place may be any number: with so many taken, one of the first so many is free.
     missing = [place for place in range(1, min(max(taken, default=0), len(taken) + 7)) if place not in taken]
     twice = sorted(place for place, count in taken.items() if count > 1)
@@ -54,8 +49,8 @@ def _positions(context: Context) -> Iterator[Finding]:
 def _rounds(context: Context) -> Iterator[Finding]:
     """Whole rounds that the run says it ran: nothing else in it would miss them."""
     told = told_rounds(context)
-    last = max((t.round or 0 for t in _own(context)), default=0)
-    if last < told < float("inf") and any(t.round for t in _own(context)):
+    last = max((t.round or 0 for t in context.own), default=0)
+    if last < told < float("inf") and any(t.round for t in context.own):
         yield found("provenance.rounds", found=last, told=int(told))
 
 
@@ -147,7 +142,7 @@ def _failed(context: Context) -> Iterator[Finding]:
     with_choice = {(t.lane, t.precision) for t in context.trials for record in t.cells if record.setting}
     finished: dict[Key, list[Trial]] = {}
     complete: dict[Key, list[Trial]] = {}
-    for trial in _own(context):
+    for trial in context.own:
         key = trial.lane, trial.precision
         if trial.failure is None:
             continue
@@ -187,7 +182,7 @@ def _all_measured(trial: Trial, asked: set[tuple[int, int, int]]) -> bool:
 def _lanes(context: Context) -> Iterator[Finding]:
     """Lanes of the run, in each precision that was asked for, that have neither a trial nor a reason. PyTorch lanes that the
     run sealed as candidates have a finding of their own, which voids (base.unaccounted)."""
-    run, own = context.run, _own(context)
+    run, own = context.run, context.own
     # A run that was cut off in its first round may not have come to a lane.
     if run.stopped is None and max((t.round or 0 for t in own), default=0) < 2:
         return

@@ -9,6 +9,7 @@ from trtbench.figures.base import Key
 from trtbench.machine.disturbance import disturbances, early_clock, limits
 from trtbench.records.files import DECISIONS
 from trtbench.records.identity import card_name
+from trtbench.records.run_folder import trial_name
 from trtbench.records.trial import Trial, checksum, simulated
 from trtbench.referee.audit import presence, sealed, stripped
 from trtbench.referee.audit.context import Context, numbers
@@ -42,7 +43,7 @@ def _lane(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
         yield found("provenance.simulated", key, trials=numbers(stand_ins))
     changed = [t for t in members if t.checksum != checksum(t)]
     if changed:
-        yield found("provenance.changed", key, file=", ".join(_name(t) for t in changed[:3]))
+        yield found("provenance.changed", key, file=", ".join(trial_name(t) for t in changed[:3]))
     yield from _engine(key, members)
     versions = [(t, _versions(t)) for t in members if t.statement is not None]
     differing = [(t, v) for t, v in versions if v != versions[0][1]]
@@ -75,7 +76,7 @@ def _decisions(context: Context) -> Iterator[Finding]:
     rules = context.run.rules
     if rules is None:
         return
-    own = [t for t in context.trials if t.run == context.run.id]
+    own = context.own
     stated = [t.statement for t in own if t.statement is not None]
     device = "cuda" if stated and all(map(on_gpu, stated)) else "cpu"
     for name, limit in limits(device).items():
@@ -89,10 +90,6 @@ def _decisions(context: Context) -> Iterator[Finding]:
             otherwise.setdefault((trial.lane, trial.precision), []).append(trial)
     for key, members in otherwise.items():
         yield found("provenance.disturbed", key, trials=numbers(members))
-
-
-def _name(trial: Trial) -> str:
-    return f"{trial.position:04d}-{trial.lane}-{trial.precision}-t{trial.index}-a{trial.attempt}.json"
 
 
 def _versions(trial: Trial) -> dict[str, str]:

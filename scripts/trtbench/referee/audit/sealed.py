@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from trtbench.figures.base import Key, may_be_base
@@ -19,7 +19,7 @@ Part = TypeVar("Part", bound=Hashable)
 
 
 def check(context: Context) -> Iterator[Finding]:
-    own = [t for t in context.trials if t.run == context.run.id]
+    own = context.own
     if context.run.schema >= DECISIONS:  # what earlier ones lack is told once (provenance.old)
         yield from _unsealed(context, own)
     yield from _settings(context, own)
@@ -28,7 +28,7 @@ def check(context: Context) -> Iterator[Finding]:
     yield from _bandwidth(context, own)
 
 
-def _unsealed(context: Context, own: list[Trial]) -> Iterator[Finding]:
+def _unsealed(context: Context, own: Sequence[Trial]) -> Iterator[Finding]:
     """Trials that don't carry what the run had fixed: by them its headline, lanes, candidates and bandwidth can't be told."""
     measured = context.run.read_bandwidth is not None
     bare = [t for t in own if t.sealed is None or (measured and t.telemetry and t.telemetry.read_bandwidth is None)]
@@ -36,7 +36,7 @@ def _unsealed(context: Context, own: list[Trial]) -> Iterator[Finding]:
         yield found("provenance.unsealed", trials=_places(bare))
 
 
-def _settings(context: Context, own: list[Trial]) -> Iterator[Finding]:
+def _settings(context: Context, own: Sequence[Trial]) -> Iterator[Finding]:
     """Settings that are fixed when a run opens, in the run and in each of its trials. Those that bear on a lane's own time are
     told of the lane (fairness.settings); these bear on the run: a margin, an order, a stop."""
     run = context.run
@@ -84,7 +84,7 @@ def _places(trials: list[Trial]) -> str:
     return listed(sorted(t.position for t in trials))
 
 
-def _headline(context: Context, own: list[Trial]) -> Iterator[Finding]:
+def _headline(context: Context, own: Sequence[Trial]) -> Iterator[Finding]:
     """The headline is what the trials carried, and follows from HEADLINE and the lanes of the run."""
     run = context.run
     carried = [t for t in own if t.sealed is not None and _other(t.sealed, run.headline)]
@@ -117,7 +117,7 @@ def _other(sealed: Sealed, headline: str | None) -> bool:
     return sealed.headline != headline and (sealed.headline is not None or headline_of("", sealed.lanes) is not None)
 
 
-def _declared_later(own: list[Trial]) -> list[str]:
+def _declared_later(own: Sequence[Trial]) -> list[str]:
     """The headlines that steps of the run named, which it took where it had none. Trials that carry what was fixed say so by
     that; earlier ones may have named one that was not taken."""
     return sorted({_declared(t.settings) for t in own if t.sealed is not None} - {""})
@@ -133,7 +133,7 @@ def _other_headline(of_run: str | None, carried: str | None) -> Finding:
     return found("provenance.headline", found=of_run or "-", wanted=carried or "-")
 
 
-def _listed(context: Context, own: list[Trial]) -> Iterator[Finding]:
+def _listed(context: Context, own: Sequence[Trial]) -> Iterator[Finding]:
     """Lanes that ran, or that trials were to run beside, are among those of the run, and PyTorch lanes that may be the base
     among its candidates: nothing would miss one that was taken off the lists together with its trials."""
     run = context.run
@@ -160,7 +160,7 @@ def _candidates(trial: Trial) -> list[Key]:
     return [*([key] if may_be_base(key, key[1]) else []), *((lane, precision) for lane, precision in carried)]
 
 
-def _told(own: list[Trial], parts: Callable[[Trial], list[Part]]) -> list[Part]:
+def _told(own: Sequence[Trial], parts: Callable[[Trial], list[Part]]) -> list[Part]:
     """What trials tell, each once."""
     return list(dict.fromkeys(part for trial in own for part in parts(trial)))
 
@@ -178,7 +178,7 @@ def _named(trial: Trial) -> list[str]:
     return list(names)
 
 
-def _bandwidth(context: Context, own: list[Trial]) -> Iterator[Finding]:
+def _bandwidth(context: Context, own: Sequence[Trial]) -> Iterator[Finding]:
     """The measured bandwidth, from which a CPU's ceiling follows: it is measured once, and each trial carries it."""
     sealed = context.run.read_bandwidth
     if sealed is None:

@@ -101,7 +101,7 @@ def unstamped(context: Context, key: Key, members: Sequence[Trial]) -> Iterator[
 def overlapping(context: Context) -> Iterator[Finding]:
     """Trials that ran at the same time, or not in the order of their places. Two clocks must say so: the wall's may have been
     set, the other one starts anew with the machine."""
-    own = sorted((t for t in context.trials if t.run == context.run.id), key=lambda t: t.position)
+    own = sorted(context.own, key=lambda t: t.position)
     for earlier, later in zip(own, own[1:]):
         ran, running = _span(earlier), _span(later)
         if ran is None or running is None or running[0] >= ran[1]:
