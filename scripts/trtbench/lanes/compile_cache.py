@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,9 @@ class CompileCache:
         self.plan = plan
         self.folder = plan.cache / lane / f"{plan.precision}-{key}"
 
-    def prepared(self, lane: Lane) -> Prepared:
-        """Use the folder in this process; unless it is complete, load the lane and make each cell's calls once."""
+    def prepared(self, lane: Lane, again: Callable[[], bool] = lambda: False) -> Prepared:
+        """Use the folder in this process; unless it is complete, load the lane and make each cell's calls once, and once more
+        where `again` says that trials will compile otherwise than the first of these calls did."""
         self.folder.mkdir(parents=True, exist_ok=True)
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(self.folder / "inductor")
         os.environ["TRITON_CACHE_DIR"] = str(self.folder / "triton")
@@ -56,11 +58,16 @@ class CompileCache:
             return complete
         lane.load()
         start = time.perf_counter_ns()
+        self._compile_all(lane)
+        if again():
+            self._compile_all(lane)
+        return prepared.seal(self.folder, time.perf_counter_ns() - start)
+
+    def _compile_all(self, lane: Lane) -> None:
         for cell in self.plan.cells:
             prompts = [[1] * cell.prompt_length] * cell.batch
             _if_possible(lane, prompts, cell.new_tokens)
             _if_possible(lane, prompts, 1)
-        return prepared.seal(self.folder, time.perf_counter_ns() - start)
 
 
 def _if_possible(lane: Lane, prompts: list[list[int]], new_tokens: int) -> None:

@@ -114,7 +114,7 @@ class PytorchTriton(PytorchTuned):
     sources = (*PytorchTuned.sources, "lanes/triton/lane", "lanes/triton/kernels")
 
     def make_session(self, shape: tuple[int, int, int]) -> TritonSession:
-        return TritonSession(self.config, self.layers, self.ends, self.plan.sampling, shape)
+        return TritonSession(self.config, self.layers, self.ends, self.plan.sampling, shape, self.launch)
 
     def prepare(self) -> Prepared:
         if all(cell.batch > 1 for cell in self.plan.cells):
@@ -130,5 +130,6 @@ class PytorchTriton(PytorchTuned):
         statement.notes = [
             "decode by hand-written Triton kernels, five a layer; prefill compiled by torch.compile",
             f"{STEPS} decode steps in one CUDA graph",
+            *(f"the first id's kernels: {note}" for note in self.launch.notes()),
         ]
         return statement

@@ -17,27 +17,33 @@ from trtbench.records.trial import Memory, Statement
 from trtbench.settings.lanes import FEW
 
 if TYPE_CHECKING:
+    from trtbench.lanes.tuned.launch import DependentLaunch
     from trtbench.lanes.tuned.session import Session
 
 
 class PytorchTuned(Lane):
-    """Compiles at the first call of a shape; `prepare` makes those calls once, so that trials find it on disk."""
+    """Compiles at the first call of a shape; `prepare` makes those calls once, so that trials find it on disk. It comes before
+    `load`, also where all is there."""
 
     name = "pytorch-tuned"
-    sources: tuple[str, ...] = ("lanes/tuned/lane", "lanes/tuned/decoder", "lanes/tuned/steps", "lanes/tuned/session")
+    sources: tuple[str, ...] = tuple(f"lanes/tuned/{part}" for part in ("lane", "decoder", "steps", "session", "launch"))
     loaded = False
     session: Session | None = None
+    launch: DependentLaunch
 
     def prepare(self) -> Prepared:
         from trtbench.lanes.compile_cache import CompileCache
+        from trtbench.lanes.tuned.launch import DependentLaunch
 
-        return CompileCache(self.plan, self.name, *self.sources).prepared(self)
+        cache = CompileCache(self.plan, self.name, *self.sources)
+        self.launch = DependentLaunch(cache.folder, self.plan.device)
+        return cache.prepared(self, self.launch.mixed)
 
     def make_session(self, shape: tuple[int, int, int]) -> Session:
         from trtbench.lanes.tuned.session import Session
 
         sums = self.plan.value != "matrix library"
-        return Session(self.config, self.layers, self.ends, self.plan.sampling, shape, sums)
+        return Session(self.config, self.layers, self.ends, self.plan.sampling, shape, self.launch, sums)
 
     def load(self) -> None:
         if self.loaded:
@@ -88,11 +94,10 @@ class PytorchTuned(Lane):
             if by_sums:
                 notes.append(f"decode steps as compiled sums at batch {', '.join(by_sums)}")
         else:
-            from trtbench.lanes.tuned.session import STEPS, options
+            from trtbench.lanes.tuned.session import STEPS
 
             notes.append(f"{STEPS} decode steps in one CUDA graph")
-            if options("cuda", True).get("triton.enable_pdl"):
-                notes.append("programmatic dependent launch")
+        notes += self.launch.notes()
         return self._torch_facts.statement_of(
             str(self.ends.embedding.dtype).removeprefix("torch."),
             self.ends.embedding.device,

@@ -7,9 +7,11 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch._dynamo.exc import BackendCompilerFailed
 
-from trtbench.lanes.tuned import steps
+from trtbench.lanes.tuned import launch, steps
 from trtbench.lanes.tuned.decoder import Config, Ends, Layer, rotation
+from trtbench.lanes.tuned.launch import DependentLaunch
 from trtbench.records.trial import Sampling
 from trtbench.settings.lanes import FEW
 
@@ -17,21 +19,16 @@ STEPS = 16  # decode steps in one CUDA graph
 LEAST_SPAN = 512  # attention looks at 512, 1024, 2048 … positions, at most at all
 
 
-def options(device: str, wide: bool) -> dict[str, Any]:
+def options(device: str, wide: bool, dependent_launch: bool) -> dict[str, Any]:
     """What Inductor is asked for beyond its defaults, and why."""
-    if device != "cuda":
-        return {}
-    from torch._inductor import config
-
-    chosen: dict[str, Any] = {
-        "coordinate_descent_tuning": True,
-        # A reduction cut in two costs a second kernel; a decode step is bound by how many there are.
-        "split_reductions": not wide,
-        "assert_indirect_indexing": False,  # positions come from this program
-    }
-    # Programmatic dependent launch: a kernel is set up while the one before it drains (Hopper and later).
-    if torch.cuda.get_device_capability()[0] >= 9 and hasattr(config.triton, "enable_pdl"):
-        chosen["triton.enable_pdl"] = True
+    chosen: dict[str, Any] = {launch.OPTION: True} if dependent_launch else {}
+    if device == "cuda":
+        chosen |= {
+            "coordinate_descent_tuning": True,
+            # A reduction cut in two costs a second kernel; a decode step is bound by how many there are.
+            "split_reductions": not wide,
+            "assert_indirect_indexing": False,  # positions come from this program
+        }
     return chosen
 
 
@@ -46,9 +43,11 @@ class Session:
         ends: Ends,
         sampling: Sampling,
         shape: tuple[int, int, int],
+        dependent_launch: DependentLaunch,
         sums: bool = True,
     ) -> None:
         self.config, self.layers, self.ends, self.sampling = config, layers, ends, sampling
+        self.launch = dependent_launch
         self.batch, self.length, self.new_tokens = shape
         self.total = self.length + self.new_tokens
         weight = ends.embedding
@@ -66,10 +65,14 @@ class Session:
         self.position = zeros(1, dtype=torch.long)
         hidden = (config.hidden,) if self.wide else (self.batch, 1, config.hidden)
         self.x = zeros(hidden, dtype=weight.dtype)
+        self._compile()
+
+    def _compile(self) -> None:
+        """The steps as functions that are compiled when they are called, and no graph of any; what was there is dropped."""
         self.pool: Any = None
         self.recorded: dict[tuple[int, int], Callable[[], None]] = {}
         compiled = partial(torch.compile, dynamic=False, fullgraph=True)
-        tuned = options(self.device.type, self.wide)
+        tuned = options(self.device.type, self.wide, self.launch.on)
         # Functions of their own for each session: what was compiled for another shape stays out of its guards.
         self.prefill = compiled(_copy(steps.prefill))
         decode = steps.decode_one if self.wide else steps.decode_few if self.few else steps.decode_batch
@@ -81,7 +84,31 @@ class Session:
         return sum(part.nbytes for cache in self.caches for part in cache)
 
     def run(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
-        """Generate; the new ids are in host memory when this returns."""
+        """Generate; the new ids are in host memory when this returns. Where kernels can't be compiled with dependent launch, all
+        of them are compiled without, and the generation begins anew: nothing of one without a whole prefill is used."""
+        shape = f"batch {self.batch} and {self.length} prompt ids"
+        try:
+            ids = self._generate(prompts, new_tokens)
+        except BackendCompilerFailed as error:
+            if not self.launch.on or isinstance(error.inner_exception, torch.OutOfMemoryError):
+                raise
+            reason = launch.reason_of(error)
+        else:
+            if self.launch.on:
+                self.launch.used.add(shape)
+            return ids
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        self.launch.used.discard(shape)
+        try:
+            with self.launch.given_up(reason):
+                self._compile()
+                return self._generate(prompts, new_tokens)
+        except BaseException:
+            self._compile()
+            raise
+
+    def _generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
         self.ids.copy_(torch.tensor(prompts))
         self._recorded(0, 0)()
         done = 1
