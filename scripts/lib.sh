@@ -5,6 +5,7 @@ set -Eeuo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 TORCH_VERSION=2.13.0
+NGC_TORCH_VERSION=2.10.0 # of the NGC image
 TORCH_CPU_INDEX=${TORCH_CPU_INDEX-https://download.pytorch.org/whl/cpu}
 export TRTBENCH_COMMAND="${TRTBENCH_COMMAND:-bash scripts/$(basename "$0")${*:+ $*}}"
 
@@ -24,11 +25,16 @@ python_command() {
   die "no Python 3.10 or newer was found; install one, or name it in TRTBENCH_PYTHON."
 }
 
-# stamp FOLDER FILE...: what an environment was made from
+# torch_in FOLDER: the version of torch in an environment, without what it was built for; nothing where there is none
+torch_in() {
+  "$1/bin/python" -c 'import importlib.metadata as m; print(m.version("torch").split("+")[0])' 2>/dev/null || true
+}
+
+# stamp FOLDER FILE...: what an environment was made from, the torch that was asked for and the one that is there
 stamp() {
   local folder=$1
   shift
-  { "$folder/bin/python" -V; echo "torch $TORCH_VERSION"; cat "$@"; } | cksum
+  { "$folder/bin/python" -V; echo "torch $TORCH_VERSION, is $(torch_in "$folder")"; cat "$@"; } | cksum
 }
 
 # make_environment FOLDER LOCK...: a virtual environment with these locks and torch's CPU build, made once
@@ -43,7 +49,7 @@ make_environment() {
   rm -f "$folder/.stamp"
   [ -x "$folder/bin/python" ] || "$python" -m venv "$folder" ||
     die "$python cannot make a virtual environment; install its venv module (Debian and Ubuntu: python3-venv)."
-  install_torch "$folder"
+  install_torch "$folder" "$TORCH_VERSION" "${TORCH_INSTEAD:-}"
   for lock in "$@"; do
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$lock" ||
       die "installing $(basename "$lock") failed; the lines above say why."
@@ -51,23 +57,48 @@ make_environment() {
   stamp "$folder" "$@" >"$folder/.stamp"
 }
 
-# install_torch FOLDER: the CPU build, from PyTorch's own index where that answers within seconds
+# make_ngc_environment FOLDER: the versions of the NGC image; torch's too, where PyTorch's index has the CPU build of it
+make_ngc_environment() {
+  local TORCH_INSTEAD=$TORCH_VERSION TORCH_VERSION=$NGC_TORCH_VERSION
+  make_environment "$1" "$ROOT/requirements/ngc.lock"
+}
+
+# untested_torch FOLDER: says so where that environment has another torch than the NGC image
+untested_torch() {
+  local there
+  there=$(torch_in "$1")
+  [ "$there" = "$NGC_TORCH_VERSION" ] ||
+    say "NOT TESTED: torch $NGC_TORCH_VERSION, the NGC image's; $(basename "$1") has $there (no CPU build was to be had; remove the folder to try again)"
+}
+
+# install_torch FOLDER VERSION [INSTEAD]: the CPU build, from PyTorch's own index where that answers within seconds and has it.
+# Elsewhere whatever the default index has of it, which may be gigabytes; or rather INSTEAD, where that is given.
 install_torch() {
-  local folder=$1 source=()
-  if "$folder/bin/python" -c "import importlib.metadata as m, sys; sys.exit(m.version('torch').split('+')[0] != '$TORCH_VERSION')" 2>/dev/null; then
-    return
-  fi
-  if [ -n "$TORCH_CPU_INDEX" ] && "$folder/bin/python" - "$TORCH_CPU_INDEX" 2>/dev/null <<'PY'
-import sys, urllib.request
-urllib.request.urlopen(sys.argv[1].rstrip("/") + "/torch/", timeout=5).read(1)
-PY
-  then
+  local folder=$1 version=$2 instead=${3:-} source=()
+  [ "$(torch_in "$folder")" != "$version" ] || return 0
+  if cpu_index_has "$folder" "$version"; then
     source=(--index-url "$TORCH_CPU_INDEX")
+  elif [ -n "$instead" ]; then
+    say "$(basename "$folder") gets torch $instead in the place of $version, of which no CPU build is to be had here"
+    install_torch "$folder" "$instead"
+    return
   else
-    say "PyTorch's CPU wheel index does not answer; taking torch from the default index"
+    say "PyTorch's CPU wheel index does not answer, or not with torch $version; taking it from the default index"
   fi
-  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "${source[@]}" "torch==$TORCH_VERSION" ||
-    die "installing torch $TORCH_VERSION failed; the lines above say why."
+  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "${source[@]}" "torch==$version" ||
+    die "installing torch $version failed; the lines above say why."
+}
+
+# cpu_index_has FOLDER VERSION: whether PyTorch's index answers with that CPU build for this Python and this machine
+cpu_index_has() {
+  [ -n "$TORCH_CPU_INDEX" ] && "$1/bin/python" - "$TORCH_CPU_INDEX" "$2" 2>/dev/null <<'PY'
+import platform, re, sys, urllib.request
+index, version = sys.argv[1:]
+page = urllib.request.urlopen(index.rstrip("/") + "/torch/", timeout=5).read().decode()
+python = "cp%d%d" % sys.version_info[:2]
+build = rf"torch-{re.escape(version)}((\+|%2B)cpu)?-{python}-[\w.-]*{re.escape(platform.machine())}\.whl"
+sys.exit(re.search(build, page, re.IGNORECASE) is None)
+PY
 }
 
 # runner_python: the image's own Python inside the project's images, else the local environment

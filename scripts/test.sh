@@ -122,17 +122,19 @@ if [ $# -gt 0 ]; then
   [ -z "${beside[shell]:-}" ] || finish shell
   .venv/bin/python -m pytest "$@"
 else
-  begin environment make_environment "$ROOT/.venv-ngc" requirements/ngc.lock
+  begin environment make_ngc_environment "$ROOT/.venv-ngc"
   status=0
   selection plain || status=$?
   [ -z "${beside[shell]:-}" ] || finish shell || status=$?
   finish environment
   selection alone || status=$?
   # Not beside the tests above: some of them measure, and both together take no less time.
-  say "again under transformers 4.57.3 and numpy 1.26.4, and beside it what needs a Docker engine"
+  torch=$(torch_in .venv-ngc)
+  say "again under transformers 4.57.3, numpy 1.26.4 and torch $torch, and beside it what needs a Docker engine"
   begin docker selection docker
   selection ngc || status=$?
   finish docker || status=$?
+  untested_torch .venv-ngc
   [ "$status" = 0 ] || exit "$status"
 fi
 for tool in "${skipped[@]}"; do say "SKIPPED: $tool"; done

@@ -94,7 +94,7 @@ def bases(engine: dict[str, str]) -> dict[str, str]:
     python = str(Path(sys.base_prefix, "bin", f"python{sys.version_info[0]}.{sys.version_info[1]}"))
     venv = os.environ.get("TRTBENCH_NGC_VENV") or str(ROOT / ".venv-ngc")
     if "TRTBENCH_NGC_VENV" not in os.environ:
-        make = '. scripts/lib.sh; make_environment "$ROOT/.venv-ngc" requirements/ngc.lock'
+        make = '. scripts/lib.sh; make_ngc_environment "$ROOT/.venv-ngc"'
         subprocess.run(["bash", "-c", make], cwd=ROOT, check=True)
     script = str(HERE / "base_image.sh")
     env = {**os.environ, **engine}

@@ -66,6 +66,7 @@ class CompileCache:
     def _compile_all(self, lane: Lane) -> None:
         for cell in self.plan.cells:
             prompts = [[1] * cell.prompt_length] * cell.batch
+            lane.begin(cell)
             _if_possible(lane, prompts, cell.new_tokens)
             _if_possible(lane, prompts, 1)
 

@@ -54,6 +54,9 @@ class Lane(abc.ABC):
     def load(self) -> None:
         """Load the model so that the next call can generate. Raises Unsupported with the reason."""
 
+    def begin(self, cell: Cell) -> None:  # noqa: B027 - most lanes keep nothing that bears on another cell
+        """The calls of a cell begin: forget what those of another one would leave to it. Untimed."""
+
     @abc.abstractmethod
     def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
         """Return exactly `new_tokens` new ids for each prompt, once they are all in host memory.

@@ -164,6 +164,7 @@ def try_out(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callabl
 
 def _warm_up(lane: Lane, workload: Workload, cell: Cell, spec: Spec, number: int, record: CellRecord) -> int:
     """Calls from `number` on until they are warm; their times go into the record. Returns the first one's, which is cold."""
+    lane.begin(cell)
     first = timed(lane.generate, workload.prompts(cell, number), cell.new_tokens)
     check_count(first.output, cell.batch, cell.new_tokens)
     while not warm(record.warmup, spec.warmup_limit):

@@ -99,6 +99,7 @@ def write(lane: Lane, cells: Sequence[tuple[Cell, list[list[int]]]], device: str
     profiles = []
     for cell, prompts in cells:
         steps = min(lane.profile_steps, cell.new_tokens - 1)
+        lane.begin(cell)
         short, long = (look(lane.generate, prompts, new, device == "cuda") for new in (1, 1 + steps))
         profiles.append(
             {

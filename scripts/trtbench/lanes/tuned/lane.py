@@ -26,7 +26,9 @@ class PytorchTuned(Lane):
     `load`, also where all is there."""
 
     name = "pytorch-tuned"
-    sources: tuple[str, ...] = tuple(f"lanes/tuned/{part}" for part in ("lane", "decoder", "steps", "session", "launch"))
+    sources: tuple[str, ...] = tuple(
+        f"lanes/tuned/{part}" for part in ("lane", "decoder", "steps", "session", "launch")
+    )
     loaded = False
     session: Session | None = None
     launch: DependentLaunch
