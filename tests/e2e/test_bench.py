@@ -247,6 +247,15 @@ def test_lanes_that_fail_are_kept_as_failed_and_the_rest_goes_on(bench: Bench) -
         assert part in " ".join(without.split())
 
 
+def test_a_pytorch_lane_that_could_not_be_prepared_is_in_the_headline(bench: Bench) -> None:
+    """Else the speed-up would be over a slower one, and nobody would see it."""
+    done = bench("--compare", LANES="toy-torch,toy-torch-unprepared,toy-fast", HEADLINE="toy-fast", TRIALS="3")
+    assert done.returncode in (0, 3), done.stderr
+    headline = " ".join(done.stdout[: done.stdout.index("LATENCY")].split())
+    missing = "Toy Torch Unprepared was asked for and could not run (the toy converter refuses this model)"
+    assert f"{missing}, so the fastest PyTorch lane may be another" in headline
+
+
 def test_a_run_in_which_every_lane_fails_ends_non_zero(bench: Bench) -> None:
     done = bench(LANES="toy-raises")
     assert done.returncode == 2

@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from trtbench.model.synthetic import Shape, write_synthetic  # noqa: E402
-from trtbench.settings.knobs import ROOT  # noqa: E402
+from trtbench.model.synthetic import Shape, write_synthetic
+from trtbench.settings.knobs import ROOT
 
 SHAPE = Shape(hidden=32, layers=1, heads=2, kv_heads=1, intermediate=48, vocab=300, positions=128)
 CELLS = [[1, 20, 9], [1, 7, 6]]  # from longer to shorter

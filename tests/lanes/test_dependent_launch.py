@@ -11,15 +11,14 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("torch")
 
-from trtbench.model.synthetic import Shape, write_synthetic  # noqa: E402
-from trtbench.settings.knobs import ROOT  # noqa: E402
+from trtbench.model.synthetic import Shape, write_synthetic
+from trtbench.settings.knobs import ROOT
 
 MODEL = Shape(hidden=32, layers=1, heads=2, kv_heads=1, intermediate=48, vocab=300, positions=128)
 CELLS = [[1, 12, 9], [2, 5, 3]]  # the first crosses from one span of 16 positions to the next: two decode graphs

@@ -197,7 +197,7 @@ def test_a_whole_run_of_the_tests_ends_with_what_was_not_tested(there: str, stat
     )
     # Without bats and shellcheck: this test is of the order of the words.
     (tmp_path / "bin").mkdir()
-    for tool in "bash basename cat cksum dirname env git grep mktemp rm sed".split():
+    for tool in ["bash", "basename", "cat", "cksum", "dirname", "env", "git", "grep", "mktemp", "rm", "sed"]:
         (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
     env = {**os.environ, "PATH": str(tmp_path / "bin"), "TORCH_CPU_INDEX": "http://127.0.0.1:9"}
     env.pop("CI", None)

@@ -23,6 +23,7 @@ ILL = {
     "toy-crowded": "Crowded",
     "toy-fault": "Fault",
     "toy-unprepared": "Unprepared",
+    "toy-torch-unprepared": "Unprepared",
 }
 ROWS = {
     name: Row(
@@ -32,7 +33,7 @@ ROWS = {
         modules=(),
         devices=DEVICES,
         precisions=dict.fromkeys(DEVICES, ("float32", "bfloat16")),
-        baseline=name in ("toy-torch", "toy-cpu", "toy-cpu-slow"),
+        baseline=name in ("toy-torch", "toy-torch-unprepared", "toy-cpu", "toy-cpu-slow"),
         label=name.replace("-", " ").title(),
         choices=dict.fromkeys(DEVICES, Choice("toy.way", ("plain", "fancy"), 1 if name in ALONE else None))
         if name in {**CHOOSING, **ALONE}

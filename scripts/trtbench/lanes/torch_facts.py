@@ -42,7 +42,15 @@ def statement_of(precision: str, device: torch.device, **more: Any) -> Statement
     statement = Statement(**{**fields, **more})
     if device.type == "cpu":
         statement.notes = [*statement.notes, waiting()]
+    else:
+        statement.notes = [*statement.notes, *allocating()]
     return statement
+
+
+def allocating() -> list[str]:
+    """What torch's GPU allocator is told by the environment, under its old name and its new one: NVIDIA's image sets it."""
+    names = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF")
+    return [f"{name}={os.environ[name][:200]}" for name in names if os.environ.get(name)]
 
 
 def waiting() -> str:

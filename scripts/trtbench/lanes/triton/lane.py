@@ -125,11 +125,15 @@ class PytorchTriton(PytorchTuned):
 
     def statement(self) -> Statement:
         statement = super().statement()
-        statement.attention = "hand-written Triton kernel; SDPA in prefill"
         statement.versions["triton"] = triton.__version__
-        statement.notes = [
+        return statement
+
+    def attention(self) -> str:
+        return "hand-written Triton kernel; SDPA in prefill"
+
+    def notes(self) -> list[str]:
+        return [
             "decode by hand-written Triton kernels, five a layer; prefill compiled by torch.compile",
             f"{STEPS} decode steps in one CUDA graph",
-            *(f"the first id's kernels: {note}" for note in self.launch.notes()),
+            *(f"the compiled kernel that chooses the first id: {note}" for note in self.launch.notes()),
         ]
-        return statement

@@ -86,27 +86,34 @@ class PytorchTuned(Lane):
         return session
 
     def statement(self) -> Statement:
-        cuda = self.plan.device == "cuda"
-        sums = self.plan.value != "matrix library"
-        batches = sorted({cell.batch for cell in self.plan.cells})
-        attention = dict.fromkeys("compiled sums" if sums and batch == 1 else "products" for batch in batches)
-        notes = ["own decoder with fused QKV and gate/up weights, layers compiled by torch.compile"]
-        if not cuda:
-            by_sums = [str(batch) for batch in batches if sums and batch <= FEW]
-            if by_sums:
-                notes.append(f"decode steps as compiled sums at batch {', '.join(by_sums)}")
-        else:
-            from trtbench.lanes.tuned.session import STEPS
-
-            notes.append(f"{STEPS} decode steps in one CUDA graph")
-        notes += self.launch.notes()
         return self._torch_facts.statement_of(
             str(self.ends.embedding.dtype).removeprefix("torch."),
             self.ends.embedding.device,
-            cuda_graphs=cuda,
-            attention=f"{' or '.join(attention)} over the used positions; SDPA in prefill",
-            notes=notes,
+            cuda_graphs=self.plan.device == "cuda",
+            attention=self.attention(),
+            notes=self.notes(),
         )
+
+    def attention(self) -> str:
+        """How it is computed, in all cells."""
+        sums = self.plan.value != "matrix library"
+        batches = {cell.batch for cell in self.plan.cells}
+        ways = dict.fromkeys("compiled sums" if sums and batch == 1 else "products" for batch in sorted(batches))
+        return f"{' or '.join(ways)} over the used positions; SDPA in prefill"
+
+    def notes(self) -> list[str]:
+        """How the rest is computed."""
+        notes = ["own decoder with fused QKV and gate/up weights, layers compiled by torch.compile"]
+        if self.plan.device == "cuda":
+            from trtbench.lanes.tuned.session import STEPS
+
+            notes.append(f"{STEPS} decode steps in one CUDA graph")
+        else:
+            batches = sorted({cell.batch for cell in self.plan.cells})
+            by_sums = [str(batch) for batch in batches if self.plan.value != "matrix library" and batch <= FEW]
+            if by_sums:
+                notes.append(f"decode steps as compiled sums at batch {', '.join(by_sums)}")
+        return [*notes, *self.launch.notes()]
 
     def memory(self) -> Memory:
         parts: list[Any] = [part for layer in self.layers for part in layer if part is not None]
