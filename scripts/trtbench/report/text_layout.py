@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 WIDTH = 80
 
@@ -22,3 +23,16 @@ def named(name: str, width: int, figures: str) -> list[str]:
     if len(name) <= width:
         return [f"  {name:<{width}}{figures}"]
     return [f"  {name}", " " * (2 + width) + figures]
+
+
+def headed(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    """A table whose lines begin with a name; the words of its head stand below one another where a column is narrow."""
+    words = [max(map(len, name.split())) + 1 for name in head[1:]]
+    widths = [width + (WIDTH - 22 - sum(words)) // len(words) for width in words]
+    names = [textwrap.wrap(name, width - 1) for name, width in zip(head[1:], widths)]
+    block = []
+    for i in range(max(map(len, names))):
+        block.append(" " * 22 + "".join(f"{name[i] if i < len(name) else '':>{w}}" for name, w in zip(names, widths)))
+    for name, *figures in lines:
+        block += named(name, 20, "".join(f"{figure:>{width}}" for figure, width in zip(figures, widths)))
+    return block
