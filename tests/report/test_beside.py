@@ -137,7 +137,7 @@ def test_the_card_of_each_lane() -> None:
         (gpu,) = trial.telemetry.gpus
         gpu.sm_clock, gpu.temperature = [2399 + trial.index, 2475], [60, 69 + trial.index]
         gpu.power, gpu.power_cap = [150.0, 168.0 + 2 * trial.index], 200.0 if trial.index == 1 else 180.0
-        gpu.throttle_reasons = ["gpu_idle", "sw_power_cap"]
+        gpu.throttle_reasons, gpu.power_cap_default = ["gpu_idle", "sw_power_cap"], 250.0
     comparison = compared(made)
     (state,) = [state for state in comparison.cards if state.lane == ENGINE]
     assert (state.sm_clock_low, state.sm_clock_high, state.sm_clock_max) == (2400, 2475, 2475)
@@ -147,24 +147,25 @@ def test_the_card_of_each_lane() -> None:
     (said,) = [s for s in cards.sentences(comparison, ENGLISH) if s.startswith("TensorRT engine")]
     assert said == (
         "TensorRT engine: SM clock 2438 (2400-2475) of 2475 MHz, up to 72 °C, 161 W of a cap of 180-200 W, "
-        "clock held back by: the power cap"
+        "below its maker's cap of 250 W, clock held back by: the power cap"
     )
     shown = everything(comparison)
     for words, format in zip(
         ("THE CARD DURING", "**The card during", ">The card during the timed calls</h3>"), shown, strict=True
     ):
         assert format.count(words) == 1
-        assert "180-200" in format and "the power cap" in format
+        assert "180-200" in format and "250" in format and "the power cap" in " ".join(format.split())
     line = csv_lines(comparison)[ENGINE]
     assert (line["sm_clock_low_mhz"], line["sm_clock_high_mhz"]) == ("2400", "2475")
     assert (line["power_cap_low_w"], line["power_cap_high_w"]) == ("180", "200")
+    assert line["power_cap_default_w"] == "250"
     assert line["clock_held_back"] == "sw_power_cap"
 
 
 def test_a_reason_without_words_keeps_the_drivers_name_and_none_is_told_from_not_known() -> None:
     known = dict(
         lane=ENGINE, precision="float16", sm_clock=1980.0, sm_clock_low=1980, sm_clock_high=1980, sm_clock_max=None,
-        temperature=None, power=None, power_cap_low=None, power_cap_high=None,
+        temperature=None, power=None, power_cap_low=None, power_cap_high=None, power_cap_default=None,
     )  # fmt: skip
     comparison = compared(story())
     for held_back, shown in ((["reason_0x200"], "reason_0x200"), ([], "nothing"), (None, None)):

@@ -40,6 +40,7 @@ def _state(key: Key, members: Sequence[Trial]) -> CardState | None:
         power=statistics.fmean(powers) if powers else None,
         power_cap_low=min(caps, default=None),
         power_cap_high=max(caps, default=None),
+        power_cap_default=max((gpu.power_cap_default for gpu in gpus if gpu.power_cap_default), default=None),
         held_back=None if all(gpu.throttle_reasons is None for gpu in gpus) else sorted(reasons),
     )
 

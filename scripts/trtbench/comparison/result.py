@@ -128,8 +128,8 @@ class Stated(msgspec.Struct, kw_only=True):
 
 class CardState(msgspec.Struct, kw_only=True, frozen=True):
     """How the card was while the calls of one lane were timed, over all of its trials that count: SM clock in MHz (median,
-    lowest, highest, and the card's own highest), highest temperature in °C, mean power and the lowest and highest power cap
-    in W, and what `held_back` its clocks, by NVML's names. None where it is not known."""
+    lowest, highest, and the card's own highest), highest temperature in °C, mean power, the lowest and highest power cap and
+    the one that its maker gave it, in W, and what `held_back` its clocks, by NVML's names. None where it is not known."""
 
     lane: str
     precision: str
@@ -141,6 +141,7 @@ class CardState(msgspec.Struct, kw_only=True, frozen=True):
     power: float | None
     power_cap_low: float | None
     power_cap_high: float | None
+    power_cap_default: float | None
     held_back: list[str] | None
 
 

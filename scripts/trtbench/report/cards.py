@@ -28,6 +28,7 @@ def table(comparison: Comparison, say: Language) -> tuple[list[str], list[list[s
         ("card.temperature", lambda state: _whole(state.temperature)),
         ("card.power", lambda state: _watts(state.power, state.power, say)),
         ("card.power_cap", lambda state: _watts(state.power_cap_low, state.power_cap_high, say)),
+        ("card.power_cap_default", lambda state: _watts(state.power_cap_default, state.power_cap_default, say)),
         ("card.held_back", lambda state: _held_back(state, say)),
     ]
     states = comparison.cards
@@ -54,6 +55,9 @@ def _parts(state: CardState, say: Language) -> list[str]:
         parts.append(say("card.says_power", watts=power))
     elif cap is not None:
         parts.append(say("card.says_cap", cap=cap))
+    default = state.power_cap_default
+    if default is not None and state.power_cap_low is not None and state.power_cap_low < 0.99 * default:
+        parts.append(say("card.says_lowered", watts=say.number(default, 0)))
     if state.held_back:
         parts.append(say("card.says_held_back", reasons=_held_back(state, say)))
     return parts

@@ -71,6 +71,7 @@ CARD = (
     ("power_w", "power"),
     ("power_cap_low_w", "power_cap_low"),
     ("power_cap_high_w", "power_cap_high"),
+    ("power_cap_default_w", "power_cap_default"),
 )
 HEAD = (
     *("run", "created", "model", "revision", "synthetic", "dequantised", "place", "workload_digest"),

@@ -27,7 +27,8 @@ def named(name: str, width: int, figures: str) -> list[str]:
 
 def headed(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
     """A table whose lines begin with a name; the words of its head stand below one another where a column is narrow."""
-    words = [max(map(len, name.split())) + 1 for name in head[1:]]
+    columns = [[*name.split(), *(line[i] for line in lines)] for i, name in enumerate(head[1:], 1)]
+    words = [max(map(len, column)) + 1 for column in columns]
     widths = [width + (WIDTH - 22 - sum(words)) // len(words) for width in words]
     names = [textwrap.wrap(name, width - 1) for name, width in zip(head[1:], widths)]
     block = []
