@@ -27,9 +27,12 @@ def named(name: str, width: int, figures: str) -> list[str]:
 
 def headed(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
     """A table whose lines begin with a name; the words of its head stand below one another where a column is narrow."""
-    columns = [[*name.split(), *(line[i] for line in lines)] for i, name in enumerate(head[1:], 1)]
-    words = [max(map(len, column)) + 1 for column in columns]
-    widths = [width + (WIDTH - 22 - sum(words)) // len(words) for width in words]
+    widths = _spread([max(map(len, name.split())) + 1 for name in head[1:]])
+    longest = [max(len(line[i]) for line in lines) + 1 for i in range(1, len(head))]
+    if any(needed > width for needed, width in zip(longest, widths)):
+        widths = _spread(
+            [max(needed, *(len(word) + 1 for word in name.split())) for needed, name in zip(longest, head[1:])]
+        )
     names = [textwrap.wrap(name, width - 1) for name, width in zip(head[1:], widths)]
     block = []
     for i in range(max(map(len, names))):
@@ -37,3 +40,8 @@ def headed(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
     for name, *figures in lines:
         block += named(name, 20, "".join(f"{figure:>{width}}" for figure, width in zip(figures, widths)))
     return block
+
+
+def _spread(needed: Sequence[int]) -> list[int]:
+    """Widths of columns that take so much at least, and together what a line has room for."""
+    return [width + (WIDTH - 22 - sum(needed)) // len(needed) for width in needed]
