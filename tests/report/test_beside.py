@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 import fuzzing
+import reports
 from liars import Story
 from trtbench.comparison.comparing import compare
 from trtbench.comparison.result import CardState, Comparison
@@ -147,7 +148,7 @@ def test_the_card_of_each_lane() -> None:
     (said,) = [s for s in cards.sentences(comparison, ENGLISH) if s.startswith("TensorRT engine")]
     assert said == (
         "TensorRT engine: SM clock 2438 (2400-2475) of 2475 MHz, up to 72 °C, 161 W of a cap of 180-200 W, "
-        "below its maker's cap of 250 W, clock held back by: the power cap"
+        "below the card's default of 250 W, clock held back by: the power cap"
     )
     shown = everything(comparison)
     for words, format in zip(
@@ -185,6 +186,17 @@ def test_a_card_beside_a_lane_of_the_cpu_is_not_its_card() -> None:
     comparison = compared(made)
     assert ENGINE not in {state.lane for state in comparison.cards} and comparison.cards
     assert csv_lines(comparison)[ENGINE]["sm_clock_mhz"] == ""
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_hostile_names_and_reasons_get_out_of_no_format(lang: str) -> None:
+    comparison = compared(story(), report(latency=None, ttft=None, problem=reports.HOSTILE))
+    comparison.cards = [msgspec.structs.replace(state, held_back=[reports.HOSTILE]) for state in comparison.cards]
+    shown = everything(comparison, lang)
+    assert "\x1b" not in "".join(shown) and "\u202e" not in "".join(shown)
+    assert "<script>alert" not in shown[2]
+    assert "@everyone" not in shown[1] and "<script>" not in shown[1].replace("\\<script", "")
+    assert csv_lines(comparison)[ENGINE]["clock_held_back"].startswith("'=cmd")
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -19,7 +19,7 @@ from trtbench.report.language import ENGLISH, FRENCH
 from trtbench.report.page import document, templates
 from trtbench.settings.knobs import defaults_of
 
-KINDS = ["honest", "audited", "refused", "simulated", "few", "hostile"]
+KINDS = ["honest", "audited", "refused", "simulated", "few", "hostile", "beside"]
 
 
 class Tree(html.parser.HTMLParser):
