@@ -212,11 +212,15 @@ def test_without_a_card_and_another_clock_there_is_no_heading(lang: str) -> None
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_no_line_of_the_text_is_longer_than_80_columns(lang: str) -> None:
-    comparison = compared(story(), report(latency=123_456.7, ttft=98_765.4))
+def test_its_lines_have_at_most_80_columns_and_no_two_figures_touch(lang: str) -> None:
+    comparison = compared(story(), report(latency=1_234_567.8, ttft=1_234_567.8))
     for f in comparison.cells[0].figures:
-        f.latency, f.ttft = 123_456.7, 98_765.4
-    assert [line for line in text.render(comparison, lang).splitlines() if len(line) > text.WIDTH] == []
+        f.latency, f.ttft = 1_234_567.8, 1_234_567.8
+    lines = other_clocks.text(comparison.cells[0], comparison, LANGUAGES[lang])
+    assert [line for line in lines if len(line) > text.WIDTH] == []
+    at = next(i for i, line in enumerate(lines) if line.startswith("  trtllm-bench latency"))
+    figures = [part for part in " ".join(lines[at : at + 2]).split(" ") if part]
+    assert figures[2:7] == [LANGUAGES[lang].number(1_234_567.8)] * 4 + ["-"]
 
 
 def test_the_french_report_says_the_same() -> None:
