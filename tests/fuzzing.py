@@ -101,7 +101,7 @@ def whole_story(gpu: str | None = "NVIDIA GeForce RTX 4070") -> Story:
         for card in (trial.telemetry.gpus if trial.telemetry else None) or []:
             card.temperature, card.power, card.utilisation = [50] * 20, [100.0] * 20, [99] * 20
             card.energy, card.idle_power, card.memory_baseline, card.memory_peak = 500.0, 20.0, 2**28, 2**31
-            card.memory_total, card.sm_clock_max = 12 * 2**30, 2475
+            card.memory_total, card.sm_clock_max, card.power_cap_default = 12 * 2**30, 2475, 200.0
     again = msgspec.convert(msgspec.to_builtins(made.trials[-1]), type(made.trials[-1]))
     again.attempt, again.position = 2, again.position + 1
     made.trials[-1].disturbed = [Disturbance(kind="cpu", value=0.5, limit=0.1)]

@@ -8,7 +8,9 @@ import factory
 from trtbench.comparison.comparing import compare
 from trtbench.comparison.result import Comparison
 from trtbench.records.run import Absent
-from trtbench.records.trial import Failure
+from trtbench.records.telemetry import Gpu
+from trtbench.records.trial import EngineMetrics, Failure
+from trtbench.records.trtllm_report import Latency
 from trtbench.referee.audit import audit
 from trtbench.referee.audit.findings import found
 from trtbench.settings.cells import Cell
@@ -52,6 +54,33 @@ def simulated() -> Comparison:
         if trial.lane == "onnxruntime" and trial.statement is not None:
             trial.statement.simulated = True
     return compare(factory.run(lanes=list(TRIALS), headline="onnxruntime"), made)
+
+
+def beside() -> Comparison:
+    """Two lanes on a card, with the engine's own clock, NVIDIA's benchmark beside it, and a second report that is broken."""
+    made = factory.trials({"pytorch-eager": TRIALS["pytorch-eager"], "tensorrt-engine": TRIALS["onnxruntime"]})
+    for trial in made:
+        assert trial.statement is not None and trial.telemetry is not None
+        trial.statement.device, trial.statement.device_name = "cuda:0", "Example GPU"
+        card = Gpu(uuid="GPU-0", name="Example GPU", samples=3, sm_clock=[1500, 1755, 1755], sm_clock_max=1980)
+        card.temperature, card.power, card.power_cap, card.power_cap_default = (
+            [60, 71, 80],
+            [390.5, 401.25],
+            400.0,
+            700.0,
+        )
+        card.throttle_reasons = ["gpu_idle", "sw_power_cap", "sw_thermal_slowdown", "reason_0x200"]
+        trial.telemetry.gpus = [card]
+        if trial.lane == "tensorrt-engine":
+            trial.cells[0].engine_metrics = EngineMetrics(
+                queued=[10_000], ttft=[4 * factory.MS], e2e=[49 * factory.MS], reused_blocks=0
+            )
+    cell = factory.CELL
+    fields: dict[str, Any] = dict(
+        precision=cell.precision, prompt_length=cell.prompt_length, new_tokens=cell.new_tokens
+    )
+    reports = [Latency(latency=51.25, ttft=5.5, requests=4, **fields), Latency(problem="x.json is cut off.", **fields)]
+    return compare(factory.run(["pytorch-eager", "tensorrt-engine"], demonstration=False), made, reports=reports)
 
 
 def few() -> Comparison:

@@ -103,12 +103,12 @@ def compared(options: argparse.Namespace, results: Path) -> tuple[Audited, Compa
     from trtbench.records import run_folder
 
     audited = load(results, run_folder.find(results, options.run))
-    run, trials, judged, findings = audited
+    run, trials, judged, findings, reports = audited
     if not audited.finished:
         raise UserError(
             f"run {run.id} has no finished trial; its reasons are in {run_folder.folder(results, run.id) / 'trials'}."
         )
-    comparison = compare(run, trials, findings, judged)
+    comparison = compare(run, trials, findings, judged, reports)
     if options.against is not None:
         comparison.history = history.against(comparison, *other_run(results, run.id, options.against))
     return audited, comparison
@@ -120,7 +120,7 @@ def bundled(path: Path, audited: Audited, results: Path) -> Path:
     from trtbench.comparison.sieve import names_here
     from trtbench.model.workload import read_workload
 
-    run, trials, judged, _ = audited
+    run, trials, judged, *_ = audited
     bundle.write(path, bundle.make(run, trials, judged, read_workload(results, run.id), names_here()))
     content = "the bundle holds times, versions, the model's name and the token ids that the lanes returned"
     if run.settings.get("PROMPTS_FILE"):

@@ -17,7 +17,7 @@ from trtbench.report.page import document
 
 BROWSER = Path(__file__).parents[1] / "browser"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-KINDS = ("honest", "audited", "refused", "simulated", "few", "hostile")
+KINDS = ("honest", "audited", "refused", "simulated", "few", "hostile", "beside")
 
 
 def lacking(reason: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
 import signal
+import statistics
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ import pytest
 
 from once import made_once, session_folder
 from standin.kit import Workshop
-from standin.product import Product
+from standin.product import SCRIPTS, Product
 
 pytestmark = pytest.mark.slow
 WORDS = ["ash", "birch", "cedar", "dogwood", "elm", "fir", "gum", "hazel"]
@@ -250,10 +253,37 @@ def test_trtllm_bench_stands_beside_and_may_fail(product: Product) -> None:
     assert done.returncode == 0, done.stdout
     assert "trtllm-bench latency, float16, 56 + 8 tokens:" in done.stdout and "; ours " in done.stdout
     (report,) = product.data.glob("results/runs/*/trtllm-bench-float16-56+8.json")
-    assert json.loads(report.read_text())["request_info"]["avg_output_length"] == 8
+    theirs = json.loads(report.read_text())
+    assert theirs["request_info"]["avg_output_length"] == 8
+    assert_shown(product, theirs)
+    report.write_text(json.dumps({**theirs, "performance": {"avg_request_latency_ms": None}}))
+    broken = product.run(sys.executable, str(SCRIPTS / "compare.py"), "--no-chart")
+    assert broken.returncode == 0, broken.stdout
+    assert f"trtllm-bench, float16: not shown, since {report.name} is not a valid" in " ".join(broken.stdout.split())
+    assert "Traceback" not in broken.stdout and "trtllm-bench latency " not in broken.stdout
     failed = product.bench("--new-run", TRTLLM_BENCH="1", PATH=path_without_bench(product))
     assert failed.returncode == 0, failed.stdout
     assert "trtllm-bench latency is left out" in failed.stdout
+
+
+def assert_shown(product: Product, theirs: dict[str, Any]) -> None:
+    """The engine's own clock and NVIDIA's benchmark stand beside our figures in text, CSV, Markdown and page."""
+    told = {
+        kind: product.run(sys.executable, str(SCRIPTS / "compare.py"), "--no-chart", "--format", kind).stdout
+        for kind in ("text", "csv", "markdown")
+    }
+    latency = theirs["performance"]["avg_request_latency_ms"]
+    assert "BY OTHER CLOCKS" in told["text"] and "**By other clocks**" in told["markdown"]
+    (line,) = [line for line in told["csv"].splitlines() if ",tensorrt-engine," in line]
+    row = dict(zip(told["csv"].splitlines()[0].split(","), next(csv.reader([line])), strict=True))
+    assert float(row["trtllm_bench_latency_ms"]) == pytest.approx(latency, rel=1e-6)
+    metrics = [trial["cells"][0]["engine_metrics"] for trial in product.trials()]
+    own = statistics.fmean(max(each["e2e"]) for each in metrics) / 1e6
+    assert float(row["engine_latency_ms"]) == pytest.approx(own, rel=1e-6)
+    assert row["engine_reused_kv_blocks"] == "0" and row["sm_clock_mhz"] == ""
+    page = (product.data / "results" / "benchmark_comparison.html").read_text()
+    assert "By other clocks" in page and "FORCE_MULTI_BLOCK_MODE" in page and "trtllm-bench latency" in page
+    assert "The card during the timed calls" not in page + told["text"]  # no card, no empty heading
 
 
 def path_without_bench(product: Product) -> str:

@@ -162,6 +162,7 @@ def test_a_card_in_use_has_no_idle_power(monkeypatch: pytest.MonkeyPatch, tmp_pa
         ("CurrentClocksEventReasons", "throttle_reasons"),
         ("ComputeRunningProcesses", "foreign_processes"),
         ("EnforcedPowerLimit", "power_cap"),
+        ("PowerManagementDefaultLimit", "power_cap_default"),
         ("MemoryBusWidth", "memory_bus_width"),
         ("MemoryInfo", "memory_peak"),
         ("nvmlDeviceGetTemperature@0@0", "temperature"),
@@ -186,6 +187,12 @@ def test_older_names_of_questions_are_tried(monkeypatch: pytest.MonkeyPatch, tmp
     found = gpu(watched()[1])
     assert found.throttle_reasons == ["sw_power_cap", "sw_thermal_slowdown"]
     assert found.power_cap == 350
+
+
+def test_a_cap_that_was_lowered_stands_beside_its_makers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    play(monkeypatch, tmp_path, answers(EnforcedPowerLimit=[350000], PowerManagementDefaultLimit=[700000]))
+    found = gpu(watched(before=0.02, during=0.08)[1])
+    assert (found.power_cap, found.power_cap_default) == (350, 700)
 
 
 def test_reasons_have_names() -> None:

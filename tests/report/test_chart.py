@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.axes
+import matplotlib.figure
 import pytest
 
 import reports
+from trtbench.records.run import Absent
+from trtbench.records.trial import Failure
 from trtbench.report import chart
 
 
@@ -78,3 +81,27 @@ def test_cells_beyond_the_first_are_named_and_a_run_of_holes_has_no_axes(tmp_pat
     comparison.cells[0].against.clear()
     chart.write(tmp_path / "none.png", comparison, "en")
     assert size(tmp_path / "none.png") == (1600, 900)
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", "without figures: OpenVINO"), ("fr", "sans chiffres\u00a0: OpenVINO")]
+)
+def test_a_lane_without_figures_is_named_below_the_plots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lang: str, words: str
+) -> None:
+    feet: list[str] = []
+    real = matplotlib.figure.Figure.supxlabel
+
+    def spy(self: Any, text: str, **more: Any) -> Any:
+        feet.append(text)
+        return real(self, text, **more)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "supxlabel", spy)
+    chart.write(tmp_path / "chart.png", reports.honest(), lang)
+    comparison = reports.honest()
+    absent = Absent(lane="openvino", precision="float32", failure=Failure(phase="load", reason="no room"))
+    comparison.failed = [absent] * 40
+    chart.write(tmp_path / "chart.png", comparison, lang)
+    whole, lacking = feet
+    assert "chiffres" not in whole and "figures" not in whole and "\n" not in whole
+    assert lacking.startswith(whole + "\n") and lacking.endswith(words)

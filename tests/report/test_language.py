@@ -29,7 +29,7 @@ MADE_UP = (  # keys that a name from elsewhere completes
     *("audit.theme.", "audit.fail", "audit.warn"),
     *("history.what.", "history.run", "history.folder", "history.bundle", "history.report"),
     *("history.lane", "history.then", "history.now", "history.ratio", "history.interval", "history.word"),
-    *("ceiling_nominal", "ceiling_measured", "source.", "disturbed.", "weak."),
+    *("ceiling_nominal", "ceiling_measured", "source.", "disturbed.", "weak.", "card.reason."),
 )
 PLAIN = ("", "n", "i", "p", "x", "label", "word")  # kinds that agree with nothing
 ROWS_OF_WORDS = {

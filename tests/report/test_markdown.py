@@ -36,6 +36,12 @@ def test_what_must_not_be_quoted_stands_in_capitals(kind: str, word: str) -> Non
     assert f"**{word}**" in text[: text.index("###")]
 
 
+@pytest.mark.parametrize(("lang", "word"), [("en", "SIMULATED"), ("fr", "SIMULÉ")])
+def test_the_mark_of_a_simulated_run_is_not_said_twice_in_one_line(lang: str, word: str) -> None:
+    for line in markdown.render(reports.simulated(), lang).splitlines():
+        assert line.count(word) <= 1, line
+
+
 def test_hostile_text_is_neither_markup_nor_mention_nor_a_new_line() -> None:
     text = markdown.render(reports.hostile(), "en")
     spans = re.compile(r"(?<!\\)(`+)(?!`).*?(?<!`)\1(?!`)")

@@ -19,7 +19,7 @@ from trtbench.report.language import ENGLISH, FRENCH
 from trtbench.report.page import document, templates
 from trtbench.settings.knobs import defaults_of
 
-KINDS = ["honest", "audited", "refused", "simulated", "few", "hostile"]
+KINDS = ["honest", "audited", "refused", "simulated", "few", "hostile", "beside"]
 
 
 class Tree(html.parser.HTMLParser):
@@ -159,6 +159,10 @@ def test_a_void_ratio_is_struck_out_and_named_void() -> None:
 def test_a_simulated_lane_gets_no_verdict() -> None:
     text = made("simulated")
     assert '<div class="lead w-simulated">' in text
+    assert [len(re.findall("SIMUL", said)) for said in re.findall(r'<div class="lead .*?</div>', text, re.DOTALL)] == [
+        1,
+        1,
+    ]
     row = re.search(r"<tr><th scope=\"row\">ONNX Runtime <span class=\"word w-simulated\">SIMULATED.*?</tr>", text)
     assert row
     assert "w-none" in row[0]

@@ -4,6 +4,8 @@ Taking something out (trtbench.comparison.sieve) changes a record, so it is seal
 `originals`. A record whose seal was already broken keeps the broken one: bundling must not make an edited record look
 whole.
 
+The reports of NVIDIA's own benchmark are no records and stay behind.
+
 The same run gives the same bytes: sorted fields, no time, no name in the gzip header.
 """
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from trtbench.comparison.cards import card_states
 from trtbench.comparison.result import Against, Comparison, Disturbed, FailedAttempt, Row, Stated
 from trtbench.figures.base import Key, cells_of, grouped, headline_cells, headline_level, rivals_of
 from trtbench.figures.disturbed import any_counts, left_out, lost, unequal
@@ -16,6 +17,7 @@ from trtbench.records.files import SCHEMA
 from trtbench.records.judgement import Judgement
 from trtbench.records.run import Absent, Run, counting, sort_key
 from trtbench.records.trial import Trial
+from trtbench.records.trtllm_report import LANE, Latency
 from trtbench.referee import record_roofline
 from trtbench.referee.audit.findings import WARN, Finding, refusing
 from trtbench.settings.lanes import LANES
@@ -25,10 +27,14 @@ DOUBTS = ("time.kind", "time.excused", "ceiling.measured", "provenance.mixed", "
 
 
 def compare(
-    run: Run, trials: Sequence[Trial], findings: Sequence[Finding] = (), judgement: Judgement | None = None
+    run: Run,
+    trials: Sequence[Trial],
+    findings: Sequence[Finding] = (),
+    judgement: Judgement | None = None,
+    reports: Sequence[Latency] = (),
 ) -> Comparison:
     """Compare all trials of a run; the result does not depend on their order. `findings` are the audit's of these trials:
-    those that fail void the verdicts they touch."""
+    those that fail void the verdicts they touch. `reports` are NVIDIA's own benchmark's, which stand beside the figures."""
     trials = sorted(trials, key=sort_key)
     groups = grouped(trials)
     settings = run.settings
@@ -55,6 +61,7 @@ def compare(
             words_put_back = {key: a.verdict.word for key, a in put_back.by_lane.items()}
         doubts = [f for f in findings if f.code in DOUBTS and f.level == WARN and f.cell in (None, where)]
         row.against = [_weighed(a, losses, unquiet, words_put_back if losers else None, doubts) for a in row.against]
+        row.trtllm_bench = [report for report in reports if _beside(report, row)]
         cells.append(row)
     measured = [f for row in cells for f in row.figures]
     asked_for = {t.lane for t in trials} | {a.lane for a in run.absent}
@@ -81,7 +88,14 @@ def compare(
         disturbed=list(_disturbed(trials)),
         tried=[line for line in run.tried or () if line.lane in {t.lane for t in trials}],
         failed_attempts=list(_failed_attempts(trials)),
+        cards=card_states(groups),
     )
+
+
+def _beside(report: Latency, row: Row) -> bool:
+    """Whether a report of NVIDIA's own benchmark, which runs one sequence at a time, is of an engine with figures in the row."""
+    same_cell = row.where == (1, report.prompt_length, report.new_tokens)
+    return same_cell and any((f.lane, f.precision) == (LANE, report.precision) for f in row.figures)
 
 
 def _with(members: Sequence[Trial], losers: Sequence[Trial]) -> list[Trial]:

@@ -11,6 +11,7 @@ from trtbench.figures.summary import Figures, Hole, Where
 from trtbench.records.run import Absent, Tried
 from trtbench.records.telemetry import Disturbance
 from trtbench.records.trial import Environment, Model, Statement
+from trtbench.records.trtllm_report import Latency
 from trtbench.referee.audit.findings import Finding
 
 
@@ -95,7 +96,8 @@ class Against(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Row(msgspec.Struct, kw_only=True):
-    """One cell of the report: all lanes in it, the best PyTorch lane, the comparisons."""
+    """One cell of the report: all lanes in it, the best PyTorch lane, the comparisons. `trtllm_bench`: what NVIDIA's own
+    benchmark says of the engines in it; it changes none of the figures."""
 
     batch: int
     prompt_length: int
@@ -103,6 +105,7 @@ class Row(msgspec.Struct, kw_only=True):
     figures: list[Figures]
     holes: list[Hole]
     against: list[Against]
+    trtllm_bench: list[Latency] = []
 
     @property
     def where(self) -> Where:
@@ -121,6 +124,25 @@ class Stated(msgspec.Struct, kw_only=True):
     lane: str
     precision: str
     statement: Statement
+
+
+class CardState(msgspec.Struct, kw_only=True, frozen=True):
+    """How the card was while the calls of one lane were timed, over all of its trials that count: SM clock in MHz (median,
+    lowest, highest, and the card's own highest), highest temperature in °C, mean power, the lowest and highest power cap and
+    the one that its maker gave it, in W, and what `held_back` its clocks, by NVML's names. None where it is not known."""
+
+    lane: str
+    precision: str
+    sm_clock: float | None
+    sm_clock_low: int | None
+    sm_clock_high: int | None
+    sm_clock_max: int | None
+    temperature: int | None
+    power: float | None
+    power_cap_low: float | None
+    power_cap_high: float | None
+    power_cap_default: float | None
+    held_back: list[str] | None
 
 
 class Disturbed(msgspec.Struct, kw_only=True, frozen=True):
@@ -171,6 +193,7 @@ class Comparison(msgspec.Struct, kw_only=True, tag="comparison", tag_field="kind
     disturbed: list[Disturbed] = []
     tried: list[Tried] = []
     failed_attempts: list[FailedAttempt] = []
+    cards: list[CardState] = []
 
     @property
     def void(self) -> bool:

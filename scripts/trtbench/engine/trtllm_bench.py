@@ -14,6 +14,7 @@ from pathlib import Path
 from trtbench.engine import contract, known_failures, model_folder, on_disk, plan, tools
 from trtbench.errors import UserError
 from trtbench.model.workload import Workload
+from trtbench.records import trtllm_report
 from trtbench.records.trial import Trial
 from trtbench.settings.cells import Cell
 from trtbench.settings.knobs import Settings
@@ -24,14 +25,14 @@ def beside(
 ) -> list[Path]:
     """Run it once for every engine and cell of batch 1 that has figures; return the reports, in the run's folder `home`."""
     written = []
-    engine_trials = [trial for trial in trials if trial.lane == "tensorrt-engine"]
+    engine_trials = [trial for trial in trials if trial.lane == trtllm_report.LANE]
     for precision in sorted({trial.precision for trial in engine_trials}):
         of_precision = [trial for trial in engine_trials if trial.precision == precision]
         cells = [record.cell for record in of_precision[0].cells if record.e2e is not None and record.cell.batch == 1]
         if not cells:
             say("trtllm-bench latency runs one sequence at a time, and no measured cell has batch 1: it is not run")
         for cell in cells:
-            report = home / f"trtllm-bench-{precision}-{cell.prompt_length}+{cell.new_tokens}.json"
+            report = home / trtllm_report.name(precision, cell)
             try:
                 sentence = _run_cell(settings, report, model, workload, of_precision, cell)
             except UserError as error:
@@ -79,12 +80,7 @@ def _run_cell(
     if status != 0:
         ending = "took too long" if status is None else f"failed with status {status}"
         raise UserError(f"it {ending} ({known_failures.cause(text)})")
-    try:
-        their_latency_ms = float(
-            json.loads(report.read_text(encoding="utf-8"))["performance"]["avg_request_latency_ms"]
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"its report cannot be read ({type(error).__name__}: {error})") from None
+    theirs = trtllm_report.read(report)
     times = [
         time
         for trial in trials
@@ -93,6 +89,6 @@ def _run_cell(
         for time in record.e2e.times
     ]
     return (
-        f"trtllm-bench latency, {first.precision}, {cell.prompt_length} + {cell.new_tokens} tokens: {their_latency_ms:.2f} ms a request; "
+        f"trtllm-bench latency, {first.precision}, {cell.prompt_length} + {cell.new_tokens} tokens: {theirs.latency:.2f} ms a request; "
         f"ours {statistics.fmean(times) / 1e6:.2f} ms ({report.name})"
     )

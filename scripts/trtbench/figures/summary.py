@@ -32,6 +32,10 @@ class Figures(msgspec.Struct, kw_only=True):
     `ceiling_basis` says whether against nominal figures or a measured bandwidth. `near`, `equal`, `exact` (shares),
     `perplexity` and `bleu` (0 to 100) are the judge's. Each is None where it is not known. `left` is the round after which
     the lane ran no further trial, by the run's own rules.
+
+    `engine_queued`, `engine_ttft` and `engine_latency` are by the engine's own clock, of one more generation a trial: times of
+    the batch's last sequence, mean over trials. They stand beside our figures and enter none. `reused_blocks` are the most KV
+    blocks that one of those generations took from earlier calls.
     """
 
     lane: str
@@ -78,6 +82,10 @@ class Figures(msgspec.Struct, kw_only=True):
     energy: float | None = None
     idle_energy: float | None = None
     left: int | None = None
+    engine_queued: float | None = None
+    engine_ttft: float | None = None
+    engine_latency: float | None = None
+    reused_blocks: int | None = None
 
 
 class Hole(msgspec.Struct, kw_only=True, frozen=True):
@@ -133,6 +141,7 @@ def _measured(trials: Sequence[Trial], measured: Sequence[CellRecord], where: Wh
     statement = next((trial.statement for trial in trials if trial.statement is not None), None)
     energies = [record.energy for record in measured if record.energy is not None]
     memories = [record.memory for record in measured if record.memory is not None]
+    own_clocks = [m for record in measured if (m := record.engine_metrics) is not None and any(m.e2e)]
     return Figures(
         lane=first_trial.lane,
         precision=first_trial.precision,
@@ -170,6 +179,10 @@ def _measured(trials: Sequence[Trial], measured: Sequence[CellRecord], where: Wh
         torch_reserved=_maximum([m.torch_reserved for m in memories]),
         energy=_median([_per_token(e, e.watts) for e in energies]),
         idle_energy=_median([_per_token(e, e.idle_watts) for e in energies if e.watts is not None]),
+        engine_queued=_mean_ms([m.queued for m in own_clocks]),
+        engine_ttft=_mean_ms([m.ttft for m in own_clocks if any(m.ttft)]),
+        engine_latency=_mean_ms([m.e2e for m in own_clocks]),
+        reused_blocks=_maximum([m.reused_blocks for m in own_clocks]),
     )
 
 
@@ -190,6 +203,12 @@ def _median(values: Sequence[float | None]) -> float | None:
 
 def _maximum(values: Sequence[int | None]) -> int | None:
     return max((value for value in values if value is not None), default=None)
+
+
+def _mean_ms(batches: Sequence[Sequence[int]]) -> float | None:
+    """Mean over generations of the time of the batch's last sequence, ms; a generation without times is passed over."""
+    last = [max(times) / 1e6 for times in batches if times]
+    return statistics.fmean(last) if last else None
 
 
 def _median_ms(nanoseconds: Sequence[int | None]) -> float | None:

@@ -77,6 +77,7 @@ class Facts:
     memory_clock_max: int | None
     sm_clock_max: int | None
     power_cap: float | None
+    power_cap_default: float | None
 
 
 class Card:
@@ -120,6 +121,7 @@ class Card:
         memory = self._ask("nvmlDeviceGetMemoryInfo")
         # The enforced limit is the lowest of all that apply.
         cap = self._ask("nvmlDeviceGetEnforcedPowerLimit") or self._ask("nvmlDeviceGetPowerManagementLimit")
+        default_cap = self._ask("nvmlDeviceGetPowerManagementDefaultLimit")
         return Facts(
             uuid=self.uuid,
             name=self.name,
@@ -128,6 +130,7 @@ class Card:
             memory_clock_max=card.memory_clock_max,
             sm_clock_max=card.sm_clock_max,
             power_cap=cap / 1000 if cap else None,
+            power_cap_default=default_cap / 1000 if default_cap else None,
         )
 
     def read(self) -> Reading:

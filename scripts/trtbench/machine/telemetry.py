@@ -197,6 +197,7 @@ class Watch:
             idle_temperature=first.temperature,
             early_clock=max(early_clocks) if len(early_clocks) >= FEW else None,
             early_reasons=_reasons(idle),
+            power_cap_default=facts.power_cap_default,
         )
 
     def _other_pids(self, readings: Sequence[Reading]) -> set[int]:

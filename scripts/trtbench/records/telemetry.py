@@ -41,7 +41,8 @@ class Gpu(Strict):
 
     Of schema 2: `foreign_compute` counts computing (not drawing) processes of others, from before the trial to its end;
     `idle_utilisation` (percent, median), `idle_temperature` and `early_reasons` (all throttle reasons) are from before the
-    trial's process touched the card; `early_clock` is the highest clock from then on to its first call."""
+    trial's process touched the card; `early_clock` is the highest clock from then on to its first call. `power_cap_default` is
+    the cap that the card has from its maker."""
 
     uuid: str
     name: str
@@ -67,6 +68,7 @@ class Gpu(Strict):
     idle_temperature: Count | None = None
     early_clock: Count | None = None
     early_reasons: list[str] | None = None
+    power_cap_default: Amount | None = None
 
 
 class Card(Strict):

@@ -330,7 +330,9 @@ def _later_fields(trial: Trial) -> dict[str, Any]:
         timed_passes = [("e2e", record.e2e), ("ttft", record.ttft)]
         later |= {f"cells.{i}.{name}.between": part.between for name, part in timed_passes if part is not None}
     return later | {
-        f"gpus.{i}.{name}": getattr(gpu, name) for i, gpu in enumerate(telemetry.gpus or []) for name in gpu_fields
+        f"gpus.{i}.{name}": getattr(gpu, name)
+        for i, gpu in enumerate(telemetry.gpus or [])
+        for name in (*gpu_fields, "power_cap_default")
     }
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from trtbench.comparison.result import Comparison, Row
 from trtbench.report.columns import Column, maybe_number, maybe_share
 from trtbench.report.columns import table as table_of
 from trtbench.report.language import Language
-from trtbench.report.text_layout import WIDTH, named, wrapped
+from trtbench.report.text_layout import headed, wrapped
 
 
 def note(comparison: Comparison, say: Language) -> str:
@@ -35,12 +33,4 @@ def text(row: Row, comparison: Comparison, say: Language) -> list[str]:
     if not lines:
         return []
     title = f"{say('answers').upper()} ({note(comparison, say)})"
-    block = ["", *wrapped(title)]
-    words = [max(map(len, name.split())) + 1 for name in head[1:]]
-    widths = [width + (WIDTH - 22 - sum(words)) // len(words) for width in words]
-    names = [textwrap.wrap(name, width - 1) for name, width in zip(head[1:], widths)]
-    for i in range(max(map(len, names))):
-        block.append(" " * 22 + "".join(f"{name[i] if i < len(name) else '':>{w}}" for name, w in zip(names, widths)))
-    for lane, *figures in lines:
-        block += named(lane, 20, "".join(f"{figure:>{width}}" for figure, width in zip(figures, widths)))
-    return block
+    return ["", *wrapped(title), *headed(head, lines)]

@@ -27,6 +27,7 @@ HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
 INK, SOFT, LIMIT = "#1b1d1f", "#55595e", "#b3400a"
 MAX_CELLS = 4
 DOTS = 60  # points of one lane
+FOOT = 150  # letters of a line below the plots
 ROOM = 1.22  # of the axis, for the figure beside its bar
 
 
@@ -51,7 +52,8 @@ def write(path: Path, comparison: Comparison, lang: str) -> None:
             if len(rows) > 1:
                 left.set_title(cell_name(row, say), fontsize=17, loc="left", fontweight="bold")
         _top(figure, comparison, rows, say)
-        figure.supxlabel(_foot(rows, len(measured) - len(rows), say), fontsize=14, color=SOFT)
+        foot = [_foot(rows, len(measured) - len(rows), say), *_without_figures(rows, comparison, say)]
+        figure.supxlabel("\n".join(foot), fontsize=14, color=SOFT)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", metadata={"Software": None})
         plt.close(figure)
@@ -112,6 +114,20 @@ def _foot(rows: Sequence[Row], cut: int, say: Language) -> str:
     if cut:
         parts.append(say("chart_cut", n=cut))
     return say.clauses(parts)
+
+
+def _without_figures(rows: Sequence[Row], comparison: Comparison, say: Language) -> list[str]:
+    """The lanes that were asked for and have no bar, in lines: a picture travels without the report that gives the reasons."""
+    lanes = [label(a.lane, a.precision, comparison) for a in comparison.failed]
+    for row in rows:
+        where = f" ({say('cell_short', batch=row.batch, prompt=row.prompt_length, new=row.new_tokens)})"
+        lanes += [
+            label(h.lane, h.precision, comparison) + (where if len(comparison.cells) > 1 else "") for h in row.holes
+        ]
+    if not lanes:
+        return []
+    told = plain(say("chart_without", lanes=", ".join(dict.fromkeys(lanes))), 3 * FOOT)
+    return textwrap.wrap(told, FOOT)[:2]
 
 
 def _bars(axis: Any, row: Row, comparison: Comparison, say: Language, latency: bool) -> None:

@@ -7,8 +7,9 @@ import io
 from collections.abc import Mapping
 
 from trtbench.comparison.clean_text import NAME, plain
-from trtbench.comparison.result import Against, Comparison
+from trtbench.comparison.result import Against, CardState, Comparison, Row
 from trtbench.figures.summary import Figures
+from trtbench.records.trtllm_report import LANE
 from trtbench.report.names import listed, place
 from trtbench.report.remarks import NO_BASE, without_base
 
@@ -54,12 +55,34 @@ FIGURES = (
     ("weight_precision", "weight_precision"),
     ("left_after_round", "left"),
 )
+# Beside the figures: what other clocks than ours say.
+OTHER_CLOCKS = (
+    ("engine_queued_ms", "engine_queued"),
+    ("engine_ttft_ms", "engine_ttft"),
+    ("engine_latency_ms", "engine_latency"),
+    ("engine_reused_kv_blocks", "reused_blocks"),
+)
+CARD = (
+    ("sm_clock_mhz", "sm_clock"),
+    ("sm_clock_low_mhz", "sm_clock_low"),
+    ("sm_clock_high_mhz", "sm_clock_high"),
+    ("sm_clock_max_mhz", "sm_clock_max"),
+    ("temperature_c", "temperature"),
+    ("power_w", "power"),
+    ("power_cap_low_w", "power_cap_low"),
+    ("power_cap_high_w", "power_cap_high"),
+    ("power_cap_default_w", "power_cap_default"),
+)
 HEAD = (
     *("run", "created", "model", "revision", "synthetic", "dequantised", "place", "workload_digest"),
     *("batch", "prompt_tokens", "new_tokens", "lane", "precision", "state", "reason"),
     *(name for name, _ in FIGURES),
     *("latency_trials_ms", "base", "base_precision", "headline", "speedup", "speedup_low", "speedup_high", "level"),
     *("verdict", "verdict_reason", "candidates", "weak"),
+    *(name for name, _ in OTHER_CLOCKS),
+    *("trtllm_bench_latency_ms", "trtllm_bench_ttft_ms"),
+    *(name for name, _ in CARD),
+    "clock_held_back",
 )
 
 
@@ -78,13 +101,15 @@ def render(comparison: Comparison) -> str:
         "place": place(comparison),
         "workload_digest": comparison.workload_digest,
     }
+    states = {(state.lane, state.precision): state for state in comparison.cards}
     for row in comparison.cells:
         where = {"batch": row.batch, "prompt_tokens": row.prompt_length, "new_tokens": row.new_tokens}
         against = row.by_lane
         for f in row.figures:
             compared = _against(against.get((f.lane, f.precision)))
             alone = {"verdict": "none", "verdict_reason": NO_BASE} if without_base(row) else {}
-            _line(writer, {**common, **where, **_figures(f), **alone, **compared})
+            beside = {**_trtllm_bench(f, row), **_card(states.get((f.lane, f.precision)))}
+            _line(writer, {**common, **where, **_figures(f), **alone, **compared, **beside})
         for h in row.holes:
             state = {"lane": h.lane, "precision": h.precision, "state": "hole", "reason": h.reason}
             _line(writer, {**common, **where, **state})
@@ -95,9 +120,24 @@ def render(comparison: Comparison) -> str:
 
 
 def _figures(f: Figures) -> dict[str, object]:
-    columns: dict[str, object] = {name: getattr(f, field) for name, field in FIGURES}
+    columns: dict[str, object] = {name: getattr(f, field) for name, field in (*FIGURES, *OTHER_CLOCKS)}
     trials = " ".join(f"{ms:.6g}" for ms in f.latency_trials)
     return {"lane": f.lane, "precision": f.precision, "state": "measured", **columns, "latency_trials_ms": trials}
+
+
+def _trtllm_bench(f: Figures, row: Row) -> dict[str, object]:
+    """What NVIDIA's own benchmark says of the lane's engine."""
+    for report in row.trtllm_bench:
+        if (f.lane, f.precision) == (LANE, report.precision):
+            return {"trtllm_bench_latency_ms": report.latency, "trtllm_bench_ttft_ms": report.ttft}
+    return {}
+
+
+def _card(state: CardState | None) -> dict[str, object]:
+    if state is None:
+        return {}
+    columns: dict[str, object] = {name: getattr(state, field) for name, field in CARD}
+    return {**columns, "clock_held_back": " ".join(state.held_back or ())}
 
 
 def _against(a: Against | None) -> dict[str, object]:

@@ -33,12 +33,12 @@ class Benchmark(msgspec.Struct, kw_only=True, tag="benchmark", tag_field="kind")
 
 def write_benchmarks(results: Path, run_id: str, audited: Audited | None = None) -> list[Path]:
     """Write one file for each family with trials in the run, and take away those of earlier runs. Return the paths."""
-    run, trials, judged, findings = audited or load(results, run_id)
+    run, trials, judged, findings, reports = audited or load(results, run_id)
     families = sorted({LANES[trial.lane].family for trial in trials})
     written = []
     for family in families:
         of_family = [trial for trial in trials if LANES[trial.lane].family == family]
-        comparison = compare(run, of_family, findings, judged)
+        comparison = compare(run, of_family, findings, judged, reports)
         benchmark = Benchmark(
             schema=SCHEMA,
             run=run_id,

@@ -10,7 +10,7 @@ from trtbench.comparison.result import Against, Comparison, Row
 from trtbench.figures.base import may_be_base
 from trtbench.referee.audit.findings import FAIL
 from trtbench.report import audit_text
-from trtbench.report.language import Language
+from trtbench.report.language import NO_BREAK, Language
 from trtbench.report.names import bare_label, label
 from trtbench.report.notices import mark
 from trtbench.settings.lanes import LANES
@@ -54,7 +54,8 @@ class Lead:
 def lead(comparison: Comparison, say: Language) -> Lead:
     """The verdict and its interval, or why there is none."""
     if comparison.simulated:
-        return Lead("simulated", say("simulated"))
+        sentence = say("simulated").removeprefix(mark(say("simulated"))).lstrip(f": {NO_BREAK}")
+        return Lead("simulated", sentence[:1].upper() + sentence[1:])
     heads = headlines(comparison)
     if len(heads) == 1:
         return Lead(heads[0].verdict.word, verdict_sentence(heads[0], comparison, say))

@@ -28,6 +28,7 @@ from typing import Any
 
 from trtbench.figures.speedup import Interval
 from trtbench.report.words.audit import FIGURES, HEADINGS
+from trtbench.report.words.beside import BESIDE
 from trtbench.report.words.disturbed import DISTURBED
 from trtbench.report.words.failed import FAILED
 from trtbench.report.words.history import HISTORY
@@ -37,7 +38,7 @@ from trtbench.report.words.tried import TRIED
 from trtbench.settings.lanes import LANES
 
 NO_BREAK, THIN, RANGE = "\u00a0", "\u202f", "-"
-SENTENCES = REPORT | HISTORY | DISTURBED | FAILED | TRIED | HEADINGS
+SENTENCES = REPORT | HISTORY | DISTURBED | FAILED | TRIED | BESIDE | HEADINGS
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

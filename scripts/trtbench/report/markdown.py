@@ -9,7 +9,17 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import memory_of
 from trtbench.referee.audit.findings import FAIL, WARN
-from trtbench.report import answers, audit_text, ceiling, disturbed, failed_attempts, history, tried
+from trtbench.report import (
+    answers,
+    audit_text,
+    cards,
+    ceiling,
+    disturbed,
+    failed_attempts,
+    history,
+    other_clocks,
+    tried,
+)
 from trtbench.report.headline import lead
 from trtbench.report.language import Language, language
 from trtbench.report.names import bare_label, cell_name, label, place, several_precisions
@@ -75,6 +85,11 @@ def _cell(row: Row, comparison: Comparison, say: Language) -> list[str]:
         note = escape(answers.note(comparison, say), 600)
         body = [[escape(text) for text in line] for line in scores]
         lines += ["", say.pair(f"**{say('answers')}**", note), "", *_table(head, body)]
+    head, lines_of_others = other_clocks.table(row, comparison, say)
+    if lines_of_others:
+        body = [[escape(text) for text in line] for line in lines_of_others]
+        note = escape(other_clocks.note(row, say), 1000)
+        lines += ["", say.pair(f"**{say('clocks.title')}**", note), "", *_table(head, body)]
     sentences = remarks(row, comparison, say)
     return lines + ([""] if row.figures and sentences else []) + [f"- {escape(sentence)}" for sentence in sentences]
 
@@ -162,4 +177,8 @@ def _conditions(comparison: Comparison, say: Language) -> list[str]:
     lines.append(say.pair(f"- {say('what_settings')}", ", ".join(settings) or say("no_settings")))
     if comparison.command:
         lines.append(say.pair(f"- {say('again')}", code(again(comparison))))
+    head, states = cards.table(comparison, say)
+    if states:
+        body = [[escape(text) for text in line] for line in states]
+        lines += ["", say.pair(f"**{say('card.title')}**"), "", *_table(head, body)]
     return [*lines, "", "</details>"]

@@ -7,6 +7,7 @@ from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.base import may_be_base
 from trtbench.figures.summary import Figures
 from trtbench.records.trial import Failure
+from trtbench.report import other_clocks
 from trtbench.report.language import Language
 from trtbench.report.names import bare_label, label
 
@@ -40,7 +41,7 @@ def remarks(row: Row, comparison: Comparison, say: Language) -> list[str]:
             sentences.append(
                 say("outliers", lane=label(f.lane, f.precision, comparison), n=f.outliers, of=f.iterations)
             )
-    return sentences
+    return sentences + other_clocks.problems(row, say)
 
 
 def without_base(row: Row) -> bool:

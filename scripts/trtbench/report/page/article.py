@@ -44,6 +44,7 @@ class Article(NamedTuple):
     model: conditions.Facts
     interleaved: bool
     machine: conditions.Facts
+    cards: Table | None
     settings: Table | None
     statements: Table | None
     command: str
@@ -75,6 +76,7 @@ def article(comparison: Comparison, say: Language, cells: int) -> Article:
         model=conditions.model(comparison, say),
         interleaved=comparison.interleaved,
         machine=conditions.machine(comparison, say),
+        cards=conditions.card_states(comparison, say),
         settings=conditions.settings(comparison, say),
         statements=conditions.statements(comparison, say),
         command=again(comparison) if comparison.command else "",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import Figures
-from trtbench.report import answers, ceiling
+from trtbench.report import answers, ceiling, other_clocks
 from trtbench.report.columns import Column, filled, maybe_number, maybe_share
 from trtbench.report.columns import table as columns_of
 from trtbench.report.language import Language
@@ -29,6 +29,8 @@ class Measured(NamedTuple):
     rates: Plot
     times: Plot
     phases: Table
+    other_clocks: Table | None
+    other_clocks_note: str
     once: Table
     memory: Table | None
     on_gpu: bool  # the memory of a GPU is among the figures
@@ -57,6 +59,7 @@ def _measured(row: Row, comparison: Comparison, say: Language) -> Measured:
         return Table(head, lines, range(1, len(head)))
 
     memory = table(_memory(row, say))
+    clocks_head, clocks = other_clocks.table(row, comparison, say)
     head, lines = answers.table(row, comparison, say)
     return Measured(
         lanes=_lanes(row, comparison, say),
@@ -64,6 +67,8 @@ def _measured(row: Row, comparison: Comparison, say: Language) -> Measured:
         rates=rate_plot(row, comparison, say),
         times=time_plot(row, comparison, say),
         phases=table(_phases(say)),
+        other_clocks=Table(clocks_head, clocks, range(1, len(clocks_head))) if clocks else None,
+        other_clocks_note=other_clocks.note(row, say),
         once=table(_once(say)),
         memory=memory if len(memory.head) > 1 else None,
         on_gpu=any(f.gpu_memory is not None for f in row.figures),

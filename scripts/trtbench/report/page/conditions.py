@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison
+from trtbench.report import cards
 from trtbench.report.language import Language
 from trtbench.report.names import label
 from trtbench.report.notices import stopped
@@ -59,6 +60,13 @@ def settings(comparison: Comparison, say: Language) -> Table | None:
     """The settings that are not the defaults."""
     rows = [[Field("code", name), Field("long code", value)] for name, value in changed(comparison).items()]
     return Table([say("setting"), say("value")], rows) if rows else None
+
+
+def card_states(comparison: Comparison, say: Language) -> Table | None:
+    """How the card was during the timed calls."""
+    head, rows = cards.table(comparison, say)
+    words = say("card.held_back")
+    return Table(head, rows, [i for i in range(1, len(head)) if head[i] != words]) if rows else None
 
 
 def statements(comparison: Comparison, say: Language) -> Table | None:

@@ -407,6 +407,10 @@ REPORT: dict[str, tuple[str, str]] = {
         "{n:# more cell is|# more cells are} not drawn",
         "{n:# autre cellule n'est pas dessinée|# autres cellules ne sont pas dessinées}",
     ),
+    "chart_without": (
+        "asked for, and without figures: {lanes}",
+        "demandées, mais sans chiffres : {lanes}",
+    ),
     "chart_ceiling": (
         "dashed: ceiling, the most that memory and peak allow",
         "tirets : plafond, le plus que permettent mémoire et puissance crête",
