@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cuda_library import cuda_library
+from trtbench.engine import contract
 from trtbench.machine import cuda_driver, requirements
 from trtbench.machine.checks import Check
 
@@ -139,6 +140,17 @@ def test_on_a_host_the_name_of_the_card_decides(
 )  # fmt: skip
 def test_the_class_of_a_card_is_read_from_its_name(name: str, expected: bool | None) -> None:
     assert cuda_driver.data_centre(name) is expected
+
+
+def test_the_limits_are_the_contracts() -> None:
+    limits = contract.load()["limits"]
+    assert limits["min_driver"] == str(cuda_driver.MIN_DRIVER)
+    assert limits["min_driver_with_forward_compatibility"] == str(cuda_driver.MIN_DRIVER_WITH_COMPATIBILITY)
+    for name, least in (
+        ("min_gpu_memory_gb", requirements.MIN_GPU_MEMORY_MIB),
+        ("enough_gpu_memory_gb", requirements.ROOMY_GPU_MEMORY_MIB),
+    ):
+        assert 0.9 <= least / 1024 / limits[name] <= 1
 
 
 @pytest.mark.parametrize(
