@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from cuda_library import cuda_library
 from standin.kit import CONTRACT, HERE, Workshop
 from standin.product import SCRIPTS, Product
 
@@ -236,7 +237,7 @@ def test_rebuild_does_everything_again(product: Product) -> None:
     [
         ({"STANDIN_SM": "7.5"}, "RTX 20xx, GTX 16xx, T4, V100 and older are not supported by this release"),
         ({"STANDIN_DRIVER": "550.90.07"}, "NVIDIA driver 550.90.07 is too old"),
-        ({"STANDIN_GPU_MEMORY_MB": "6144"}, "8 GB are needed"),
+        ({"STANDIN_GPU_MEMORY_MB": "3072"}, "at least 4 GB are needed"),
         ({"STANDIN_GPU": "0"}, "No NVIDIA GPU"),
     ],
 )
@@ -245,6 +246,39 @@ def test_preflight_refuses_before_anything_is_asked(settings: dict[str, str], se
     done = product.build(**settings)
     assert done.returncode == 2
     assert sentence in done.stdout
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"STANDIN_DRIVER": "550.90.07", "STANDIN_GPU_NAME": "NVIDIA H100 80GB HBM3"},
+            "warning: CUDA 13.1 runs by forward compatibility: NVIDIA driver 550.90.07, CUDA from the image.",
+        ),
+        (
+            {"STANDIN_GPU_MEMORY_MB": "6144"},
+            "warning: Simulated GPU has 6.0 GiB of memory: enough for small models only",
+        ),
+    ],
+)
+def test_preflight_warns_and_the_build_goes_on(settings: dict[str, str], sentence: str, tmp_path: Path) -> None:
+    product = Product(tmp_path / "no-model", tmp_path / "data")
+    done = product.build(**settings, LD_LIBRARY_PATH=cuda_library(tmp_path / "compat"))
+    assert sentence in done.stdout
+    assert done.returncode == 2 and "no-model' is not a folder" in done.stdout.splitlines()[-1]
+
+
+def test_preflight_tells_why_cuda_does_not_start(tmp_path: Path) -> None:
+    product = Product(tmp_path / "no-model-is-looked-for", tmp_path / "data")
+    name = "CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE"
+    library = cuda_library(tmp_path / "compat", 804, 13010, name)
+    done = product.build(
+        STANDIN_DRIVER="570.133.07", STANDIN_GPU_NAME="NVIDIA GeForce RTX 4090", LD_LIBRARY_PATH=library
+    )
+    assert done.returncode == 2
+    assert f"CUDA does not start on NVIDIA GeForce RTX 4090 with NVIDIA driver 570.133.07: {name} (804)" in done.stdout
+    assert "forward compatibility is not for this card: install driver 580 or newer" in done.stdout
     assert not (tmp_path / "data").exists()
 
 

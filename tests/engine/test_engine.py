@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+import factory
 from trtbench.engine import build, contract, known_failures, model_folder, plan, preflight, tools
 from trtbench.engine.plan import Inputs, Sizes
 from trtbench.errors import UserError
@@ -236,7 +237,7 @@ def gpu(**more: Any) -> Gpu:
     [
         (gpu(name="RTX 2080", capability=(7, 5)), "RTX 20xx, GTX 16xx, T4, V100 and older are not supported"),
         (gpu(driver="570.10"), "driver 570.10 is too old"),
-        (gpu(total_mib=6144), "8 GB are needed"),
+        (gpu(total_mib=3072), "at least 4 GB are needed"),
     ],
 )
 def test_a_machine_that_cannot_do_is_refused(card: Gpu, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,6 +271,15 @@ def test_the_gpu_is_the_one_that_cuda_calls_the_first(
     found = preflight.gpu_in_use()
     assert found is not None and found.index == index
     assert preflight.capability(found) == ("8.9" if index else "8.6")
+
+
+def test_weights_that_the_card_does_not_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "query_gpus", lambda: ([gpu(name="RTX 3050", total_mib=6144)], ""))
+    large = msgspec.structs.replace(factory.model(), name="some/model", parameters=3_300_000_000)
+    with pytest.raises(UserError, match=r"some/model has 6\.6 GB of weights in float16, and RTX 3050 has 6\.4 GB"):
+        preflight.check_gpu_memory(large, "float16")
+    preflight.check_gpu_memory(large, "int8")
+    preflight.check_gpu_memory(msgspec.structs.replace(large, parameters=1_100_048_384), "float16")
 
 
 def test_a_model_that_fills_the_card_is_loaded_into_host_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from trtbench.errors import UserError
-from trtbench.model import finding, packaged
+from trtbench.model import built_in, finding, packaged
 from trtbench.model.gguf_conversion import config_of
 from trtbench.model.packaged import Packaged
 from trtbench.settings.knobs import Settings
@@ -292,7 +292,7 @@ def test_what_is_not_known_is_not_converted() -> None:
 
 def test_the_table_names_wheels_by_their_whole_hash() -> None:
     for name, entry in packaged.PACKAGED.items():
-        assert len(entry.sha256) == 64 and name not in finding.SYNTHETIC
+        assert len(entry.sha256) == 64 and name not in built_in.SYNTHETIC
         assert subprocess.run(
             [sys.executable, "-c", f"import {entry.member.split('/')[0]}"], capture_output=True
         ).returncode, "the package itself is never installed"

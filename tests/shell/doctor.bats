@@ -147,7 +147,7 @@ not_ready() { [ "$status" -eq 1 ] || { echo "status $status: $output"; return 1;
   run env PATH="$box/bin" bash "$script" --for engine
   not_ready
   line fail compute-capability 'RTX 20xx'
-  line ok driver
+  line warn driver 580.95.05
 }
 
 @test "driver 579 is too old, 580 is not" {
@@ -160,11 +160,32 @@ not_ready() { [ "$status" -eq 1 ] || { echo "status $status: $output"; return 1;
   ready
 }
 
-@test "GPU memory: 6 GB is too little, an 8 GB card is enough, little free is a warning" {
-  echo '0, NVIDIA GeForce RTX 3050, 580.95.05, 6144, 6000, 8.6' >"$box/gpus"
+@test "an older driver: forward compatibility on data-centre cards, from 535 on" {
+  echo '0, NVIDIA A100-SXM4-80GB, 550.90.07, 81920, 81000, 8.0' >"$box/gpus"
+  run env PATH="$box/bin" bash "$script"
+  ready
+  line warn driver 'by forward compatibility'
+  echo '0, NVIDIA A100-SXM4-80GB, 525.85.12, 81920, 81000, 8.0' >"$box/gpus"
   run env PATH="$box/bin" bash "$script"
   not_ready
-  line fail gpu-memory '6.0 GiB'
+  line fail driver '535 by forward compatibility'
+}
+
+@test "inside the container the driver is asked, and a missing library is told" {
+  LD_LIBRARY_PATH=/nowhere run env PATH="$box/bin" bash "$script" --for engine
+  ready
+  line warn driver 'no libcuda.so.1 here'
+}
+
+@test "GPU memory: 3 GB is too little, 6 GB are for small models, an 8 GB card is enough, little free is a warning" {
+  echo '0, NVIDIA GeForce GTX 1060, 580.95.05, 3072, 3000, 8.6' >"$box/gpus"
+  run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail gpu-memory '3.0 GiB'
+  echo '0, NVIDIA GeForce RTX 3050, 580.95.05, 6144, 6000, 8.6' >"$box/gpus"
+  run env PATH="$box/bin" bash "$script"
+  ready
+  line warn gpu-memory '6.0 GiB of memory: enough for small models only'
   echo '0, NVIDIA GeForce RTX 4060, 580.95.05, 8188, 7900, 8.9' >"$box/gpus"
   run env PATH="$box/bin" bash "$script"
   ready
@@ -225,21 +246,32 @@ not_ready() { [ "$status" -eq 1 ] || { echo "status $status: $output"; return 1;
 }
 
 @test "model: offline, folder with and without weights" {
-  MODEL_NAME=owner/name OFFLINE=1 HF_HOME=$box/hf run env PATH="$box/bin" bash "$script" --for local
+  MODEL_NAME=owner/name OFFLINE=1 run env PATH="$box/bin" bash "$script" --for local
   not_ready
-  line fail model 'OFFLINE is set'
-  mkdir -p "$box/hf/hub/models--owner--name/snapshots/abc"
-  touch "$box/hf/hub/models--owner--name/snapshots/abc/config.json"
-  MODEL_NAME=owner/name OFFLINE=1 HF_HOME=$box/hf run env PATH="$box/bin" bash "$script" --for local
+  line fail model 'OFFLINE=1 forbids the network'
+  home=$box/data/models/hub/models--owner--name
+  commit=0123456789abcdef0123456789abcdef01234567
+  whole "$home/snapshots/$commit"
+  echo "{\"main\": \"$commit\"}" >"$home/refs.json"
+  MODEL_NAME=owner/name OFFLINE=1 run env PATH="$box/bin" bash "$script" --for local
   ready
-  mkdir "$box/folder"
-  touch "$box/folder/config.json"
-  MODEL_NAME=$box/folder run env PATH="$box/bin" bash "$script" --for local
-  not_ready
-  line fail model 'lacks *.safetensors, tokenizer.json'
-  touch "$box/folder/model.safetensors" "$box/folder/tokenizer.json"
+  whole "$box/folder"
   MODEL_NAME=$box/folder run env PATH="$box/bin" bash "$script" --for local
   ready
+  MODEL_NAME=$box/folder run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail model 'outside of ./data'
+  rm "$box/folder/model.safetensors"
+  MODEL_NAME=$box/folder run env PATH="$box/bin" bash "$script" --for local
+  not_ready
+  line fail model 'holds no *.safetensors'
+}
+
+whole() { # FOLDER: a model, as small as one can be
+  mkdir -p "$1"
+  echo '{"architectures": ["LlamaForCausalLM"]}' >"$1/config.json"
+  echo '{}' >"$1/tokenizer.json"
+  printf '\2\0\0\0\0\0\0\0{}' >"$1/model.safetensors"
 }
 
 @test "--json: the same as data, with the status unchanged" {

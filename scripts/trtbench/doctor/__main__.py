@@ -8,25 +8,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 from typing import NoReturn
 
-from trtbench.doctor.access import MODEL, ROOT
 from trtbench.doctor.docker import IMAGE
 from trtbench.doctor.report import NEEDED, examine, json_report, text_report, weigh
 from trtbench.errors import UserError
-from trtbench.settings import env_file
+from trtbench.settings import reading
+from trtbench.settings.knobs import ROOT
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; --help lists the options.")
-
-
-def _switch(name: str, value: str) -> bool:
-    if value.lower() not in ("", "0", "1", "true", "false", "yes", "no", "on", "off"):
-        raise UserError(f"{name}={value!r} is not valid: it takes 1 or 0.")
-    return value.lower() in ("1", "true", "yes", "on")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,16 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     options = parser.parse_args(arguments)
-    # Whether the names in it are right is the benchmark's business, not the doctor's.
-    file = {line.name: line.value for line in env_file.lines(ROOT / ".env") if line.value is not None}
-
-    def setting(name: str, default: str) -> str:
-        return os.environ.get(name) or file.get(name) or default
-
-    # Both are read before either counts, so that a wrong value of the second is told too.
-    switches = [_switch(name, setting(name, "")) for name in ("OFFLINE", "HF_HUB_OFFLINE")]
-    model = setting("MODEL_NAME", "smollm2" if options.purpose == "local" else MODEL)
-    checks = examine(setting("BASE_IMAGE", IMAGE), model, any(switches), Path(setting("DATA_DIR", str(ROOT / "data"))))
+    # As the benchmark reads them, with the defaults of the commands that this purpose is about.
+    settings, _ = reading.resolve({}, file=ROOT / ".env", defaults="local" if options.purpose == "local" else "")
+    image = os.environ.get("BASE_IMAGE") or reading.read_file(ROOT / ".env").get("BASE_IMAGE") or IMAGE
+    checks = examine(image, settings, options.purpose)
     weighed = weigh(checks, options.purpose)
     sys.stdout.write((json_report if options.json else text_report)(weighed, options.purpose))
     return 1 if any(check.level == "fail" for check in weighed) else 0

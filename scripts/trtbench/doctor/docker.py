@@ -1,6 +1,6 @@
 """Docker on this machine: client, daemon, Compose, GPUs in containers, room for the image.
 
-Standard library only and Python 3.8 syntax, like `machine/requirements.py`.
+Standard library only and Python 3.8 syntax, like `machine/checks.py`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from trtbench.machine.requirements import Check, disk_check, last_line, run_program, version_in
+from trtbench.engine import contract
+from trtbench.machine.checks import Check, last_line, run_program, version_in
+from trtbench.machine.requirements import disk_check
 
-IMAGE = "nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
+IMAGE = str(contract.load()["release"]["image"])
 IMAGE_GB = 60.0
 IMAGE_PULL_GB = 80.0  # while it is pulled, compressed layers lie beside the unpacked ones
 

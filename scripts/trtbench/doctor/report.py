@@ -9,11 +9,14 @@ import concurrent.futures
 import dataclasses
 import json
 from collections.abc import Callable
-from pathlib import Path
 
-from trtbench.doctor.access import login_check, model_access_check
+from trtbench.doctor.access import as_in_container, login_check, model_access_check, offline_in_container
 from trtbench.doctor.docker import compose_check, daemon_check, docker_check, docker_disk_check, toolkit_check
-from trtbench.machine.requirements import Check, disk_check, gpu_checks, python_check, shared_memory_check
+from trtbench.errors import UserError
+from trtbench.machine.checks import Check
+from trtbench.machine.requirements import disk_check, gpu_checks, python_check, shared_memory_check
+from trtbench.model.offline import offline_by
+from trtbench.settings.knobs import ROOT, Settings
 
 DATA_GB = 10.0
 
@@ -27,19 +30,32 @@ NEEDED = {
 }
 
 
-def examine(image: str, model: str, offline: bool, data: Path) -> list[Check]:
-    """Run every check, at the same time because several wait for a network, and give the results in a fixed order."""
+def examine(image: str, settings: Settings, purpose: str) -> list[Check]:
+    """Run every check, at the same time because several wait for a network, and give the results in a fixed order.
+
+    Containers have their own data folder, their own idea of the model's place and their own CUDA: see `as_in_container`.
+    """
+    data = ROOT / "data" if purpose == "docker" else settings.data
+
+    def model_check() -> Check:
+        if purpose != "docker":
+            return model_access_check(settings, offline_by(settings))
+        try:
+            return model_access_check(as_in_container(settings), offline_in_container(settings))
+        except UserError as error:
+            return Check("model", "fail", str(error))
+
     checks: list[Callable[[], Check | list[Check]]] = [
         docker_check,
         daemon_check,
         compose_check,
         toolkit_check,
-        gpu_checks,
+        lambda: gpu_checks(ask_driver=purpose == "engine"),
         lambda: docker_disk_check(image),
         lambda: disk_check(data, DATA_GB),
         shared_memory_check,
         lambda: login_check(image),
-        lambda: model_access_check(model, offline, data),
+        model_check,
         python_check,
     ]
     with concurrent.futures.ThreadPoolExecutor(len(checks)) as pool:

@@ -114,6 +114,7 @@ class Build:
                 self.say(f"engine {name} is there; nothing that went in has changed")
                 return final
             self.say(f"{damage}; building it again")
+        preflight.check_gpu_memory(self.model, precision)
         preflight.check_disk(self.data, self.weights, [precision])
         env = tools.environment(self.cache)
         checkpoint, converted, cached = self._checkpoint(precision, inputs, env)

@@ -8,7 +8,9 @@ from pathlib import Path
 from trtbench.engine import contract
 from trtbench.engine.plan import precision_row
 from trtbench.errors import UserError
-from trtbench.machine.requirements import Check, Gpu, disk_check, gpu_checks, query_gpus, shared_memory_check
+from trtbench.machine.checks import Check
+from trtbench.machine.requirements import Gpu, disk_check, gpu_checks, query_gpus, shared_memory_check
+from trtbench.records.trial import Model
 
 
 def gpu_in_use() -> Gpu | None:
@@ -47,6 +49,19 @@ def check_disk(data: Path, weights: int, precisions: list[str]) -> None:
     relative_size = {"int8": 0.6, "fp8": 0.6, "int4": 0.4, "int4_awq": 0.4}
     needed_gb = sum(2.2 * relative_size.get(precision, 1.0) for precision in precisions) * weights / 1e9 + 1
     _refuse([disk_check(data, round(needed_gb, 1))])
+
+
+def check_gpu_memory(model: Model, precision: str) -> None:
+    """Refuse a model whose weights alone, in this precision, are more than the GPU holds."""
+    gpu = gpu_in_use()
+    # At least so many bytes a weight: what is quantised leaves the embeddings as they are.
+    least = {"float32": 4.0, "int8": 1.0, "fp8": 1.0, "int4": 0.5, "int4_awq": 0.5}.get(precision, 2.0)
+    weights = least * model.parameters
+    if gpu and gpu.total_mib is not None and weights > gpu.total_mib * 2**20:
+        raise UserError(
+            f"MODEL_NAME={model.name} has {weights / 1e9:.1f} GB of weights in {precision}, and {gpu.name} has "
+            f"{gpu.total_mib * 2**20 / 1e9:.1f} GB of memory; take a smaller model, PRECISION=int8 or int4, or a larger card."
+        )
 
 
 def too_large_for_gpu(weights: int) -> bool:

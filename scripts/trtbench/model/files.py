@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trtbench.errors import UserError
-from trtbench.model.synthetic import SYNTHETIC
+from trtbench.model.built_in import SYNTHETIC
 
 INDEX = "model.safetensors.index.json"
 

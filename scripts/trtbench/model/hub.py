@@ -10,22 +10,20 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from trtbench.errors import UserError
-from trtbench.model.files import INDEX, check_config, check_folder, indexed_files
+from trtbench.model import whereabouts
+from trtbench.model.files import INDEX, check_config, indexed_files
 from trtbench.model.hub_errors import Source, no_such_file, not_usable, offline_sentence, sentence
-from trtbench.model.hub_transfer import DISK_ERRORS, SHA1, File, check_room, fetch_file
+from trtbench.model.hub_transfer import DISK_ERRORS, File, check_room, fetch_file
 from trtbench.model.offline import offline_by
+from trtbench.model.whereabouts import PINNED, SHA1, refs
 from trtbench.records import lock
 from trtbench.records.files import write_whole
 from trtbench.settings.knobs import Settings
 
-# The main branch of this model since March 2024; MODEL_REVISION overrides it.
-PINNED = {"TinyLlama/TinyLlama-1.1B-Chat-v1.0": "fe8a4ea1ffedaf415f4da2f062534de366a451e6"}
 WEIGHTS = "model.safetensors"
 CONFIGURATION = ("config.json", "generation_config.json", "tokenizer_config.json", INDEX)
 TOKENIZER = (
@@ -50,11 +48,8 @@ def fetch(settings: Settings) -> Path:
     """
     source = _source(settings)
     offline = offline_by(settings)
-    commit = source.revision if SHA1.fullmatch(source.revision) else None
-    if offline:
-        commit = commit or _refs(source.home).get(source.revision)
-    if commit and (folder := source.home / "snapshots" / commit).is_dir():
-        return _checked(folder)
+    if folder := whereabouts.snapshot(source, bool(offline)):
+        return folder
     if offline:
         raise UserError(offline_sentence(source, offline))
     try:
@@ -67,7 +62,7 @@ def fetch(settings: Settings) -> Path:
             f"{error.filename or source.home} cannot be written ({error.strerror}): DATA_DIR must name a folder "
             "that belongs to you, with room for the model; what has arrived is kept."
         ) from None
-    return _checked(folder)
+    return whereabouts.checked(folder)
 
 
 def _source(settings: Settings) -> Source:
@@ -84,8 +79,6 @@ def _source(settings: Settings) -> Source:
         ) from None
     except ValueError as error:
         raise UserError(f"HF_HUB_ETAG_TIMEOUT or HF_HUB_DOWNLOAD_TIMEOUT is not whole seconds: {error}.") from None
-    from huggingface_hub import constants
-
     logging.set_verbosity_error()
     if settings.log_level == "error":
         disable_progress_bars()
@@ -96,42 +89,7 @@ def _source(settings: Settings) -> Source:
         raise UserError(
             f"MODEL_NAME={name!r} is neither a folder that exists nor a Hub id such as {next(iter(PINNED))}."
         ) from None
-    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
-    try:
-        address = urlsplit(endpoint)
-        usable = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UserError(f"HF_ENDPOINT={endpoint!r} is not an address; it takes one such as https://huggingface.co.")
-    if not re.fullmatch(r"[!-~]*", settings.hf_token):
-        raise UserError("HF_TOKEN holds characters that no token has (spaces or letters beyond ASCII); copy it again.")
-    return Source(
-        name=name,
-        revision=settings.model_revision or PINNED.get(name, "main"),
-        home=settings.data / "models" / "hub" / f"models--{name.replace('/', '--')}",
-        endpoint=endpoint,
-        token=settings.hf_token,
-    )
-
-
-def _refs(home: Path) -> dict[str, str]:
-    """Commits that branches and tags had when they were last fetched."""
-    try:
-        refs = json.loads((home / "refs.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return (
-        {name: commit for name, commit in refs.items() if SHA1.fullmatch(str(commit))} if isinstance(refs, dict) else {}
-    )
-
-
-def _checked(folder: Path) -> Path:
-    try:
-        check_folder(folder)
-    except UserError as error:
-        raise UserError(f"{error} Delete {folder} to download it again.") from None
-    return folder
+    return whereabouts.hub_source(settings)
 
 
 def _download(source: Source, announce: bool) -> Path:
@@ -158,8 +116,8 @@ def _download(source: Source, announce: bool) -> Path:
         folder.parent.mkdir(exist_ok=True)
         partial.rename(folder)
     if source.revision != commit:
-        refs = {**_refs(source.home), source.revision: commit}
-        write_whole(source.home / "refs.json", json.dumps(refs, indent=1).encode())
+        noted = {**refs(source.home), source.revision: commit}
+        write_whole(source.home / "refs.json", json.dumps(noted, indent=1).encode())
     return folder
 
 

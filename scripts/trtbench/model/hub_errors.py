@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from trtbench.model.synthetic import SYNTHETIC
+from trtbench.model.built_in import SYNTHETIC
 
 
 @dataclasses.dataclass(frozen=True)

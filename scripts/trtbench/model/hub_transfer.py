@@ -10,17 +10,16 @@ import dataclasses
 import errno
 import hashlib
 import os
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from trtbench.errors import UserError
 from trtbench.model.hub_errors import Source, sentence
+from trtbench.model.whereabouts import SHA1
 from trtbench.records.files import hash_content
 
 MARGIN = 256 * 2**20  # bytes of disk that stay free for records and logs
-SHA1 = re.compile(r"[0-9a-f]{40}")  # of a commit, or of a blob
 DISK_ERRORS = (
     errno.ENOSPC,
     errno.EDQUOT,

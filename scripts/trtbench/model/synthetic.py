@@ -5,7 +5,6 @@ Saved as a normal Hugging Face folder, so that every lane takes them as it takes
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import math
@@ -15,30 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from trtbench.errors import UserError
+from trtbench.model.built_in import SYNTHETIC, Shape
 from trtbench.model.workload import PROMPTS, read_prompts
 from trtbench.records import lock
 from trtbench.records.files import whole_folder
 
-
-@dataclasses.dataclass(frozen=True)
-class Shape:
-    """A Llama-style shape. Parameters: vocab·hidden·2 + layers·(attention + 3·hidden·intermediate + 2·hidden) + hidden."""
-
-    hidden: int
-    layers: int
-    heads: int
-    kv_heads: int
-    intermediate: int
-    vocab: int
-    positions: int = 2048
-
-
-SYNTHETIC = {
-    # The exact shape of TinyLlama 1.1B: 1,100,048,384 parameters.
-    "tinyllama": Shape(hidden=2048, layers=22, heads=32, kv_heads=4, intermediate=5632, vocab=32000),
-    # Few wide layers: most of a step is reading weights, not calling kernels, and a generation still takes about a second.
-    "demo": Shape(hidden=768, layers=2, heads=12, kv_heads=4, intermediate=2048, vocab=4096),
-}
 # What the output row of <unk> is multiplied by: a real model never picks it either, and the one engine that cannot do
 # without an end id (lanes/onnxruntime.py) is given this one.
 UNLIKELY = 2.0**-6

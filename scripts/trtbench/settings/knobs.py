@@ -283,7 +283,7 @@ def defaults_of(column: str) -> dict[str, Any]:
     """The defaults: the general ones (""), those of bench_local.sh ("local"), or those of its --quick ("quick")."""
     values = dict(DEFAULTS)
     for name in COLUMNS[1 : COLUMNS.index(column) + 1]:
-        values |= {setting: value for setting, row in ROWS.items() if (value := getattr(row, name)) is not None}
+        values.update({setting: value for setting, row in ROWS.items() if (value := getattr(row, name)) is not None})
     return values
 
 

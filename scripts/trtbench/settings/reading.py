@@ -1,4 +1,6 @@
-"""Reading the settings: flags, environment and file, with one sentence for whatever is wrong."""
+"""Reading the settings: flags, environment and file, with one sentence for whatever is wrong.
+
+Standard library only and Python 3.8 syntax, like knobs.py: the doctor reads them before anything is installed."""
 
 from __future__ import annotations
 
@@ -139,8 +141,9 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def error(self, message: str) -> NoReturn:
-        unknown = message.removeprefix("unrecognized arguments: ")
-        if unknown != message:
+        start = "unrecognized arguments: "
+        if message.startswith(start):
+            unknown = message[len(start) :]
             first = unknown.split()[0].split("=")[0]  # what follows may be a secret
             options = [o for action in self._actions for o in action.option_strings]
             similar = difflib.get_close_matches(first, options, n=1, cutoff=0.6)

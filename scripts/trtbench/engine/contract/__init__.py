@@ -20,7 +20,7 @@ from trtbench.errors import UserError
 PATH = Path(__file__).with_name("contract.json")
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1)  # not `cache`: the doctor reads it with Python 3.8
 def load() -> dict[str, Any]:
     """The contract, as committed."""
     return json.loads(PATH.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
