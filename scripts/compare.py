@@ -3,6 +3,7 @@
 
 import importlib.util
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +12,8 @@ sys.path.insert(0, str(HERE))
 
 
 def own_environment() -> None:
-    """Go on in the environment that bench_local.sh made, when this Python lacks what comparing needs."""
+    """Go on in the environment that bench_local.sh made, when this Python lacks what comparing needs, or with what it
+    lacks added."""
     python = HERE.parent / ".venv" / "bin" / "python"
     needed = ("msgspec", "numpy", "matplotlib", "jinja2", "psutil")
     lacking = [name for name in needed if importlib.util.find_spec(name) is None]
@@ -20,6 +22,14 @@ def own_environment() -> None:
     if python.is_file() and not os.environ.get("TRTBENCH_REEXEC"):
         os.environ["TRTBENCH_REEXEC"] = "1"
         os.execv(python, [str(python), __file__, *sys.argv[1:]])
+    # NVIDIA's image: with what run_all.sh added beside its packages.
+    if importlib.util.find_spec("tensorrt_llm") is not None:
+        beside = [sys.executable, "-B", str(HERE.parent / "docker" / "missing.py"), "--beside"]
+        done = subprocess.run(beside, stdout=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            sys.exit(done.returncode)
+        os.environ["TRTBENCH_PACKAGES"] = done.stdout.strip()
+        return
     sys.exit(
         f"error: this Python lacks {', '.join(lacking)}; install requirements/compare.lock or run: bash scripts/bench_local.sh"
     )
