@@ -19,9 +19,6 @@ def own_environment() -> None:
     lacking = [name for name in needed if importlib.util.find_spec(name) is None]
     if not lacking:
         return
-    if python.is_file() and not os.environ.get("TRTBENCH_REEXEC"):
-        os.environ["TRTBENCH_REEXEC"] = "1"
-        os.execv(python, [str(python), __file__, *sys.argv[1:]])
     # NVIDIA's image: with what run_all.sh added beside its packages.
     if importlib.util.find_spec("tensorrt_llm") is not None:
         beside = [sys.executable, "-B", str(HERE.parent / "docker" / "missing.py"), "--beside"]
@@ -30,6 +27,9 @@ def own_environment() -> None:
             sys.exit(done.returncode)
         os.environ["TRTBENCH_PACKAGES"] = done.stdout.strip()
         return
+    if python.is_file() and not os.environ.get("TRTBENCH_REEXEC"):
+        os.environ["TRTBENCH_REEXEC"] = "1"
+        os.execv(python, [str(python), __file__, *sys.argv[1:]])
     sys.exit(
         f"error: this Python lacks {', '.join(lacking)}; install requirements/compare.lock or run: bash scripts/bench_local.sh"
     )

@@ -6,6 +6,7 @@ The interpreter is a virtual environment that finds torch, transformers and the 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,12 @@ class BareImage:
         return sorted(self.product.data.glob("cache/packages-*"))
 
 
+def need_index(tmp_path: Path) -> None:
+    wheel = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(tmp_path / "wheel"), "msgspec"]
+    if (index := subprocess.run(wheel, capture_output=True, text=True)).returncode != 0:
+        lacking(f"pip reaches no index here: {index.stderr[-300:]}")
+
+
 @pytest.fixture(scope="module")
 def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = session_folder(tmp_path_factory, "bare-image")
@@ -91,9 +98,7 @@ def test_one_script_runs_all_and_adds_what_lacks_beside_the_image(image: BareIma
     constraint = tmp_path / "constraint.txt"
     constraint.write_text("msgspec==0.1.0\n")  # as NVIDIA's image holds packages
     had = sorted(str(path) for path in Path(image.python).parents[1].rglob("*") if "__pycache__" not in path.parts)
-    wheel = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(tmp_path / "wheel"), "msgspec"]
-    if (index := subprocess.run(wheel, capture_output=True, text=True)).returncode != 0:
-        lacking(f"pip reaches no index here: {index.stderr[-300:]}")
+    need_index(tmp_path)
     done = image.run("bash", "scripts/run_all.sh", PIP_CONSTRAINT=str(constraint))
     assert done.returncode == 0, done.stdout
     assert {trial["lane"] for trial in image.product.trials()} == set(LANES.split(","))
@@ -108,9 +113,29 @@ def test_one_script_runs_all_and_adds_what_lacks_beside_the_image(image: BareIma
     # Once it is there no network is needed, for the steps nor for the comparison by hand.
     again = image.run("bash", "scripts/bench_pytorch.sh", "--help", **OFFLINE)
     assert again.returncode == 0 and "adding" not in again.stdout, again.stdout
+    venv = image.clone / ".venv" / "bin"  # the host's, which is nothing in here
+    venv.mkdir(parents=True)
+    (venv / "python").write_text("#!/bin/sh\nexit 3\n")
+    (venv / "python").chmod(0o755)
     compared = image.run("python3", "scripts/compare.py", **OFFLINE)
     assert compared.returncode == 0 and "SIMULATED" in compared.stdout, compared.stdout
     assert image.added() == [folder]
+
+
+@pytest.mark.slow
+def test_the_projects_image_is_built_with_the_same(image: BareImage, tmp_path: Path) -> None:
+    """As docker/Dockerfile calls it: for every Python of the image, and at the end of its path too."""
+    made_image(tmp_path / "image")
+    python, folder = str(tmp_path / "image" / "bin" / "python3"), tmp_path / "packages"
+    words = (python, "docker/missing.py", "requirements/image.lock", str(folder))
+    failed = image.run(*words, **OFFLINE)
+    assert failed.returncode == 1 and "pip could not install" in failed.stdout and "Traceback" not in failed.stdout
+    need_index(tmp_path)
+    done = image.run(*words)
+    assert done.returncode == 0, done.stdout
+    assert re.fullmatch(r"added Jinja2 \S+, msgspec \S+, psutil \S+", done.stdout.splitlines()[-1], re.IGNORECASE)
+    path = image.run(python, "-c", "import msgspec, sys; print(sys.path[-1])").stdout
+    assert path == f"{folder}\n"
 
 
 @pytest.mark.slow
