@@ -371,6 +371,18 @@ function Exit-NoKey {
         "Set NGC_API_KEY, give --key-file FILE, or run this in a terminal. Keys: $KEYS_PAGE")
 }
 
+# What was typed or pasted so far answers no question yet: it is dropped, and no shell gets it later. A Windows console
+# shows nothing of it before it is read, so there is no echo to turn off.
+function Clear-Typed {
+    if ($mode -ne 'login' -or $keyFile -ne '' -or $givenKey -ne '' -or [Console]::IsInputRedirected) { return }
+    try {
+        while ([Console]::KeyAvailable) { $null = [Console]::ReadKey($true) }
+    } catch [System.InvalidOperationException] {
+        # A host without a console, such as ISE, keeps what is typed to itself.
+        return
+    }
+}
+
 function Read-TypedKey {
     $script:keySource = 'what you typed'
     try {
@@ -420,6 +432,7 @@ function Get-Key {
     } else {
         "$registry wants a login for $image."
         "Make a free key at $KEYS_PAGE (NVIDIA_SETUP.md, steps 1 and 2)."
+        Clear-Typed
         $script:key = Read-TypedKey
     }
     # Byte order marks, CRLF and blanks around the key are how files and clipboards come, not part of it.
@@ -556,6 +569,7 @@ try {
     $finished = $true
 } finally {
     Remove-Item -LiteralPath $work -Recurse -Force
+    Clear-Typed
     if (-not $finished) {
         # Ctrl-C, or an error that nobody foresaw; PowerShell shows the error itself.
         [Console]::Error.WriteLine("Stopped before the end. $stored")

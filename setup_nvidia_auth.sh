@@ -152,17 +152,17 @@ reference=$registry/$image
 
 # ---- running docker ---------------------------------------------------------------------------
 
-docker_pid='' out=''
+docker_pid='' out='' terminal=''
 work=$(mktemp -d) || die $EXIT_UNKNOWN "No temporary folder can be made in ${TMPDIR:-/tmp}; is the disk full?"
-terminal=''
-[ ! -t 0 ] || terminal=$(stty -g 2>/dev/null)
+
+# What was typed or pasted so far answers no question yet: it is dropped, half a line too, and no shell gets it later.
+drop_typed() { stty -icanon min 0 time 1 && cat >/dev/null; stty icanon; } <&3 2>/dev/null
 
 # jobs and not docker_pid: a signal can come between docker's start and the line that keeps its id.
 # shellcheck disable=SC2086
 clean_up() {
   local left tries=0
-  trap '' INT TERM HUP  # a second Ctrl-C would leave docker and the folder behind
-  [ -z "$terminal" ] || stty "$terminal"
+  trap '' INT TERM HUP QUIT  # a second Ctrl-C would leave docker and the folder behind
   left=$(jobs -p)
   if [ -n "$left" ]; then
     kill $left 2>/dev/null
@@ -171,15 +171,19 @@ clean_up() {
     wait $left 2>/dev/null
   fi
   rm -rf "$work"
+  [ -z "$terminal" ] || { drop_typed; stty "$terminal" <&3; }
 }
 trap clean_up EXIT
 stored='Nothing was stored.'
-trap 'printf "\nStopped before the end. %s\n" "$stored" >&2; exit $EXIT_INTERRUPTED' INT TERM HUP
+trap 'printf "\nStopped before the end. %s\n" "$stored" >&2; exit $EXIT_INTERRUPTED' INT TERM HUP QUIT
+# A key may be pasted before it is asked for, while Docker still asks the registry: nothing typed is shown from here on.
+# 3 is the terminal also where a signal finds another standard input.
+if [ "$mode$key_file$given_key" = login ] && [ -t 0 ] && terminal=$(stty -g 2>/dev/null); then exec 3<&0; stty -echo; fi
 
 # Runs docker with this function's standard input. Its words go to $out, without the key; status 124: it took too long.
 run_docker() {
   local deadline=$((SECONDS + timeout)) status
-  docker "$@" <&0 >"$work/out" 2>&1 &
+  docker "$@" <&0 >"$work/out" 2>&1 3<&- &
   docker_pid=$!
   while kill -0 "$docker_pid" 2>/dev/null; do
     if ((SECONDS >= deadline)); then
@@ -272,20 +276,17 @@ read_manifest() { run_docker manifest inspect ${insecure[@]+"${insecure[@]}"} "$
 
 # With an empty configuration, so that no stored login is sent.
 read_manifest_anonymously() {
-  mkdir -p "$work/empty" && printf '{}' >"$work/empty/config.json"
-  local saved=${DOCKER_CONFIG-} was_set=${DOCKER_CONFIG+yes} auth=${DOCKER_AUTH_CONFIG-} status
+  local -x DOCKER_CONFIG=$work/empty
+  local auth=${DOCKER_AUTH_CONFIG-} status=0
   unset -v DOCKER_AUTH_CONFIG
-  export DOCKER_CONFIG=$work/empty
-  read_manifest
-  status=$?
+  mkdir -p "$DOCKER_CONFIG" && printf '{}' >"$DOCKER_CONFIG/config.json"
+  read_manifest || status=$?
   # NVIDIA's registry is known to refuse an anonymous reader now and then, and to serve it a moment later.
   if [ "$status" -ne 0 ] && [ "$(failure)" = unauthorized ]; then
     sleep 1
     read_manifest
     status=$?
   fi
-  unset -v DOCKER_CONFIG
-  [ -z "$was_set" ] || export DOCKER_CONFIG=$saved
   [ -z "$auth" ] || export DOCKER_AUTH_CONFIG=$auth
   return "$status"
 }
@@ -326,6 +327,7 @@ get_key() {
   elif [ -t 0 ]; then
     key_source="what you typed"
     say "$registry wants a login for $image." "Make a free key at $KEYS_PAGE (NVIDIA_SETUP.md, steps 1 and 2)."
+    [ -z "$terminal" ] || drop_typed
     printf 'NGC key (not shown while you type or paste): ' >&2
     IFS= read -rs ngc_key
     printf '\n' >&2
@@ -340,14 +342,12 @@ get_key() {
 }
 
 read_key_file() {
-  local mode_bits
   if [ "$key_file" = - ]; then
     key_source="standard input" ngc_key=$(head -c 8192 | tr -d '\000')
     return
   fi
   key_source=$key_file
-  mode_bits=$(stat -c %a "$key_file" 2>/dev/null)
-  case $mode_bits in
+  case $(stat -c %a "$key_file" 2>/dev/null) in
     '' | *00) ;;
     *) say "Note: other users of this machine may read $key_file; chmod 600 stops that." ;;
   esac

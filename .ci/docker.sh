@@ -1,15 +1,30 @@
 #!/usr/bin/env bash
-# Puts Compose 2 beside Debian's Compose 1.29, because both must run the pipeline. Debian 12 has it in its next suite only:
-# it is taken from there without touching this machine's own package sources.
+# Compose 1.29 and Compose 2 beside each other, because both must run the pipeline; what is here already is taken.
+# Debian 12 has the second in its next suite only: it is taken from there without touching this machine's own package sources.
 set -Eeuo pipefail
 
-if docker compose version >/dev/null 2>&1; then
-  docker compose version
-  exit 0
+release=${OS_RELEASE:-/etc/os-release}
+first() { docker-compose version --short 2>/dev/null | grep -q '^1[.]'; }
+second() { docker compose version 2>/dev/null; }
+install_package() { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$1"; }
+
+if ! first; then
+  install_package docker-compose
+  # It imports distutils, which Python 3.12 has no more and setuptools brings.
+  first || install_package python3-setuptools
+  first || { echo "error: this system's packages have no Compose 1.29 that runs, and the tests need one." >&2; exit 1; }
+fi
+docker-compose version --short
+
+second && exit
+if grep -q '^ID=ubuntu$' "$release"; then
+  install_package docker-compose-v2
+  second
+  exit
 fi
 next=trixie
-codename=$(sed -n "s/^VERSION_CODENAME=//p" /etc/os-release)
-[ -n "$codename" ] || { echo "error: /etc/os-release names no suite; install Compose 2 yourself." >&2; exit 1; }
+codename=$(sed -n "s/^VERSION_CODENAME=//p" "$release")
+[ -n "$codename" ] || { echo "error: $release names no suite; install Compose 2 yourself." >&2; exit 1; }
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -3,4 +3,4 @@
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-bench --family openvino "$@"
+local_package bench --family openvino "$@"

@@ -3,6 +3,7 @@
 
 import importlib.util
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,11 +12,20 @@ sys.path.insert(0, str(HERE))
 
 
 def own_environment() -> None:
-    """Go on in the environment that bench_local.sh made, when this Python lacks what comparing needs."""
+    """Go on in the environment that bench_local.sh made, when this Python lacks what comparing needs, or with what it
+    lacks added."""
     python = HERE.parent / ".venv" / "bin" / "python"
     needed = ("msgspec", "numpy", "matplotlib", "jinja2", "psutil")
     lacking = [name for name in needed if importlib.util.find_spec(name) is None]
     if not lacking:
+        return
+    # NVIDIA's image: with what run_all.sh added beside its packages.
+    if importlib.util.find_spec("tensorrt_llm") is not None:
+        beside = [sys.executable, "-B", str(HERE.parent / "docker" / "missing.py"), "--beside"]
+        done = subprocess.run(beside, stdout=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            sys.exit(done.returncode)
+        os.environ["TRTBENCH_PACKAGES"] = done.stdout.strip()
         return
     if python.is_file() and not os.environ.get("TRTBENCH_REEXEC"):
         os.environ["TRTBENCH_REEXEC"] = "1"

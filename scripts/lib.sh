@@ -101,21 +101,60 @@ sys.exit(re.search(build, page, re.IGNORECASE) is None)
 PY
 }
 
-# runner_python: the image's own Python inside the project's images, else the local environment
-runner_python() {
-  if [ -n "${TRTBENCH_IMAGE:-}" ]; then
-    command -v python3
-  else
-    make_environment "$ROOT/.venv" "$ROOT/requirements/local.lock"
-    echo "$ROOT/.venv/bin/python"
-  fi
+# has_tensorrt PYTHON: whether TensorRT-LLM is installed for it. It is looked for, not imported, which takes seconds and
+# prints; and not in the working folder, where any folder of that name would do.
+has_tensorrt() {
+  "$1" -c 'import importlib.util, sys
+sys.path = [place for place in sys.path if place]
+found = importlib.util.find_spec("tensorrt_llm")
+sys.exit(found is None or found.origin is None)' >/dev/null 2>&1
 }
 
-# package MODULE ARGUMENT...: a command of the package; replaces this shell, so signals and the exit status are its own
+# in_nvidias_image PYTHON: what our own image sets up once and NVIDIA's has not: the packages that it lacks, for
+# trtbench/__init__.py to put at the end of the path; a home, where the user has none; Open MPI's leave to be root
+in_nvidias_image() {
+  local folder file
+  for file in docker/missing.py requirements/image.lock; do
+    [ -f "$ROOT/$file" ] || die "$ROOT/$file is not there; give the container the whole clone, not scripts/ alone."
+  done
+  if ! [ -w "${HOME:-/nowhere}" ]; then
+    HOME=$(mktemp -d)
+    export HOME
+  fi
+  folder=$("$1" -B "$ROOT/docker/missing.py" --beside) || exit
+  # No __pycache__, which would be root's in the user's clone.
+  export TRTBENCH_PACKAGES=$folder PYTHONDONTWRITEBYTECODE=1
+  id -un >/dev/null 2>&1 || export USER=benchmark LOGNAME=benchmark
+  [ "$(id -u)" != 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+}
+
+# local_package MODULE ARGUMENT...: a command of the package in the local environment, in an image in the image's Python;
+# it replaces this shell, so signals and the exit status are its own
+local_package() {
+  if [ -n "${TRTBENCH_IMAGE:-}" ]; then
+    package_in "$(command -v python3)" "$@"
+  fi
+  make_environment "$ROOT/.venv" "$ROOT/requirements/local.lock"
+  package_in "$ROOT/.venv/bin/python" "$@"
+}
+
+# package MODULE ARGUMENT...: the same in the Python that has TensorRT-LLM, where there is one
 package() {
-  local python module=$1
-  shift
-  python=$(runner_python)
+  local python
+  if [ -z "${TRTBENCH_IMAGE:-}" ]; then
+    python=$(python_command)
+    if has_tensorrt "$python"; then
+      in_nvidias_image "$python"
+      package_in "$python" "$@"
+    fi
+  fi
+  local_package "$@"
+}
+
+# package_in PYTHON MODULE ARGUMENT...
+package_in() {
+  local python=$1 module=$2
+  shift 2
   export PYTHONPATH="$ROOT/scripts${PYTHONPATH:+:$PYTHONPATH}"
   exec "$python" -m "trtbench.$module" "$@"
 }

@@ -27,11 +27,16 @@ def lacking(reason: str) -> None:
     pytest.skip(reason)
 
 
+def starts(browser: str) -> bool:
+    """Whether it is a browser: Ubuntu has a program of that name that only says where to get one."""
+    return subprocess.run([browser, "--version"], capture_output=True).returncode == 0
+
+
 @pytest.fixture(scope="module")
 def chromium() -> str:
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    found = next((path for name in NAMES if (path := shutil.which(name)) and starts(path)), None)
     if found is None:
-        lacking(f"no {' or '.join(NAMES[:2])} is installed")
+        lacking(f"none of {', '.join(NAMES)} is installed and starts")
     for tool in ("node", "npm"):
         if shutil.which(tool) is None:
             lacking(f"{tool} is not installed")

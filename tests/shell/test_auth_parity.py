@@ -166,3 +166,16 @@ def test_neither_puts_the_key_on_a_command_line() -> None:
     code = re.sub(r"^\s*#.*$", "", SH + PS1, flags=re.MULTILINE)
     assert not re.findall(r"docker login.*(?:-p |--password[ =])", code)
     assert "<<<" not in code, "a here-string may lie in a file for a moment"
+
+
+def test_both_drop_what_was_typed_before_the_question_and_at_the_end() -> None:
+    before = SH[SH.index('key_source="what you typed"') : SH.index("IFS= read -rs ngc_key")]
+    assert "drop_typed" in before and before.index("drop_typed") < before.index("NGC key (not shown")
+    assert "drop_typed; stty" in SH[SH.index("clean_up() {") : SH.index("trap clean_up EXIT")]
+    assert re.search(r"\n +Clear-Typed\n +\$script:key = Read-TypedKey\n", PS1)
+    assert re.search(r"\n} finally {\n(    [^\n]+\n)*    Clear-Typed\n", PS1)
+    condition = re.search(r"\nfunction Clear-Typed {\n    if \((.*)\) { return }\n", PS1)
+    assert condition and condition[1] == (
+        "$mode -ne 'login' -or $keyFile -ne '' -or $givenKey -ne '' -or [Console]::IsInputRedirected"
+    )
+    assert '[ "$mode$key_file$given_key" = login ] && [ -t 0 ]' in SH
