@@ -38,7 +38,10 @@ def with_several_profiles(product: Product) -> Path:
     (other / "config.json").write_text(json.dumps(config))
     engine = read_as(on_disk.Engine, other / on_disk.NOTE)
     engine.name, engine.created = other.name, "2100-01-01"
-    flags = ["enable" if before == "--multiple_profiles" else flag for before, flag in zip(["", *engine.inputs.build], engine.inputs.build)]
+    flags = [
+        "enable" if before == "--multiple_profiles" else flag
+        for before, flag in zip(["", *engine.inputs.build], engine.inputs.build)
+    ]
     engine.inputs = msgspec.structs.replace(engine.inputs, build=flags)
     engine.built.multiple_profiles = True
     engine.files["config.json"] = on_disk.file_of(other / "config.json")
@@ -65,11 +68,16 @@ def test_an_engine_with_several_profiles_for_few_tokens_is_not_taken(small: Prod
     done = product.bench()
     assert done.returncode == 0, done.stdout
     assert several.name not in " ".join(product.trials()[0]["statement"]["notes"])
-    (right,) = (folder for folder in several.parent.iterdir() if (folder / on_disk.NOTE).is_file() and folder != several)
+    (right,) = (
+        folder for folder in several.parent.iterdir() if (folder / on_disk.NOTE).is_file() and folder != several
+    )
     shutil.rmtree(right)
     done = product.bench("--new-run")
     assert done.returncode == 2
-    assert "other flags of trtllm-build: --multiple_profiles enable, today disable; build it: bash scripts/build" in done.stdout
+    assert (
+        "other flags of trtllm-build: --multiple_profiles enable, today disable; build it: bash scripts/build"
+        in done.stdout
+    )
     assert product.build().returncode == 0 and right.is_dir(), "it is built beside the old one"
 
 

@@ -91,7 +91,9 @@ def profile_in_use(tokens: int, ranges: list[list[int]]) -> list[int]:
 @example(batch=2, prompt=33, new=1)
 @example(batch=64, prompt=1, new=1)
 @example(batch=65, prompt=1, new=1)
-def test_every_step_that_a_cell_can_have_is_in_the_profile_that_the_runtime_takes(batch: int, prompt: int, new: int) -> None:
+def test_every_step_that_a_cell_can_have_is_in_the_profile_that_the_runtime_takes(
+    batch: int, prompt: int, new: int
+) -> None:
     sizes = plan.sizes_for([cell(batch, prompt, new)])
     flags = dict(zip(*[iter(plan.build_flags(sizes, "float16"))] * 2))
     corrected = max(min(sizes.num_tokens, sizes.sequence * sizes.batch), 32)

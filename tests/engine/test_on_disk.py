@@ -102,7 +102,13 @@ def test_an_engine_of_the_same_sizes_with_other_flags_is_another_engine(tmp_path
     small = Sizes(batch=1, input=16, sequence=32, num_tokens=32)
     today = plan.build_flags(small, "float16")
     assert "disable" in today
-    store(tmp_path, "several-profiles", "2026-02-01", sizes=small, build=["enable" if f == "disable" else f for f in today])
+    store(
+        tmp_path,
+        "several-profiles",
+        "2026-02-01",
+        sizes=small,
+        build=["enable" if f == "disable" else f for f in today],
+    )
     found = find(tmp_path, sizes=small)
     assert found == (
         "those of these sizes were built with other flags of trtllm-build: --multiple_profiles enable, today disable"
@@ -111,7 +117,9 @@ def test_an_engine_of_the_same_sizes_with_other_flags_is_another_engine(tmp_path
     folder, _ = find(tmp_path, sizes=small)
     assert folder.name == "one-profile", "the newer one cannot run a prompt"
     store(tmp_path / "older", "one", sizes=small, build=[*today[:-2], "--fast_build", "1"])
-    assert "--log_level (not given), today info, --fast_build 1, today (not given)" in find(tmp_path / "older", sizes=small)
+    assert "--log_level (not given), today info, --fast_build 1, today (not given)" in find(
+        tmp_path / "older", sizes=small
+    )
 
 
 def test_an_unknown_gpu_is_not_compared(tmp_path: Path) -> None:

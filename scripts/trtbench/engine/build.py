@@ -115,7 +115,7 @@ class Build:
                 return final
             self.say(f"{damage}; building it again")
         preflight.check_disk(self.data, self.weights, [precision])
-        env = tools.environment(self.cache)
+        env = tools.environment(self.cache, self.examples)
         checkpoint, converted, cached = self._checkpoint(precision, inputs, env)
         with whole_folder(final) as making:
             self.say(f"building engine {name}")

@@ -207,7 +207,9 @@ def _flags_that_differ(built: Sequence[str], wanted: Sequence[str]) -> str:
     """The flags, given as pairs of a name and a value, that an engine was built with and would not be today."""
     was, now = (dict(zip(flags[::2], flags[1::2])) for flags in (built, wanted))
     differing = [name for name in {**now, **was} if was.get(name) != now.get(name)]
-    return ", ".join(f"{name} {was.get(name, '(not given)')}, today {now.get(name, '(not given)')}" for name in differing)
+    return ", ".join(
+        f"{name} {was.get(name, '(not given)')}, today {now.get(name, '(not given)')}" for name in differing
+    )
 
 
 def _sizes_in_words(sizes: Sizes) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trtbench.engine import contract, known_failures, model_folder, on_disk, plan, tools
+from trtbench.engine.runtime_folder import on_local_disk
 from trtbench.errors import UserError
 from trtbench.model.workload import Workload
 from trtbench.records.trial import Trial
@@ -46,7 +47,8 @@ def _run_cell(
 ) -> str:
     """Run it for one cell; return the sentence that sets its figure beside ours."""
     data = settings.data.absolute()
-    command = contract.command("trtllm-bench", Path(settings.examples_dir or contract.load()["examples_dir"]))
+    examples = Path(settings.examples_dir or contract.load()["examples_dir"])
+    command = contract.command("trtllm-bench", examples)
     first = trials[0]
     sizes = plan.sizes_for([record.cell for record in first.cells])
     engine_or_reason = on_disk.find(on_disk.home(data), first.model.digest, first.precision, sizes, [])
@@ -63,18 +65,19 @@ def _run_cell(
     dataset = work / "requests.jsonl"
     dataset.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     report.unlink(missing_ok=True)
-    status, text = tools.captured(
-        [
-            *command,
-            *("--model", f"trtbench/{plan.slug(first.model.name)}"),
-            *("--model_path", str(model_folder.for_tools(model, data / "cache"))),
-            *("--workspace", str(work), "latency", "--engine_dir", str(engine_folder), "--backend", "tensorrt"),
-            *("--dataset", str(dataset), "--num_requests", str(calls), "--warmup", "2", "--concurrency", "1"),
-            *("--report_json", str(report)),
-        ],
-        tools.environment(data / "cache"),
-        2 * settings.engine_start_limit,
-    )
+    with on_local_disk(engine_folder) as folder:
+        status, text = tools.captured(
+            [
+                *command,
+                *("--model", f"trtbench/{plan.slug(first.model.name)}"),
+                *("--model_path", str(model_folder.for_tools(model, data / "cache"))),
+                *("--workspace", str(work), "latency", "--engine_dir", str(folder), "--backend", "tensorrt"),
+                *("--dataset", str(dataset), "--num_requests", str(calls), "--warmup", "2", "--concurrency", "1"),
+                *("--report_json", str(report)),
+            ],
+            tools.environment(data / "cache", examples),
+            2 * settings.engine_start_limit,
+        )
     report.with_suffix(".log").write_text(text, encoding="utf-8")
     if status != 0:
         ending = "took too long" if status is None else f"failed with status {status}"

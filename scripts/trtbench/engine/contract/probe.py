@@ -86,7 +86,7 @@ def probe(examples: Path, data: Path, say: Callable[[str], None]) -> Probe:
             return previous
     say("asking TensorRT-LLM whether it is as docs/tensorrt-contract.md says (once)")
     began = time.monotonic()
-    env = tools.environment(data / "cache")
+    env = tools.environment(data / "cache", examples)
     help_commands = dict(_help_commands(examples))
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         answers = dict(
