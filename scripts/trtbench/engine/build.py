@@ -56,6 +56,8 @@ class Build:
 
     def run(self) -> list[Path]:
         """Build what is missing; return the folders of all engines that the settings ask for."""
+        if contract.tool_path("trtllm-build", self.examples) is None and contract.installed():
+            probe.tell_pytorch_runtime(self.examples, self.data, self.say)
         contract.command("trtllm-build", self.examples)
         for precision in self.precisions:
             if plan.precision_row(precision)["via"] == "quantize":

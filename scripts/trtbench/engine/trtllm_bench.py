@@ -26,6 +26,10 @@ def beside(
     """Run it once for every engine and cell of batch 1 that has figures; return the reports, in the run's folder `home`."""
     written = []
     engine_trials = [trial for trial in trials if trial.lane == "tensorrt-engine"]
+    if not engine_trials:
+        say(
+            "trtllm-bench latency runs on TensorRT engines, and tensorrt-engine has no trial in this run: it is not run"
+        )
     for precision in sorted({trial.precision for trial in engine_trials}):
         of_precision = [trial for trial in engine_trials if trial.precision == precision]
         cells = [record.cell for record in of_precision[0].cells if record.e2e is not None and record.cell.batch == 1]
