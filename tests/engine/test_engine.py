@@ -106,6 +106,25 @@ def test_every_step_that_a_cell_can_have_is_in_the_profile_that_the_runtime_take
         assert least <= tokens <= most, f"a step of {tokens} tokens"
 
 
+@given(
+    batch=st.integers(1, 80),
+    sequence=st.integers(2, 200),
+    tokens=st.integers(32, 300),
+    precision=st.sampled_from(["float16", "fp8"]),
+)
+@example(batch=1, sequence=64, tokens=128, precision="float16")
+@example(batch=1, sequence=65, tokens=128, precision="float16")
+@example(batch=2, sequence=32, tokens=8192, precision="float16")
+def test_profiles_go_by_what_the_builder_makes_of_the_tokens(
+    batch: int, sequence: int, tokens: int, precision: str
+) -> None:
+    sizes = Sizes(batch=batch, input=1, sequence=sequence, num_tokens=tokens)
+    flags = plan.build_flags(sizes, precision)
+    value = flags[flags.index("--multiple_profiles") + 1]
+    assert value == ("disable" if min(tokens, sequence * batch) <= 64 else "enable")
+    assert flags[flags.index("--max_num_tokens") + 1] == str(tokens), "what is asked for is not hidden"
+
+
 def test_the_kv_pool_counts_whole_blocks_of_each_sequence() -> None:
     assert kv_cache.kv_tokens([cell(4, 200, 100)], 32) == 40 * 32, "not ceil(1200 / 32) blocks, which are 38"
     assert kv_cache.kv_tokens([cell(2, 24, 8)], 32) == 64
