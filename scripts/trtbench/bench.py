@@ -12,8 +12,10 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 
 from trtbench.engine import contract, trtllm_bench
+from trtbench.engine.contract import probe
 from trtbench.errors import UserError
 from trtbench.machine.child import interrupt
 from trtbench.measure.run import GpuLost, Measurement
@@ -71,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         measurement.tell_noise()
     if options.build:
         build(measurement)
+    elif options.family == "tensorrt":
+        tell_no_engines(measurement)
     try:
         with locked(measurement.results):
             try:
@@ -118,11 +122,19 @@ def build(measurement: Measurement) -> None:
         from trtbench.engine.build import build as build_engines
 
         build_engines(measurement.settings, note)
-    elif measurement.settings.lanes == ("auto",):
-        reason = contract.no_build()
-        if "tensorrt-pytorch" not in measurement.names:
-            raise UserError(reason)
-        note(reason)
+        return
+    if measurement.settings.lanes == ("auto",) and "tensorrt-pytorch" not in measurement.names:
+        raise UserError(contract.no_build())
+    tell_no_engines(measurement)
+    examples = Path(measurement.settings.examples_dir or contract.load()["examples_dir"])
+    if "tensorrt-pytorch" in measurement.names and contract.tool_path("trtllm-build", examples) is None:
+        probe.tell_pytorch_runtime(examples, measurement.settings.data.absolute(), note)
+
+
+def tell_no_engines(measurement: Measurement) -> None:
+    """Say why tensorrt-engine is not among the lanes, where nobody left it out."""
+    if measurement.settings.lanes == ("auto",) and "tensorrt-engine" not in measurement.names:
+        measurement.progress.note(contract.no_build())
 
 
 def judge(measurement: Measurement) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -403,3 +404,27 @@ def test_a_wrong_examples_folder_is_named(product: Product, tmp_path: Path) -> N
     done = product.build()
     assert done.returncode == 2
     assert "convert-llama is not here" in done.stdout
+
+
+@pytest.mark.parametrize(("visible", "capability"), [("", "8.6"), ("1", "8.9")])
+def test_of_two_unlike_cards_the_build_takes_the_one_that_the_run_takes(
+    visible: str, capability: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    product = Product(tiny_model, tmp_path / "data")
+    cards = {"STANDIN_SM": "8.6,8.9", "STANDIN_GPU": "2", "CUDA_VISIBLE_DEVICES": visible, "CUDA_DEVICE_ORDER": ""}
+    assert product.build(**cards).returncode == 0
+    (folder,) = (note.parent for note in product.data.glob("engines/*/engine.json"))
+    assert only(product)["inputs"]["gpu"] == capability
+    assert f'"compute_capability": "{capability}"'.encode() in (folder / "rank0.engine").read_bytes()[:400]
+    done = product.bench(**cards)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_converter_that_imports_from_the_examples_is_run(tiny_model: Path, tmp_path: Path) -> None:
+    examples = Path(shutil.copytree(HERE / "examples", tmp_path / "app" / "examples"))
+    (examples / "_deprecation.py").write_text("NAME = 'deprecated'\n")
+    script = examples / "models" / "core" / "llama" / "convert_checkpoint.py"
+    script.write_text(script.read_text().replace("import sys\n", "import sys\nimport examples._deprecation\n", 1))
+    product = Product(tiny_model, tmp_path / "data")
+    done = product.build(EXAMPLES_DIR=str(examples))
+    assert done.returncode == 0, done.stdout

@@ -294,3 +294,14 @@ def path_without_bench(product: Product) -> str:
     tool.write_text("#!/bin/sh\necho \"KeyError: 'auto_parallel_config'\" >&2\nexit 1\n")
     tool.chmod(0o755)
     return os.pathsep.join([str(folder), product.environment()["PATH"]])
+
+
+def test_no_request_reads_the_engines_config_from_data_dir(product: Product, tmp_path: Path) -> None:
+    reads = tmp_path / "reads.txt"
+    done = product.bench(LANES="tensorrt-engine", STANDIN_READS=str(reads), TMPDIR=str(tmp_path))
+    assert done.returncode == 0, done.stdout
+    read = reads.read_text().splitlines()
+    assert len(read) > 4, "once for each request, as the real one does"
+    assert [path for path in read if Path(path).is_relative_to(product.data)] == []
+    assert list(tmp_path.glob("trtbench-engine-*")) == [], "taken away when the lane is closed"
+    assert "read from the temporary folder" in " ".join(product.trials()[0]["statement"]["notes"])

@@ -143,7 +143,7 @@ def test_a_missing_converter_names_the_examples_folder(tmp_path: Path) -> None:
 
 def test_a_tool_that_hangs_is_given_up_and_sees_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    env = tools.environment(tmp_path)
+    env = tools.environment(tmp_path, tmp_path / "examples")
     code = "print('begun', flush=True); import time; time.sleep(600)"
     status, text = tools.captured([sys.executable, "-c", code], env, 2.0)
     assert (status, text) == (None, "begun\n")

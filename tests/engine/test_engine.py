@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import datetime
 import json
 import signal
@@ -11,6 +12,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import factory
 from trtbench.engine import build, contract, known_failures, model_folder, plan, preflight, tools
@@ -61,6 +64,66 @@ def inputs(**more: Any) -> Inputs:
 def test_sizes_hold_every_cell_and_no_more(cells: list[Cell], sizes: tuple[int, ...]) -> None:
     found = plan.sizes_for(cells)
     assert (found.batch, found.input, found.sequence, found.num_tokens) == sizes
+
+
+def profiles_of(tokens: int) -> list[list[int]]:
+    """The ranges of tokens that the builder makes with several profiles, its fault up to 64 included: [least, best, most]."""
+    if tokens <= 64:
+        return [[size] * 3 for size in (1, tokens, tokens)]
+    limits = [1, *(limit for limit in (64, 128, 256, 512, 1024) if limit < tokens), tokens]
+    return [[low, high, high] for low, high in zip(limits, limits[1:])]
+
+
+def profile_in_use(tokens: int, ranges: list[list[int]]) -> list[int]:
+    """The one that the runtime takes for a step of so many tokens."""
+    return ranges[bisect.bisect_left([64, 128, 256, 512, 1024], tokens)] if len(ranges) > 1 else ranges[0]
+
+
+@given(
+    batch=st.integers(1, 130),
+    prompt=st.integers(1, 140) | st.integers(500, 9000),
+    new=st.integers(1, 140),
+)
+@example(batch=1, prompt=24, new=8)
+@example(batch=1, prompt=64, new=8)
+@example(batch=1, prompt=65, new=8)
+@example(batch=1, prompt=1, new=62)
+@example(batch=2, prompt=32, new=1)
+@example(batch=2, prompt=33, new=1)
+@example(batch=64, prompt=1, new=1)
+@example(batch=65, prompt=1, new=1)
+def test_every_step_that_a_cell_can_have_is_in_the_profile_that_the_runtime_takes(
+    batch: int, prompt: int, new: int
+) -> None:
+    sizes = plan.sizes_for([cell(batch, prompt, new)])
+    flags = dict(zip(*[iter(plan.build_flags(sizes, "float16"))] * 2))
+    corrected = max(min(sizes.num_tokens, sizes.sequence * sizes.batch), 32)
+    assert plan.built_tokens(sizes) == corrected
+    several = flags["--multiple_profiles"] == "enable"
+    assert several == (corrected > 64)
+    ranges = profiles_of(corrected) if several else [[1, min(corrected, batch), corrected]]
+    for tokens in {1, batch, prompt, min(batch * prompt, corrected), *range(1, min(corrected, 130) + 1)}:
+        least, _, most = profile_in_use(tokens, ranges)
+        assert least <= tokens <= most, f"a step of {tokens} tokens"
+
+
+@given(
+    batch=st.integers(1, 80),
+    sequence=st.integers(2, 200),
+    tokens=st.integers(32, 300),
+    precision=st.sampled_from(["float16", "fp8"]),
+)
+@example(batch=1, sequence=64, tokens=128, precision="float16")
+@example(batch=1, sequence=65, tokens=128, precision="float16")
+@example(batch=2, sequence=32, tokens=8192, precision="float16")
+def test_profiles_go_by_what_the_builder_makes_of_the_tokens(
+    batch: int, sequence: int, tokens: int, precision: str
+) -> None:
+    sizes = Sizes(batch=batch, input=1, sequence=sequence, num_tokens=tokens)
+    flags = plan.build_flags(sizes, precision)
+    value = flags[flags.index("--multiple_profiles") + 1]
+    assert value == ("disable" if min(tokens, sequence * batch) <= 64 else "enable")
+    assert flags[flags.index("--max_num_tokens") + 1] == str(tokens), "what is asked for is not hidden"
 
 
 def test_the_kv_pool_counts_whole_blocks_of_each_sequence() -> None:
@@ -313,10 +376,30 @@ def test_a_model_that_fills_the_card_is_loaded_into_host_memory(monkeypatch: pyt
         ("Error Code 2: OutOfMemory (Requested size was 33555480576 bytes.)", "out-of-memory"),
         ("Assertion failed: Failed to deserialize cuda engine.", "damaged-engine"),
         ("Runtime configured max batch size (5) must not exceed engine max batch size (4)", "engine-too-small"),
+        (
+            "[TensorRT-LLM][ERROR] 3: [executionContext.cpp::setInputShape::2309] Error Code 3: API Usage Error (Parameter "
+            "check failed at: runtime/api/executionContext.cpp::setInputShape::2309, condition: satisfyProfile Runtime "
+            "dimension does not satisfy any optimization profile.)",
+            "no-profile",
+        ),
+        ("Set dimension [24] for tensor input_ids does not satisfy any optimization profiles.", "no-profile"),
+        (
+            "ptxas application ptx input, line 57; error   : Instruction 'griddepcontrol' requires .target sm_90 or higher\n"
+            "RuntimeError: Executor worker returned error",
+            "pdl-before-sm90",
+        ),
         ("Signal: Bus error (7)", "bus-error"),
         ("All nodes which are allocated for this job are already filled.\nMPI_ERR_SPAWN", "mpi-slots"),
         ("mpirun has detected an attempt to run as root.", "mpi-root"),
+        ("prted has detected an attempt to run as root.", "mpi-root"),
         ("MPI_ERR_SPAWN: could not spawn processes", "mpi-spawn"),
+        (
+            "Exception in thread Thread-1 (_manager_spawn):\n"
+            "    comm = MPI.COMM_SELF.Spawn(python_exe, args, max_workers, info)\n"
+            "mpi4py.MPI.Exception: MPI_ERR_UNKNOWN: unknown error",
+            "mpi-spawn",
+        ),
+        ("PRTE ERROR: Unreachable in file state/state_base.c at line 1", "mpi-spawn"),
         ("It looks like opal_init failed for some reason", "mpi-init"),
         ("ImportError: libmpi.so.40: cannot open shared object file", "no-libmpi"),
         ("ModuleNotFoundError: No module named 'tensorrt'", "no-tensorrt"),

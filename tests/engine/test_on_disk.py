@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from test_engine import inputs
 
-from trtbench.engine import on_disk
+from trtbench.engine import on_disk, plan
 from trtbench.engine.on_disk import Built, Engine, File
 from trtbench.engine.plan import Sizes
 from trtbench.errors import UserError
@@ -32,6 +32,7 @@ def store(engines: Path, name: str, created: str = "2026-01-01", **more: Any) ->
     (folder / "rank0.engine").write_bytes(b"engine " * 100)
     (folder / "config.json").write_text("{}")
     sizes = more.get("sizes", SIZES)
+    more = {"build": plan.build_flags(sizes, more.get("precision", "float16")), **more}
     made = Engine(
         schema=1,
         name=name,
@@ -95,6 +96,30 @@ def test_why_no_engine_fits(stored: dict[str, Any], wanted: dict[str, Any], reas
     store(tmp_path, "one", **stored)
     found = find(tmp_path, **wanted)
     assert isinstance(found, str) and re.search(reason, found)
+
+
+def test_an_engine_of_the_same_sizes_with_other_flags_is_another_engine(tmp_path: Path) -> None:
+    small = Sizes(batch=1, input=16, sequence=32, num_tokens=32)
+    today = plan.build_flags(small, "float16")
+    assert "disable" in today
+    store(
+        tmp_path,
+        "several-profiles",
+        "2026-02-01",
+        sizes=small,
+        build=["enable" if f == "disable" else f for f in today],
+    )
+    found = find(tmp_path, sizes=small)
+    assert found == (
+        "those of these sizes were built with other flags of trtllm-build: --multiple_profiles enable, today disable"
+    )
+    store(tmp_path, "one-profile", "2026-01-01", sizes=small)
+    folder, _ = find(tmp_path, sizes=small)
+    assert folder.name == "one-profile", "the newer one cannot run a prompt"
+    store(tmp_path / "older", "one", sizes=small, build=[*today[:-2], "--fast_build", "1"])
+    assert "--log_level (not given), today info, --fast_build 1, today (not given)" in find(
+        tmp_path / "older", sizes=small
+    )
 
 
 def test_an_unknown_gpu_is_not_compared(tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ class Build:
 
     def run(self) -> list[Path]:
         """Build what is missing; return the folders of all engines that the settings ask for."""
+        if contract.tool_path("trtllm-build", self.examples) is None and contract.installed():
+            probe.tell_pytorch_runtime(self.examples, self.data, self.say)
         contract.command("trtllm-build", self.examples)
         for precision in self.precisions:
             if plan.precision_row(precision)["via"] == "quantize":
@@ -116,7 +118,7 @@ class Build:
             self.say(f"{damage}; building it again")
         preflight.check_gpu_memory(self.model, precision)
         preflight.check_disk(self.data, self.weights, [precision])
-        env = tools.environment(self.cache)
+        env = tools.environment(self.cache, self.examples)
         checkpoint, converted, cached = self._checkpoint(precision, inputs, env)
         with whole_folder(final) as making:
             self.say(f"building engine {name}")

@@ -81,6 +81,19 @@ SYMPTOMS = (
         "run bash scripts/build_engine.sh with the same settings as the benchmark",
     ),
     Symptom(
+        "no-profile",
+        r"satisfyProfile|does not satisfy any optimization profile",
+        "the TensorRT engine has no optimisation profile for a step of this size",
+        "build it again: bash scripts/build_engine.sh --rebuild, with the same settings as the benchmark",
+    ),
+    Symptom(
+        "pdl-before-sm90",
+        r"griddepcontrol|requires \.target sm_90\b",
+        "FlashInfer compiled a kernel with programmatic dependent launch, which this GPU does not have (before compute "
+        "capability 9.0)",
+        "set TRTLLM_ENABLE_PDL=0, which loses nothing on such a GPU, or use release:1.2.1, whose FlashInfer does not do it",
+    ),
+    Symptom(
         "bus-error",
         r"bus error|SIGBUS|signal:? 7\b|unable to open shared memory",
         "shared memory is too small: the worker ended with a bus error",
@@ -95,16 +108,16 @@ SYMPTOMS = (
     ),
     Symptom(
         "mpi-root",
-        r"mpirun has detected an attempt to run as root",
+        r"(?:mpirun|prted) has detected an attempt to run as root",
         "Open MPI refuses to run as root",
         "set OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1, or start the container with --user",
     ),
     Symptom(
         "mpi-spawn",
-        r"MPI_ERR_SPAWN|MPI_Comm_spawn|could not spawn processes",
+        r"MPI_ERR_SPAWN|MPI_ERR_UNKNOWN|MPI_Comm_spawn|COMM_SELF\.Spawn|could not spawn processes|\bPRTE\b",
         "MPI cannot start the executor's worker",
-        "images from 1.3.0rc27 on ship an Open MPI 5 in which that is broken: use release:1.2.1; in it, "
-        "start the container with --ipc=host",
+        "set TLLM_WORKER_USE_SINGLE_PROCESS=1, with which none is started: images from 1.3.0rc27 on ship an Open MPI 5 in which "
+        "that fails, for root above all; in release:1.2.1 start the container with --ipc=host",
     ),
     Symptom(
         "mpi-init",
@@ -191,8 +204,8 @@ SLOW_START = Symptom(
     "",
     "TensorRT-LLM did not start",
     "known causes: too little shared memory (--ipc=host), a VPN or WSL2 network that Open MPI waits for (set "
-    "OMPI_MCA_btl_tcp_if_include=lo), another engine on the same GPU, or a large model on a slow disk (raise "
-    "ENGINE_START_LIMIT)",
+    "OMPI_MCA_btl_tcp_if_include=lo, or TLLM_WORKER_USE_SINGLE_PROCESS=1, with which Open MPI starts no process), another "
+    "engine on the same GPU, or a large model on a slow disk (raise ENGINE_START_LIMIT)",
 )
 
 

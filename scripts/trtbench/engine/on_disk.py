@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from trtbench.engine import contract
-from trtbench.engine.plan import Inputs, Sizes
+from trtbench.engine.plan import Inputs, Sizes, build_flags
 from trtbench.engine.tools import Step
 from trtbench.errors import UserError
 from trtbench.model import kv_cache
@@ -167,7 +167,8 @@ def find(
     sizes: Sizes,
     versions: Sequence[tuple[str, str, str | None]],
 ) -> tuple[Path, Engine] | str:
-    """The engine for a model (digest), precision and sizes; or why there is none, as half a sentence.
+    """The engine for a model (digest), precision and sizes; or why there is none, as half a sentence. One that was built with
+    other flags than such an engine is built with today is another engine, which may not even run.
 
     `versions` are (field of Inputs, name for the user, what is here) that must agree; None is not compared.
     """
@@ -181,8 +182,13 @@ def find(
     if not fitting:
         built_sizes = sorted({_sizes_in_words(engine.inputs.sizes) for _, engine in of_precision})
         return f"those of this model and precision are for {'; '.join(built_sizes)}"
+    flags = build_flags(sizes, precision)
+    as_built_today = [pair for pair in fitting if pair[1].inputs.build == flags]
+    if not as_built_today:
+        other_flags = _flags_that_differ(fitting[-1][1].inputs.build, flags)
+        return f"those of these sizes were built with other flags of trtllm-build: {other_flags}"
     reason = ""
-    for folder, engine in reversed(fitting):
+    for folder, engine in reversed(as_built_today):
         mismatch = next(
             (
                 f"it was built for {name} {getattr(engine.inputs, field)}, and here is {here}"
@@ -195,6 +201,15 @@ def find(
             return folder, engine
         reason = reason or mismatch
     return reason
+
+
+def _flags_that_differ(built: Sequence[str], wanted: Sequence[str]) -> str:
+    """The flags, given as pairs of a name and a value, that an engine was built with and would not be today."""
+    was, now = (dict(zip(flags[::2], flags[1::2])) for flags in (built, wanted))
+    differing = [name for name in {**now, **was} if was.get(name) != now.get(name)]
+    return ", ".join(
+        f"{name} {was.get(name, '(not given)')}, today {now.get(name, '(not given)')}" for name in differing
+    )
 
 
 def _sizes_in_words(sizes: Sizes) -> str:

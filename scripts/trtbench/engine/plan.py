@@ -18,6 +18,9 @@ from trtbench.settings.knobs import PRECISIONS
 
 TOKENS_PER_BLOCK = 32  # of the KV cache, the builder's default; what an engine really has stands in its config.json
 PREFILL_TOKENS = 8192  # the builder's own default: more in one step costs activation memory and gains nothing
+# Up to so many tokens a step the builder's list of profiles comes out as three fixed sizes, of which the runtime takes the
+# first, one token: no prompt runs (docs/tensorrt-contract.md). One profile over the whole range has no such fault.
+ONE_PROFILE_TOKENS = 64
 
 
 class Sizes(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -142,11 +145,16 @@ def build_flags(sizes: Sizes, precision: str) -> list[str]:
         *("--max_num_tokens", str(sizes.num_tokens)),
         *("--max_beam_width", "1"),
         *("--gemm_plugin", precision_row(precision)["gemm_plugin"]),
-        *("--multiple_profiles", "enable"),
+        *("--multiple_profiles", "enable" if built_tokens(sizes) > ONE_PROFILE_TOKENS else "disable"),
         *("--kv_cache_type", "paged"),
         *("--workers", "1"),
         *("--log_level", "info"),
     ]
+
+
+def built_tokens(sizes: Sizes) -> int:
+    """Tokens in one step of the engine as the builder corrects them: no more than all sequences have, no less than a block."""
+    return max(min(sizes.num_tokens, sizes.sequence * sizes.batch), TOKENS_PER_BLOCK)
 
 
 def checkpoint_name(model_name: str, inputs: Inputs) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import subprocess
@@ -30,9 +31,12 @@ class Step(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     cached: bool = False
 
 
-def environment(cache: Path) -> dict[str, str]:
-    """The environment of a tool: that of all we start, with the caches of data sets below `cache`."""
-    return child_environment(HF_DATASETS_OFFLINE="1", HF_DATASETS_CACHE=str(cache / "datasets"), COLUMNS="200")
+def environment(cache: Path, examples: Path) -> dict[str, str]:
+    """The environment of a tool: that of all we start, with the caches of data sets below `cache`. The folder of NVIDIA's
+    `examples` can be imported from, after all else: converters of some releases import a module of it."""
+    env = child_environment(HF_DATASETS_OFFLINE="1", HF_DATASETS_CACHE=str(cache / "datasets"), COLUMNS="200")
+    env["PYTHONPATH"] = os.pathsep.join([env["PYTHONPATH"], str(examples.absolute().parent)])
+    return env
 
 
 def captured(command: Sequence[str], env: dict[str, str], limit: float) -> tuple[int | None, str]:

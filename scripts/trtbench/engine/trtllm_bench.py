@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trtbench.engine import contract, known_failures, model_folder, on_disk, plan, tools
+from trtbench.engine.runtime_folder import on_local_disk
 from trtbench.errors import UserError
 from trtbench.model.workload import Workload
 from trtbench.records import trtllm_report
@@ -26,6 +27,10 @@ def beside(
     """Run it once for every engine and cell of batch 1 that has figures; return the reports, in the run's folder `home`."""
     written = []
     engine_trials = [trial for trial in trials if trial.lane == trtllm_report.LANE]
+    if not engine_trials:
+        say(
+            "trtllm-bench latency runs on TensorRT engines, and tensorrt-engine has no trial in this run: it is not run"
+        )
     for precision in sorted({trial.precision for trial in engine_trials}):
         of_precision = [trial for trial in engine_trials if trial.precision == precision]
         cells = [record.cell for record in of_precision[0].cells if record.e2e is not None and record.cell.batch == 1]
@@ -47,7 +52,8 @@ def _run_cell(
 ) -> str:
     """Run it for one cell; return the sentence that sets its figure beside ours."""
     data = settings.data.absolute()
-    command = contract.command("trtllm-bench", Path(settings.examples_dir or contract.load()["examples_dir"]))
+    examples = Path(settings.examples_dir or contract.load()["examples_dir"])
+    command = contract.command("trtllm-bench", examples)
     first = trials[0]
     sizes = plan.sizes_for([record.cell for record in first.cells])
     engine_or_reason = on_disk.find(on_disk.home(data), first.model.digest, first.precision, sizes, [])
@@ -64,18 +70,19 @@ def _run_cell(
     dataset = work / "requests.jsonl"
     dataset.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     report.unlink(missing_ok=True)
-    status, text = tools.captured(
-        [
-            *command,
-            *("--model", f"trtbench/{plan.slug(first.model.name)}"),
-            *("--model_path", str(model_folder.for_tools(model, data / "cache"))),
-            *("--workspace", str(work), "latency", "--engine_dir", str(engine_folder), "--backend", "tensorrt"),
-            *("--dataset", str(dataset), "--num_requests", str(calls), "--warmup", "2", "--concurrency", "1"),
-            *("--report_json", str(report)),
-        ],
-        tools.environment(data / "cache"),
-        2 * settings.engine_start_limit,
-    )
+    with on_local_disk(engine_folder) as folder:
+        status, text = tools.captured(
+            [
+                *command,
+                *("--model", f"trtbench/{plan.slug(first.model.name)}"),
+                *("--model_path", str(model_folder.for_tools(model, data / "cache"))),
+                *("--workspace", str(work), "latency", "--engine_dir", str(folder), "--backend", "tensorrt"),
+                *("--dataset", str(dataset), "--num_requests", str(calls), "--warmup", "2", "--concurrency", "1"),
+                *("--report_json", str(report)),
+            ],
+            tools.environment(data / "cache", examples),
+            2 * settings.engine_start_limit,
+        )
     report.with_suffix(".log").write_text(text, encoding="utf-8")
     if status != 0:
         ending = "took too long" if status is None else f"failed with status {status}"

@@ -37,15 +37,14 @@ def environment(**additions: str) -> dict[str, str]:
         PYTHONUNBUFFERED="1",
         TRTBENCH_PARENT=str(os.getpid()),
     )
+    env.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # NVML's order: an index means the same card to all that we start
     env["PYTHONPATH"] = os.pathsep.join([str(ROOT / "scripts"), *filter(None, [env.get("PYTHONPATH")])])
     return {**env, **additions}
 
 
 def computing_environment(threads: int) -> dict[str, str]:
     """The environment of a process that computes: `environment` with a fixed number of threads."""
-    env = environment(**dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)))
-    env.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")  # NVML's order, so that an index means the same card to both
-    return env
+    return environment(**dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)))
 
 
 def run_child(

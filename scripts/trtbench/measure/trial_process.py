@@ -120,13 +120,19 @@ def _answer(
         _explain(trial, files.log, log_size_before)
         return trial
     except Late as late:
-        return spec.record(
-            failure=Failure(
-                phase=str(late),
-                reason=f"{known_failures.SLOW_START.reason} within ENGINE_START_LIMIT={spec.start_limit:g} seconds",
-                hint=f"{known_failures.SLOW_START.remedy}.",
-            ),
-        )
+        return _late(spec, str(late), files.log, log_size_before)
+
+
+def _late(spec: Spec, phase: str, log: Path, log_size_before: int) -> Trial:
+    """The record of a trial whose engine did not start in time. What the log says of it comes first: a worker that MPI could
+    not start is waited for without end."""
+    reason = f"{known_failures.SLOW_START.reason} within ENGINE_START_LIMIT={spec.start_limit:g} seconds"
+    meaning = _meaning(log, log_size_before)
+    if meaning is None:
+        return spec.record(failure=Failure(phase=phase, reason=reason, hint=f"{known_failures.SLOW_START.remedy}."))
+    return spec.record(
+        failure=Failure(phase=phase, reason=f"{reason}: {meaning.reason}", hint=f"{meaning.remedy} (log: {log})")
+    )
 
 
 def _dead(spec: Spec, status: int, log: Path) -> Trial:
@@ -176,10 +182,17 @@ def _explain(trial: Trial, log: Path, log_size_before: int) -> None:
     """Put the known meaning of an engine's messages in the place of an exception's first line or a signal's name. Only
     what the log got since it had `log_size_before` bytes counts."""
     failure = trial.failure
-    if failure is None or not log.is_file() or (failure.hint != SEE_LOG and failure.phase != "process"):
+    if failure is None or (failure.hint != SEE_LOG and failure.phase != "process"):
         return
-    with log.open("rb") as stream:
-        stream.seek(max(log_size_before, log.stat().st_size - _TAIL))
-        meaning = known_failures.explain(stream.read().decode("utf-8", "replace"))
+    meaning = _meaning(log, log_size_before)
     if meaning is not None:
         trial.failure = Failure(phase=failure.phase, reason=meaning.reason, hint=f"{meaning.remedy} (log: {log})")
+
+
+def _meaning(log: Path, log_size_before: int) -> known_failures.Symptom | None:
+    """The known failure that the end of the log shows, in what it got since it had `log_size_before` bytes."""
+    if not log.is_file():
+        return None
+    with log.open("rb") as stream:
+        stream.seek(max(log_size_before, log.stat().st_size - _TAIL))
+        return known_failures.explain(stream.read().decode("utf-8", "replace"))

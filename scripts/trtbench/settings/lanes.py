@@ -204,6 +204,10 @@ def remedy(name: str) -> str:
     row = LANES[name]
     if not row.image:
         return "install it"
+    if any(
+        _importable(module.partition(".")[0]) and not _importable(module) for module in row.modules if "." in module
+    ):
+        return f"{row.image} has it: take BASE_IMAGE out of .env, then docker compose {row.compose} --build"
     return f"{row.image} has it: docker compose {row.compose}, as README.md shows"
 
 

@@ -49,18 +49,23 @@ def command(tool: str, examples: Path) -> list[str]:
     )
 
 
+def installed() -> bool:
+    """Whether there is a TensorRT-LLM at all; imports nothing."""
+    return importlib.util.find_spec("tensorrt_llm") is not None
+
+
 def no_build() -> str:
     """Why there is no trtllm-build: no TensorRT-LLM at all, or a release that builds no engines any more."""
     release = load()["release"]
-    if importlib.util.find_spec("tensorrt_llm") is None:
+    if not installed():
         return (
             f"trtllm-build is not here: engines are built in NVIDIA's image ({release['image']}; see README.md); "
             "without a GPU run bash scripts/bench_local.sh."
         )
     return (
         f"TensorRT-LLM {version('tensorrt_llm')} is here without trtllm-build: releases after "
-        f"{release['engine_backend_last']} build no TensorRT engines. tensorrt-pytorch is then the only TensorRT-LLM lane "
-        f"(LANES=pytorch-eager,tensorrt-pytorch); for engines use {release['image']}."
+        f"{release['engine_backend_last']} build no TensorRT engines, so tensorrt-engine is left out and tensorrt-pytorch is the "
+        f"only TensorRT-LLM lane here. For engines use {release['image']}."
     )
 
 

@@ -78,7 +78,7 @@ def compare_tool(tool: str, status: int | None, text: str) -> list[Difference]:
 def _values_passed(flag: str) -> tuple[str, ...]:
     """Values that this program passes for a flag with choices."""
     values = {
-        "--multiple_profiles": ["enable"],
+        "--multiple_profiles": ["enable", "disable"],
         "--log_level": ["info"],
         "--backend": ["tensorrt"],
         "--device": ["cuda"],

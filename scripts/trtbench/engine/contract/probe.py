@@ -32,6 +32,13 @@ ENGINE_CLASSES = (
     "tensorrt_llm.llmapi.ExtendedRuntimePerfKnobConfig",
     "tensorrt_llm.SamplingParams",
 )
+# What the lane tensorrt-pytorch uses, which runs in images that build no engines too.
+PYTORCH_CLASSES = (
+    "tensorrt_llm.LLM",
+    "tensorrt_llm.llmapi.CudaGraphConfig",
+    "tensorrt_llm.llmapi.KvCacheConfig",
+    "tensorrt_llm.SamplingParams",
+)
 
 
 class Probe(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -74,8 +81,9 @@ def _stamp(examples: Path) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def probe(examples: Path, data: Path, say: Callable[[str], None]) -> Probe:
-    """Ask the installed TensorRT-LLM, unless the answer of this very environment is in DATA_DIR/engines already."""
+def probe(examples: Path, data: Path, say: Callable[[str], None], needed: Iterable[str] | None = None) -> Probe:
+    """Ask the installed TensorRT-LLM, unless the answer of this very environment is in DATA_DIR/engines already. `needed` are the
+    tools and classes that can be used here; all where it is left out."""
     file, stamp = data / "engines" / PROBE, _stamp(examples)
     if file.is_file():
         try:
@@ -86,7 +94,7 @@ def probe(examples: Path, data: Path, say: Callable[[str], None]) -> Probe:
             return previous
     say("asking TensorRT-LLM whether it is as docs/tensorrt-contract.md says (once)")
     began = time.monotonic()
-    env = tools.environment(data / "cache")
+    env = tools.environment(data / "cache", examples)
     help_commands = dict(_help_commands(examples))
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         answers = dict(
@@ -126,18 +134,27 @@ def probe(examples: Path, data: Path, say: Callable[[str], None]) -> Probe:
         differences=differences,
     )
     write_whole(file, encode(answer))
-    say(summary(answer, file))
+    say(summary(answer, file, needed))
     return answer
 
 
-def summary(answer: Probe, file: Path) -> str:
+def tell_pytorch_runtime(examples: Path, data: Path, say: Callable[[str], None]) -> None:
+    """Where no engines are built: say what of TensorRT-LLM's PyTorch runtime is not as the contract says. Nothing is refused, for
+    the lane itself finds out whether it runs."""
+    answer = probe(examples, data, say, PYTORCH_CLASSES)
+    changed = answer.blocking(PYTORCH_CLASSES)
+    if changed:
+        say(f"tensorrt-pytorch may not run in TensorRT-LLM {answer.tensorrt_llm}: {_complaints(changed)}")
+
+
+def summary(answer: Probe, file: Path, needed: Iterable[str] | None = None) -> str:
     """One line about the probe."""
     head = (
         f"TensorRT-LLM {answer.tensorrt_llm}: {len(answer.asked)} tools and classes asked in {answer.seconds:.0f} s, "
     )
     if not answer.differences:
         return head + "no difference from the contract"
-    used = sum(d.used for d in answer.differences)
+    used = sum(d.used for d in answer.differences) if needed is None else len(answer.blocking(needed))
     return head + f"{len(answer.differences)} differences from the contract, {used} in what is used ({file})"
 
 
@@ -146,11 +163,14 @@ def refuse(answer: Probe, needed: Iterable[str], file: Path) -> None:
     blocking = answer.blocking(needed)
     if not blocking:
         return
-    complaints = "; ".join(_in_words(d) for d in blocking[:3]) + ("; …" if len(blocking) > 3 else "")
     raise UserError(
-        f"TensorRT-LLM {answer.tensorrt_llm} is not what this program needs: {complaints}. Use {load()['release']['image']}; "
+        f"TensorRT-LLM {answer.tensorrt_llm} is not what this program needs: {_complaints(blocking)}. Use {load()['release']['image']}; "
         f"{file} lists every difference."
     )
+
+
+def _complaints(differences: list[Difference]) -> str:
+    return "; ".join(_in_words(d) for d in differences[:3]) + ("; …" if len(differences) > 3 else "")
 
 
 def _in_words(difference: Difference) -> str:

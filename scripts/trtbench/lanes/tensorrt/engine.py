@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
 from trtbench.engine import contract, on_disk, plan, preflight
+from trtbench.engine.runtime_folder import RuntimeFolder
 from trtbench.errors import Unsupported
 from trtbench.lanes.prepared import Prepared
 from trtbench.lanes.tensorrt.runtime import TensorRTLLM
@@ -18,6 +20,8 @@ GRAPH_CACHE = 1000  # CUDA graphs that the engine runtime keeps: what trtllm-ben
 
 class TensorRTEngine(TensorRTLLM):
     """The engine built by trtllm-build, all sizes as its own config.json says them."""
+
+    folder: RuntimeFolder | None = None
 
     def prepare(self) -> Prepared:
         folder, engine = self.find_engine()
@@ -63,7 +67,7 @@ class TensorRTEngine(TensorRTLLM):
         self.built = on_disk.read_config(folder)
         self.pool = kv_cache.kv_tokens(self.plan.cells, self.built.tokens_per_block)
         return LLM(
-            model=str(folder),
+            model=str(self.on_local_disk(folder)),
             skip_tokenizer_init=True,
             max_batch_size=self.built.sizes.batch,
             max_num_tokens=self.built.sizes.num_tokens,
@@ -72,6 +76,23 @@ class TensorRTEngine(TensorRTLLM):
                 cuda_graph_mode=True, cuda_graph_cache_size=GRAPH_CACHE
             ),
         )
+
+    def on_local_disk(self, engine: Path) -> Path:
+        """The folder that the runtime reads at every request: one in the temporary folder, or the engine's own where that
+        cannot be."""
+        try:
+            self.folder = RuntimeFolder(engine)
+        except OSError as error:
+            print(f"the engine is read from its own folder: {error}", file=sys.stderr)
+            return engine
+        return self.folder.path
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            if self.folder is not None:
+                self.folder.remove()
 
     def statement(self) -> Statement:
         built, sizes = self.built, self.built.sizes
@@ -92,6 +113,8 @@ class TensorRTEngine(TensorRTLLM):
                 f"{sizes.num_tokens} tokens a step; gemm plugin {built.gemm_plugin or 'off'}, multiple profiles "
                 f"{'on' if built.multiple_profiles else 'off'}",
                 f"CUDA graphs asked for (cache of {GRAPH_CACHE}); the runtime does not say which steps ran in one",
+                "config.json, which the runtime reads at every request, is read from "
+                + ("the temporary folder" if self.folder else "DATA_DIR"),
             ],
         )
 

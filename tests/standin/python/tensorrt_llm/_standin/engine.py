@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ def engine_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     if not path.is_file():
         raise ValueError(f"Failed to infer model format because no config.json exists in {folder}")
+    if "STANDIN_READS" in os.environ:
+        with open(os.environ["STANDIN_READS"], "a", encoding="utf-8") as log:
+            log.write(f"{os.path.realpath(path)}\n")
     config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if "pretrained_config" not in config or "build_config" not in config:
         raise NotImplementedError(f"the stand-in's engine runtime loads engine folders only, got {folder}")

@@ -24,8 +24,13 @@ def gpu_count() -> int:
 
 
 def compute_capability() -> str:
-    """Compute capability pretended, as "major.minor"."""
-    return os.environ.get("STANDIN_SM", "8.6")
+    """Compute capability of the card that CUDA calls number 0, as "major.minor". STANDIN_SM names the cards in the order of
+    the bus; CUDA itself puts the fastest one first unless CUDA_DEVICE_ORDER says otherwise."""
+    cards = os.environ.get("STANDIN_SM", "8.6").split(",")
+    if os.environ.get("CUDA_DEVICE_ORDER") != "PCI_BUS_ID":
+        cards.sort(key=float, reverse=True)
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0]
+    return cards[int(first)] if first.isdigit() and int(first) < len(cards) else cards[0]
 
 
 def gpu_memory_bytes() -> int:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import threading
 from typing import Any
 
-from tensorrt_llm._standin import failures
+from tensorrt_llm._standin import failures, release
 from tensorrt_llm._standin.log import python_log
 from tensorrt_llm._standin.worker import worker_main
+
+
+class InThisProcess(threading.Thread):
+    """A worker in the calling process, with what a process has that is asked for here."""
+
+    pid = os.getpid()
+
+    def kill(self) -> None:
+        """Nothing short of the process's own end ends a thread."""
 
 
 class Executor:
@@ -20,12 +30,21 @@ class Executor:
     """
 
     def __init__(self, spec: dict[str, Any]) -> None:
-        failures.at_spawn()
-        context = multiprocessing.get_context("spawn")
-        self._connection, child = context.Pipe()
-        self._process = context.Process(target=worker_main, args=(child, spec), name="tensorrt_llm-worker")
-        self._process.start()
-        child.close()
+        self._process: Any
+        if release.single_process():
+            self._connection, child = multiprocessing.Pipe()
+            self._process = InThisProcess(
+                target=worker_main, args=(child, spec), name="tensorrt_llm-worker", daemon=True
+            )
+            self._process.start()
+        else:
+            failures.at_spawn()
+            release.refuse_to_spawn()
+            context = multiprocessing.get_context("spawn")
+            self._connection, child = context.Pipe()
+            self._process = context.Process(target=worker_main, args=(child, spec), name="tensorrt_llm-worker")
+            self._process.start()
+            child.close()
         self._results: dict[int, Any] = {}
         self._lock = threading.Lock()
         try:

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from tensorrt_llm._standin import failures, hardware
+from tensorrt_llm._standin import failures, hardware, profiles
 from tensorrt_llm._standin.log import cpp_log
 
 MIB = 2**20
@@ -41,6 +41,7 @@ class Limits:
     prompt: int
     blocks: int
     tokens_per_block: int
+    one_token_a_step: bool = False
 
     def blocks_for(self, request: dict[str, Any]) -> int:
         """Whole cache blocks that a request takes at its longest."""
@@ -100,7 +101,8 @@ class Worker:
             num_tokens = asked
         sequence = build["max_seq_len"]
         prompt = sequence - 1 if spec["chunked"] else min(sequence - 1, num_tokens)
-        return Limits(spec["max_batch_size"] or build["max_batch_size"], sequence, num_tokens, prompt, 0, 0)
+        batch = spec["max_batch_size"] or build["max_batch_size"]
+        return Limits(batch, sequence, num_tokens, prompt, 0, 0, profiles.fixed_to_one_token(build))
 
     def _size_pool(self, kv_cache: dict[str, Any], tokens_per_block: int, weight_bytes: int) -> None:
         """The smaller of max_tokens and the fraction of what the pretended GPU has left."""
@@ -174,6 +176,8 @@ class Worker:
     def _run(self, batch: list[dict[str, Any]]) -> None:
         try:
             failures.at_run()
+            if self.limits.one_token_a_step:
+                profiles.refuse_more_than_one_token(batch)
             self._decode(batch)
         except Exception as error:  # one failed batch must not take the other requests with it
             for request in batch:

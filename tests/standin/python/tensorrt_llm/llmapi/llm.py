@@ -234,7 +234,8 @@ class _TrtLLM(BaseLLM):
         }
 
     def _check(self, prompt_length: int, params: Any) -> None:
-        limit = self._build_config["max_seq_len"]
+        # The real one opens and parses the file for every request too, in the timed call.
+        limit = engine_config(Path(self.args.model))["build_config"]["max_seq_len"]
         if not self.args.enable_chunked_prefill and prompt_length + (params.max_tokens or 0) > limit:
             raise ValueError(
                 f"The sum of prompt length ({float(prompt_length)}) and query length (0) max_tokens "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tensorrt_llm._standin import release
 from tensorrt_llm._standin.contract import fields
 from tensorrt_llm._standin.strict import StrictModel, model
 
@@ -41,7 +42,7 @@ class CudaGraphConfig(
 
 CONFIGS: tuple[type[StrictModel], ...] = (KvCacheConfig, ExtendedRuntimePerfKnobConfig, CudaGraphConfig)
 TrtLlmArgs: Any = model("TrtLlmArgs", __name__, fields("tensorrt_llm._tensorrt_engine.LLM"), CONFIGS)
-TorchLlmArgs: Any = model("TorchLlmArgs", __name__, fields("tensorrt_llm.LLM"), CONFIGS)
+TorchLlmArgs: Any = model("TorchLlmArgs", __name__, release.torch_arguments(fields("tensorrt_llm.LLM")), CONFIGS)
 
 # Arguments that the stand-in acts on, or that change speed only, which it doesn't pretend to have.
 IMPLEMENTED = {
