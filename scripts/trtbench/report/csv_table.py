@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Against, Comparison
 from trtbench.figures.summary import Figures
+from trtbench.report import asked
 from trtbench.report.names import listed, place
 from trtbench.report.remarks import NO_BASE, without_base
 
@@ -59,7 +60,7 @@ HEAD = (
     *("batch", "prompt_tokens", "new_tokens", "lane", "precision", "state", "reason"),
     *(name for name, _ in FIGURES),
     *("latency_trials_ms", "base", "base_precision", "headline", "speedup", "speedup_low", "speedup_high", "level"),
-    *("verdict", "verdict_reason", "candidates", "weak"),
+    *("verdict", "verdict_reason", "candidates", "weak", "asked_for"),
 )
 
 
@@ -78,13 +79,15 @@ def render(comparison: Comparison) -> str:
         "place": place(comparison),
         "workload_digest": comparison.workload_digest,
     }
+    asked_for = asked.of_lanes(comparison)
     for row in comparison.cells:
         where = {"batch": row.batch, "prompt_tokens": row.prompt_length, "new_tokens": row.new_tokens}
         against = row.by_lane
         for f in row.figures:
             compared = _against(against.get((f.lane, f.precision)))
             alone = {"verdict": "none", "verdict_reason": NO_BASE} if without_base(row) else {}
-            _line(writer, {**common, **where, **_figures(f), **alone, **compared})
+            only_asked = {"asked_for": " ".join(asked_for.get((f.lane, f.precision), []))}
+            _line(writer, {**common, **where, **_figures(f), **alone, **compared, **only_asked})
         for h in row.holes:
             state = {"lane": h.lane, "precision": h.precision, "state": "hole", "reason": h.reason}
             _line(writer, {**common, **where, **state})

@@ -9,7 +9,7 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import memory_of
 from trtbench.referee.audit.findings import FAIL, WARN
-from trtbench.report import answers, audit_text, ceiling, disturbed, failed_attempts, history, tried
+from trtbench.report import answers, asked, audit_text, ceiling, disturbed, failed_attempts, history, tried
 from trtbench.report.headline import lead
 from trtbench.report.language import Language, language
 from trtbench.report.names import bare_label, cell_name, label, place, several_precisions
@@ -54,7 +54,12 @@ def render(comparison: Comparison, lang: str) -> str:
         for a in comparison.failed:
             who = f"- {escape(bare_label(a.lane), NAME)} {escape(a.precision, NAME)}"
             lines.append(say.pair(who, escape(failure_sentences(a.failure))))
-    parts = {"failed_attempts.title": failed_attempts, "disturbed.title": disturbed, "tried.title": tried}
+    parts = {
+        "failed_attempts.title": failed_attempts,
+        "disturbed.title": disturbed,
+        "tried.title": tried,
+        "asked.title": asked,
+    }
     for title, told in parts.items():
         sentences = told.sentences(comparison, say)
         if sentences:

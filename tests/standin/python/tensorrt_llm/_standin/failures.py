@@ -11,6 +11,7 @@ import sys
 import time
 from typing import NoReturn
 
+from tensorrt_llm._standin import hardware
 from tensorrt_llm._standin.log import cpp_log, python_log, trt_log
 
 NAMES = {
@@ -125,7 +126,9 @@ def at_build() -> None:
 
 
 def at_spawn() -> None:
-    """Failures of MPI before a worker exists."""
+    """Failures of MPI before a worker exists. Open MPI 5 spawns nothing for a program that mpirun did not start."""
+    if hardware.open_mpi().startswith("5"):
+        raise RuntimeError("MPI_ERR_UNKNOWN: unknown error")
     if failing("mpi-spawn"):
         raise RuntimeError("MPI_ERR_SPAWN: could not spawn processes")
     if failing("mpi-slots"):
