@@ -303,7 +303,7 @@ def test_a_release_without_the_engine_backend(workshop: Workshop, tmp_path: Path
     assert done.returncode == 1
     assert "No module named 'tensorrt_llm._tensorrt_engine'" in done.stderr
     ids = answer(drive("torch_runtime", workshop.model("llama"), cwd=tmp_path, STANDIN_VERSION="1.3.0rc29"))
-    assert [len(row) for row in ids] == [20, 20]
+    assert [len(row) for row in ids["ids"]] == [20, 20]
 
 
 def test_the_contract_is_sound() -> None:

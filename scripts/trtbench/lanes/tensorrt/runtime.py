@@ -101,8 +101,7 @@ class TensorRTLLM(Lane):
         gpu = preflight.gpu_in_use()
         on_cpu = self.plan.device == "cpu"
         notes = [f"the engine {self.where()}", *self.set_for_the_card(), *more.pop("notes", [])]
-        if not on_cpu:
-            more["asked"] = [*more.get("asked", []), "cuda_graphs"]
+        asked = [*more.pop("asked", []), *([] if on_cpu else ["cuda_graphs"])]
         fields: dict[str, Any] = dict(
             runtime=runtime,
             runtime_version=tensorrt_llm.__version__,
@@ -112,6 +111,7 @@ class TensorRTLLM(Lane):
             simulated=simulated,
             versions={"tensorrt_llm": tensorrt_llm.__version__},
             notes=notes,
+            asked=asked or None,
         )
         return Statement(**{**fields, **more})
 
