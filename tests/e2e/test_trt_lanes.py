@@ -17,7 +17,7 @@ import pytest
 
 import factory
 from once import made_once, session_folder
-from standin.kit import Workshop, environment
+from standin.kit import HERE, Workshop, environment
 from standin.product import Product
 from trtbench.lanes.tensorrt.pytorch import PRECISIONS
 from trtbench.measure import trial_process
@@ -232,7 +232,8 @@ def places(trials: list[dict[str, Any]]) -> set[str]:
 
 @pytest.mark.parametrize("lane", ["tensorrt-engine", "tensorrt-pytorch"])
 def test_both_places_of_the_engine_are_tried_and_the_faster_one_is_timed(product: Product, lane: str) -> None:
-    done = product.bench("--compare", LANES=lane, TRY_SETTINGS="1", HEADLINE="")
+    alone = {"PYTHONPATH": os.pathsep.join([str(HERE / "python"), str(HERE.parent / "toy")]), "TOY_UNDISTURBED": "1"}
+    done = product.bench("--compare", LANES=lane, TRY_SETTINGS="1", HEADLINE="", **alone)
     assert done.returncode == 0, done.stdout
     assert f"trying {PLACE}=0 and 1" in done.stdout
     run = json.loads(next(product.data.glob("results/runs/*/run.json")).read_text())

@@ -12,7 +12,7 @@ import reports
 from trtbench.comparison.comparing import compare
 from trtbench.comparison.result import Comparison
 from trtbench.report import csv_table, markdown, text
-from trtbench.report.page.article import render
+from trtbench.report.page.document import render
 
 
 def asked() -> Comparison:
