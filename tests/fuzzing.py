@@ -96,6 +96,8 @@ def whole_story(gpu: str | None = "NVIDIA GeForce RTX 4070") -> Story:
             record.energy = Energy(began=1, ended=5 * 10**9 + 1, tokens=40, watts=100.0, idle_watts=20.0)
             record.engine_metrics = EngineMetrics(queued=[10], ttft=[20], e2e=[10**9], reused_blocks=0)
             record.setting = ""
+        if trial.statement is not None:
+            trial.statement.asked = ["compute_precision", "cuda_graphs"]
         trial.cold.lookup, trial.announced = 10**8, {"tensorrt-llm": "1.2.1"}
         factory.stamped(trial, trial.position * factory.SLOT)
         for card in (trial.telemetry.gpus if trial.telemetry else None) or []:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -16,9 +17,17 @@ from typing import Any
 import psutil
 import pytest
 
+import factory
 from once import made_once, session_folder
-from standin.kit import Workshop
+from standin.kit import HERE, Workshop, environment
 from standin.product import SCRIPTS, Product
+from trtbench.lanes.tensorrt.pytorch import PRECISIONS
+from trtbench.measure import trial_process
+from trtbench.measure.spec import Spec
+from trtbench.records import run_folder
+from trtbench.records.files import encode, write_whole
+from trtbench.records.trial import Sampling
+from trtbench.settings.cells import Cell
 
 pytestmark = pytest.mark.slow
 WORDS = ["ash", "birch", "cedar", "dogwood", "elm", "fir", "gum", "hazel"]
@@ -75,6 +84,11 @@ def test_statements_name_the_runtime_and_what_it_computes_in(measured: tuple[Pro
         assert statement["simulated"] is True
         assert statement["compute_precision"] == statement["weight_precision"] == "float16"
         assert statement["prefix_reuse"] is False
+        assert "the engine in a process of its own" in statement["notes"]
+        assert any("TRTLLM_ENABLE_PDL=0" in note and "does not have" in note for note in statement["notes"])
+    assert engine["asked"] is None, "the engine's own config.json tells"
+    assert pytorch["asked"] == ["compute_precision", "weight_precision", "kv_precision"]
+    assert any("CUDA graphs for batch 1, 2, smaller batches padded" in note for note in pytorch["notes"])
     assert engine["versions"] == {"tensorrt_llm": "1.2.1", "tensorrt": "10.14.1.48"}
     assert any("multiple profiles on" in note for note in engine["notes"])
     assert any("overlap scheduler on, autotuner on" in note for note in pytorch["notes"])
@@ -90,9 +104,24 @@ def test_the_engines_own_times_and_the_kv_pool_are_kept(measured: tuple[Product,
         assert [len(metrics[name]) for name in ("queued", "ttft", "e2e")] == [2, 2, 2]
         assert all(0 < q <= t <= e for q, t, e in zip(metrics["queued"], metrics["ttft"], metrics["e2e"]))
         assert metrics["reused_blocks"] == 0, "no prompt may profit from an earlier call"
+        # One block less and the second sequence would wait for the first: the one that pads keeps a block.
+        assert max(metrics["queued"]) < min(metrics["ttft"])
         # 56 + 8 tokens are two blocks of 32 in the engine; one token more, for the overlap scheduler, makes it three.
-        tokens = 2 * 64 if trial["lane"] == "tensorrt-engine" else 2 * 96
+        tokens = 2 * 64 if trial["lane"] == "tensorrt-engine" else 2 * 96 + 32
         assert record["memory"]["kv_pool"] == tokens * 256
+
+
+def test_what_was_only_asked_for_is_marked_so_in_every_report(measured: tuple[Product, str]) -> None:
+    product, said = measured
+    words = " ".join(said.split())
+    line = "TensorRT-LLM PyTorch: computes in float16, weights in float16, KV cache in float16"
+    assert "ASKED FOR, AND NOT TOLD BY THE ENGINE" in words and line in words
+    results = product.data / "results"
+    page = (results / "benchmark_comparison.html").read_text(encoding="utf-8")
+    assert "float16 (asked for)" in page and "float16 (demandé)" in page
+    done = product.run("python", "-m", "trtbench.compare", "--no-chart", "--format", "csv")
+    (line,) = [row for row in csv.DictReader(io.StringIO(done.stdout)) if row.get("lane") == "tensorrt-pytorch"]
+    assert line["asked_for"] == "compute_precision weight_precision kv_precision"
 
 
 def test_the_build_is_reported_apart_from_the_load(measured: tuple[Product, str]) -> None:
@@ -193,6 +222,78 @@ def test_a_newer_image_has_only_the_pytorch_runtime(product: Product) -> None:
     assert done.returncode == 0, done.stdout
     assert "no longer runs TensorRT engines (1.3.0rc20 was the last that did)" in done.stdout
     assert [trial["lane"] for trial in product.trials()] == ["tensorrt-pytorch"]
+
+
+PLACE = "TLLM_WORKER_USE_SINGLE_PROCESS"
+
+
+def places(trials: list[dict[str, Any]]) -> set[str]:
+    """Where the engines of these trials say that they ran."""
+    return {note for trial in trials for note in trial["statement"]["notes"] if note.startswith("the engine ")}
+
+
+@pytest.mark.parametrize("lane", ["tensorrt-engine", "tensorrt-pytorch"])
+def test_both_places_of_the_engine_are_tried_and_the_faster_one_is_timed(product: Product, lane: str) -> None:
+    alone = {"PYTHONPATH": os.pathsep.join([str(HERE / "python"), str(HERE.parent / "toy")]), "TOY_UNDISTURBED": "1"}
+    done = product.bench("--compare", LANES=lane, TRY_SETTINGS="1", HEADLINE="", **alone)
+    assert done.returncode == 0, done.stdout
+    assert f"trying {PLACE}=0 and 1" in done.stdout
+    run = json.loads(next(product.data.glob("results/runs/*/run.json")).read_text())
+    assert {line["value"]: line["failure"] for line in run["tried"]} == {"0": None, "1": None}
+    assert all(len(line["seconds"]) >= 3 for line in run["tried"])
+    (taken,) = [line["value"] for line in run["tried"] if line["chosen"]]
+    (trial,) = product.trials()
+    assert trial["cells"][0]["setting"] == taken
+    assert places([trial]) == {
+        "the engine in the calling process" if taken == "1" else "the engine in a process of its own"
+    }
+
+
+def test_the_engine_in_the_calling_process_says_itself_what_it_computes_in(product: Product) -> None:
+    done = product.bench("--compare", LANES="pytorch-eager,tensorrt-pytorch", **{PLACE: "1"})
+    assert done.returncode == 0, done.stdout
+    (eager, trial) = sorted(product.trials(), key=lambda trial: str(trial["lane"]))
+    assert places([trial]) == {"the engine in the calling process"}
+    assert (trial["statement"]["compute_precision"], trial["statement"]["asked"]) == ("float16", None)
+    assert trial["cells"][0]["e2e"]["outputs"] == eager["cells"][0]["e2e"]["outputs"]
+    assert "ASKED FOR" not in done.stdout
+
+
+def test_cells_that_take_different_places_run_each_in_its_own(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One trial, one process, two LLMs: TensorRT-LLM remembers the place of its first one unless it is told to forget."""
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(PLACE, raising=False)
+    cells = [Cell(batch=batch, prompt_length=8, new_tokens=4, precision="float16") for batch in (1, 2)]
+    workload = factory.a_workload(cells, Sampling())
+    path = run_folder.folder(tmp_path, factory.RUN) / "workload.json"
+    write_whole(path, encode(workload))
+    for chosen in (["1", "0"], ["0", "1"]):
+        spec = Spec(
+            run=factory.RUN, lane="tensorrt-pytorch", precision="float16", index=1, attempt=1, position=1, round=1,
+            interleaved=True, device="cpu", threads=1, iterations=1, warmup_limit=1, cells=cells, chosen=chosen,
+            sampling=workload.sampling, model_path=str(workshop.model("llama")), model=factory.model(),
+            workload=str(path), workload_digest=workload.digest(), cache=str(tmp_path / "cache"), output="",
+            environment=factory.environment(), settings=factory.settings(),
+        )  # fmt: skip
+        trial = trial_process.run_trial(tmp_path, spec, lambda phase: None)
+        assert trial.failure is None and trial.statement is not None
+        assert [(record.cell.batch, record.setting) for record in trial.cells] == [
+            (1 + place, chosen[place]) for place in (0, 1)
+        ]
+        said = [note for note in trial.statement.notes if note.startswith("the engine ")]
+        names = {"0": "the engine in a process of its own", "1": "the engine in the calling process"}
+        assert said == [names[value] for value in chosen]
+        assert sorted(trial.statement.asked or []) == sorted(PRECISIONS), "in one of both places it does not tell"
+
+
+def test_open_mpi_5_runs_the_engine_in_the_calling_process_without_being_told(product: Product) -> None:
+    done = product.bench(LANES="tensorrt-engine,tensorrt-pytorch", TRY_SETTINGS="1", STANDIN_OPEN_MPI="5.0.10rc2")
+    assert done.returncode == 0, done.stdout
+    assert "trying" not in done.stdout, "there is nothing to choose"
+    assert len(product.trials()) == 2 and places(product.trials()) == {"the engine in the calling process"}
 
 
 @pytest.mark.parametrize("failure", ["hang-start", "hang-import"])

@@ -261,6 +261,35 @@ def test_a_config_of_transformers_5_gets_the_older_keys(
     assert model_folder.for_tools(model, tmp_path / "cache") == folder, "the same folder the next time"
 
 
+@pytest.mark.parametrize(
+    ("stated", "dtype", "same"),
+    [
+        ({"torch_dtype": "bfloat16"}, "bfloat16", True),
+        ({"dtype": "float16"}, "float16", True),
+        ({"torch_dtype": "bfloat16", "dtype": "bfloat16"}, "bfloat16", True),
+        ({"torch_dtype": "bfloat16"}, "float16", False),
+        ({"dtype": "float32"}, "bfloat16", False),
+        ({"torch_dtype": "float16", "dtype": "bfloat16"}, "bfloat16", False),
+        ({}, "bfloat16", False),
+    ],
+)
+def test_the_folder_states_the_precision_that_is_computed_in(
+    stated: dict[str, str], dtype: str, same: bool, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text(json.dumps(stated | {"hidden_size": 8}))
+    (model / "model.safetensors").write_bytes(b"weights")
+    folder = model_folder.for_tools(model, tmp_path / "cache", dtype=dtype)
+    assert (folder == model) is same
+    assert model_folder.stated_dtype(json.loads((folder / "config.json").read_text())) == dtype
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+    assert json.loads((model / "config.json").read_text()) == stated | {"hidden_size": 8}, (
+        "the user's own is left alone"
+    )
+    assert model_folder.for_tools(model, tmp_path / "cache") == model, "nobody else asked for a data type"
+
+
 @pytest.mark.parametrize("rope", [{"full_attention": {"rope_theta": 1.0}}, {"rope_type": "default"}, []])
 def test_rope_that_the_older_keys_cannot_say_is_refused(rope: Any, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"rope_parameters": rope}))

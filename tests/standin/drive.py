@@ -118,6 +118,7 @@ def refusals(engine: str, model: str, opt: str) -> Any:
         "kv range": _raised(lambda: KvCacheConfig(free_gpu_memory_fraction=1.5)),
         "kv dtype": _raised(lambda: _engine(engine, kv_cache_config=KvCacheConfig(dtype="fp8"))),
         "graph sizes": _raised(lambda: CudaGraphConfig(batch_sizes=[1, 2], max_batch_size=4)),
+        "graph sizes of that maximum": _raised(lambda: CudaGraphConfig(batch_sizes=[1, 4], max_batch_size=4)),
         "sampling field": _raised(lambda: SamplingParams(max_new_tokens=3)),
         "sampling positional": _raised(lambda: SamplingParams(2)),
         "batch above the engine's": _raised(lambda: _engine(engine, max_batch_size=5)),
@@ -132,14 +133,14 @@ def refusals(engine: str, model: str, opt: str) -> Any:
     return found
 
 
-def torch_runtime(model: str) -> Any:
+def torch_runtime(model: str, dtype: str = "float16") -> Any:
     """The PyTorch runtime on a Hugging Face folder."""
     import tensorrt_llm
     from tensorrt_llm.llmapi import CudaGraphConfig, KvCacheConfig
 
     with tensorrt_llm.LLM(
         model=model,
-        dtype="float16",
+        dtype=dtype,
         max_batch_size=4,
         max_seq_len=64,
         max_num_tokens=128,
@@ -148,7 +149,13 @@ def torch_runtime(model: str) -> Any:
         cuda_graph_config=CudaGraphConfig(batch_sizes=[2]),
         enable_autotuner=False,
     ) as llm:
-        return [result.outputs[0].token_ids for result in llm.generate(PROMPTS, _params())]
+        engine = getattr(llm._executor, "engine", None)
+        return {
+            "ids": [result.outputs[0].token_ids for result in llm.generate(PROMPTS, _params())],
+            "executor": type(llm._executor).__name__,
+            "dtype": str(engine.model_engine.dtype) if engine else None,
+            "children": len(multiprocessing.active_children()),
+        }
 
 
 def process(engine: str) -> Any:
@@ -209,7 +216,7 @@ def describe() -> Any:
         "tensorrt_llm.SamplingParams": {
             field.name: field.default for field in dataclasses.fields(tensorrt_llm.SamplingParams)
         },
-        "graphs": llmapi.CudaGraphConfig().max_batch_size,
+        "graphs": llmapi.TorchLlmArgs(model="m").cuda_graph_config.max_batch_size,
     }
 
 

@@ -35,5 +35,5 @@ def newer_image(folder: Path, version: str = "1.3.0rc27") -> dict[str, str]:
         "PATH": path,
         "EXAMPLES_DIR": str(examples),
         "STANDIN_VERSION": version,
-        "STANDIN_OPENMPI": "5",
+        "STANDIN_OPEN_MPI": "5.0.10rc2",
     }

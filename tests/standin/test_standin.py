@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,7 +103,8 @@ def test_refusals(workshop: Workshop, tmp_path: Path) -> None:
         "kv type": ("ValidationError", "max_tokens"),
         "kv range": ("ValidationError", "free_gpu_memory_fraction"),
         "kv dtype": ("AssertionError", "KvCacheConfig.dtype is not supported"),
-        "graph sizes": ("ValueError", "max_batch_size must equal max(batch_sizes)"),
+        "graph sizes": ("ValueError", "Please don't set both cuda_graph_config.batch_sizes"),
+        "graph sizes of that maximum": ("ValueError", "Please don't set both cuda_graph_config.batch_sizes"),
         "sampling field": ("TypeError", "max_new_tokens"),
         "sampling positional": ("TypeError", "positional"),
         "batch above the engine's": ("RuntimeError", "Executor worker returned error"),
@@ -121,9 +123,36 @@ def test_refusals(workshop: Workshop, tmp_path: Path) -> None:
     assert "Runtime configured max num tokens (8192) is larger than model max num tokens (128)" in done.stdout
 
 
+def stating(model: Path, folder: Path, dtype: str | None) -> Path:
+    """A copy of a model whose config.json states this data type, or none."""
+    shutil.copytree(model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config = {name: value for name, value in config.items() if name not in ("dtype", "torch_dtype")}
+    (folder / "config.json").write_text(json.dumps(config | ({"torch_dtype": dtype} if dtype else {})))
+    return folder
+
+
 def test_the_pytorch_runtime_gives_the_same_ids(workshop: Workshop, tmp_path: Path) -> None:
-    ids = answer(drive("torch_runtime", workshop.model("llama"), cwd=tmp_path))
-    assert ids == workshop.ids()["transformers"]
+    found = answer(drive("torch_runtime", stating(workshop.model("llama"), tmp_path / "m", "float16"), cwd=tmp_path))
+    assert found["ids"] == workshop.ids()["transformers"]
+    assert (found["executor"], found["dtype"]) == ("GenerationExecutorProxy", None), "another process does not tell"
+
+
+@pytest.mark.parametrize("stated", ["float16", "bfloat16", None])
+def test_the_pytorch_runtime_computes_in_what_the_folder_says(
+    workshop: Workshop, tmp_path: Path, stated: str | None
+) -> None:
+    model = stating(workshop.model("llama"), tmp_path / "m", stated)
+    found = answer(drive("torch_runtime", model, "float16", cwd=tmp_path, TLLM_WORKER_USE_SINGLE_PROCESS="1"))
+    assert found["dtype"] == f"torch.{stated or 'bfloat16'}", "whatever dtype it is asked for"
+    assert (found["ids"] == workshop.ids()["transformers"]) == (stated == "float16")
+    assert (found["executor"], found["children"]) == ("GenerationExecutorWorker", 0)
+
+
+def test_under_open_mpi_5_the_engine_runs_in_the_calling_process(workshop: Workshop, tmp_path: Path) -> None:
+    model = stating(workshop.model("llama"), tmp_path / "m", "float16")
+    more = {"STANDIN_OPEN_MPI": "5.0.10rc2", "TLLM_WORKER_USE_SINGLE_PROCESS": "1"}
+    assert answer(drive("torch_runtime", model, cwd=tmp_path, **more))["ids"] == workshop.ids()["transformers"]
 
 
 def test_the_worker_is_another_process_and_ends_with_shutdown(workshop: Workshop, tmp_path: Path) -> None:
@@ -272,7 +301,7 @@ def test_a_release_without_the_engine_backend(workshop: Workshop, tmp_path: Path
     assert done.returncode == 1
     assert "No module named 'tensorrt_llm._tensorrt_engine'" in done.stderr
     ids = answer(drive("torch_runtime", workshop.model("llama"), cwd=tmp_path, STANDIN_VERSION="1.3.0rc29"))
-    assert [len(row) for row in ids] == [20, 20]
+    assert [len(row) for row in ids["ids"]] == [20, 20]
 
 
 def test_the_contract_is_sound() -> None:

@@ -2,8 +2,9 @@
 
 The image's transformers 4.57.3 reads `rope_theta` and `rope_scaling`; transformers 5 writes both inside
 `rope_parameters`, and NVIDIA's converter then takes 10000 as the base without a word. And quantize.py chooses another
-loader when the folder's path contains certain words. In both cases the tools get a folder of links with the right
-config.json in it; the user's own folder is never written to.
+loader when the folder's path contains certain words. And TensorRT-LLM's PyTorch runtime computes in what config.json says,
+whatever it is asked for. In all cases they get a folder of links with the right config.json in it; the user's own folder is
+never written to.
 """
 
 from __future__ import annotations
@@ -43,10 +44,20 @@ def older_config(config: dict[str, Any], where: str) -> dict[str, Any]:
     return older
 
 
-def for_tools(folder: Path, cache: Path, quantising: bool = False) -> Path:
-    """The folder to hand to NVIDIA's tools: `folder` itself, or one of links under `cache` when it must differ."""
+def stated_dtype(config: dict[str, Any]) -> str | None:
+    """The data type that a configuration states: transformers 4 writes `torch_dtype`, later ones write `dtype`. None where
+    it states none, or two."""
+    stated = {config.get(name) for name in ("torch_dtype", "dtype")} - {None}
+    return str(stated.pop()) if len(stated) == 1 else None
+
+
+def for_tools(folder: Path, cache: Path, quantising: bool = False, dtype: str | None = None) -> Path:
+    """The folder to hand to NVIDIA's tools: `folder` itself, or one of links under `cache` when it must differ. Its
+    config.json states `dtype` where that is given."""
     config = read_config(folder)
     older = older_config(config, str(folder))
+    if dtype is not None and stated_dtype(older) != dtype:
+        older = older | {"torch_dtype": dtype, "dtype": dtype}
     if older is config and not (quantising and _word_in(folder, LOADER_WORDS)):
         return folder
     name = hashlib.sha256(f"{folder.resolve()}\0{json.dumps(older, sort_keys=True)}".encode()).hexdigest()[:16]

@@ -10,7 +10,7 @@ from pathlib import Path
 from trtbench.lanes.prepared import Prepared
 from trtbench.records.trial import EngineMetrics, Memory, Sampling, Statement
 from trtbench.settings.cells import Cell
-from trtbench.settings.lanes import LANES
+from trtbench.settings.lanes import LANES, Choice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +50,11 @@ class Lane(abc.ABC):
         """Convert, build or compile into `plan.cache`, unless that is done; None where nothing is needed."""
         return None
 
+    @classmethod
+    def environment(cls) -> dict[str, str]:
+        """Variables that the engine's modules read when they are imported; what the user has set stays."""
+        return {}
+
     @abc.abstractmethod
     def load(self) -> None:
         """Load the model so that the next call can generate. Raises Unsupported with the reason."""
@@ -79,6 +84,15 @@ class Lane(abc.ABC):
 
     def close(self) -> None:  # noqa: B027 - most lanes have nothing to give back
         """Give back processes and memory."""
+
+
+def choice_of(name: str, device: str) -> Choice | None:
+    """What can be chosen for the lane on this device, and on this machine."""
+    choice = LANES[name].choices.get(device)
+    if choice is None or not choice.offered:
+        return choice
+    module, _, function = choice.offered.partition(":")
+    return choice if getattr(importlib.import_module(module), function)() else None
 
 
 def create(name: str) -> type[Lane]:

@@ -13,6 +13,7 @@ import msgspec
 
 from trtbench.errors import UserError, counted
 from trtbench.figures.summary import Where, shape
+from trtbench.lanes.lane import choice_of
 from trtbench.measure import trying
 from trtbench.measure.progress import Progress
 from trtbench.records.files import encode, hash_content, read_as, write_whole
@@ -60,7 +61,7 @@ class Choosing:
         known = any((t.lane, t.precision) == (entrant.lane, entrant.precision) for t in self.known)
         if self.record.tried is None or (known and not self.tried(entrant)):
             return None
-        return LANES[entrant.lane].choices.get(self.conditions.device)
+        return choice_of(entrant.lane, self.conditions.device)
 
     def tried(self, entrant: Entrant) -> list[Tried]:
         """The run's lines about the lane's choice."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import gc
 import importlib
+import os
 import sys
 import time
 import traceback
@@ -78,11 +79,13 @@ def run(spec: Spec, say: Callable[[str], None]) -> Trial:
 
 
 def joined(first: Statement | None, other: Statement) -> Statement:
-    """What a lane says of itself, over all values of its choice: they differ in attention and notes alone."""
+    """What a lane says of itself, over all values of its choice: they differ in attention and notes alone,
+    and in what the engine tells."""
     if first is None:
         return other
     first.attention = " or ".join(dict.fromkeys(part for part in (first.attention, other.attention) if part)) or None
     first.notes = list(dict.fromkeys([*first.notes, *other.notes]))
+    first.asked = sorted({*(first.asked or []), *(other.asked or [])}) or None
     return first
 
 
@@ -104,9 +107,12 @@ def by_value(spec: Spec) -> list[tuple[str, list[Cell]]]:
 def imported(spec: Spec, cold: Cold, value: str, cells: Sequence[Cell]) -> Lane:
     """The lane for these cells, with its engine's modules imported and its choice set to `value`."""
     start = time.perf_counter_ns()
+    lane_class = create(spec.lane)
+    for name, setting in lane_class.environment().items():
+        os.environ.setdefault(name, setting)
     for module in LANES[spec.lane].modules:
         importlib.import_module(module)
-    lane = create(spec.lane)(
+    lane = lane_class(
         Plan(
             model=Path(spec.model_path),
             model_digest=spec.model.digest,

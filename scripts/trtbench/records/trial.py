@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -22,6 +22,7 @@ from trtbench.settings.lanes import LANES
 
 CONFIG_TEXT = 20_000  # characters of a config.json that a record holds at most: what is read of a text from strangers
 MODEL_FILES = 4096  # files of one model at most
+Asked = Literal["compute_precision", "weight_precision", "kv_precision", "cuda_graphs"]
 
 
 class Sampling(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -36,6 +37,7 @@ class Statement(Strict):
     """What a lane says about itself once loaded; asked of the engine wherever the engine can tell.
 
     `built_from`: what a prepared engine was built for: `model` (digest), `gpu` (name), `version` (of the runtime).
+    `asked`: the fields that hold what was only asked for, because the engine does not tell them (schema 2).
     """
 
     runtime: str
@@ -53,6 +55,7 @@ class Statement(Strict):
     simulated: bool = False
     versions: dict[str, str] = {}
     notes: list[str] = []
+    asked: Annotated[list[Asked], msgspec.Meta(max_length=len(get_args(Asked)))] | None = None
 
 
 class Cold(Strict):
@@ -324,6 +327,7 @@ def _later_fields(trial: Trial) -> dict[str, Any]:
     later = {"cpu": telemetry.cpu, "waited": telemetry.waited, "QUIET": trial.settings.get("QUIET")}
     later |= {f"model.{name}": getattr(trial.model, name) for name in ("dequantised", "config_text", "files")}
     later |= {"cold.lookup": trial.cold.lookup, "environment.cards": trial.environment.cards}
+    later |= {"statement.asked": trial.statement.asked if trial.statement else None}
     later |= {name: getattr(trial, name) for name in ("began", "ended", "announced", "sealed")}
     for i, record in enumerate(trial.cells):
         later |= {f"cells.{i}.{name}": getattr(record, name) for name in ("cpu", "setting", "began", "ended")}

@@ -10,6 +10,7 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Against, CardState, Comparison, Row
 from trtbench.figures.summary import Figures
 from trtbench.records.trtllm_report import LANE
+from trtbench.report import asked
 from trtbench.report.names import listed, place
 from trtbench.report.remarks import NO_BASE, without_base
 
@@ -82,7 +83,7 @@ HEAD = (
     *(name for name, _ in OTHER_CLOCKS),
     *("trtllm_bench_latency_ms", "trtllm_bench_ttft_ms"),
     *(name for name, _ in CARD),
-    "clock_held_back",
+    *("clock_held_back", "asked_for"),
 )
 
 
@@ -102,6 +103,7 @@ def render(comparison: Comparison) -> str:
         "workload_digest": comparison.workload_digest,
     }
     states = {(state.lane, state.precision): state for state in comparison.cards}
+    asked_for = asked.of_lanes(comparison)
     for row in comparison.cells:
         where = {"batch": row.batch, "prompt_tokens": row.prompt_length, "new_tokens": row.new_tokens}
         against = row.by_lane
@@ -109,7 +111,8 @@ def render(comparison: Comparison) -> str:
             compared = _against(against.get((f.lane, f.precision)))
             alone = {"verdict": "none", "verdict_reason": NO_BASE} if without_base(row) else {}
             beside = {**_trtllm_bench(f, row), **_card(states.get((f.lane, f.precision)))}
-            _line(writer, {**common, **where, **_figures(f), **alone, **compared, **beside})
+            only_asked = {"asked_for": " ".join(asked_for.get((f.lane, f.precision), []))}
+            _line(writer, {**common, **where, **_figures(f), **alone, **compared, **beside, **only_asked})
         for h in row.holes:
             state = {"lane": h.lane, "precision": h.precision, "state": "hole", "reason": h.reason}
             _line(writer, {**common, **where, **state})

@@ -11,6 +11,7 @@ from trtbench.figures.summary import memory_of
 from trtbench.referee.audit.findings import FAIL, WARN
 from trtbench.report import (
     answers,
+    asked,
     audit_text,
     cards,
     ceiling,
@@ -64,7 +65,12 @@ def render(comparison: Comparison, lang: str) -> str:
         for a in comparison.failed:
             who = f"- {escape(bare_label(a.lane), NAME)} {escape(a.precision, NAME)}"
             lines.append(say.pair(who, escape(failure_sentences(a.failure))))
-    parts = {"failed_attempts.title": failed_attempts, "disturbed.title": disturbed, "tried.title": tried}
+    parts = {
+        "failed_attempts.title": failed_attempts,
+        "disturbed.title": disturbed,
+        "tried.title": tried,
+        "asked.title": asked,
+    }
     for title, told in parts.items():
         sentences = told.sentences(comparison, say)
         if sentences:

@@ -12,11 +12,13 @@ from pathlib import Path
 class Choice:
     """A documented setting of an engine that bears on its speed here, and the values that are tried before the first timed
     trial, the makers' default first. Every lane is offered `MOST_VALUES` at most, and the same seconds (measure/trying.py). It
-    bears on cells of at most so many `sequences`, on all where that is None."""
+    bears on cells of at most so many `sequences`, on all where that is None; where something of the machine decides whether
+    there is a choice at all, `offered` names the function that says so (module:function, without an argument)."""
 
     setting: str
     values: tuple[str, ...]
     sequences: int | None = None
+    offered: str = ""
 
 
 MOST_VALUES = 3
@@ -56,6 +58,8 @@ _TORCH: dict[str, tuple[str, ...]] = {
 _ENGINE = ("float16", "bfloat16", "int8", "int4", "fp8", "int4_awq")
 
 _ANNOUNCED = r"\[TensorRT-LLM\] TensorRT[- ]LLM version: ([\w.+-]+)"
+
+_WORKER = Choice("TLLM_WORKER_USE_SINGLE_PROCESS", ("0", "1"), offered="trtbench.engine.worker_process:can_choose")
 
 _NVIDIA_IMAGE = "nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
 
@@ -163,6 +167,7 @@ LANES: dict[str, Row] = {
         ("cuda",),
         {"cuda": _ENGINE, "cpu": _ENGINE},
         label="TensorRT engine",
+        choices={"cuda": _WORKER, "cpu": _WORKER},
         spawns=True,
         image=_NVIDIA_IMAGE,
         compose="--profile tensorrt-only up benchmark-tensorrt",
@@ -179,6 +184,7 @@ LANES: dict[str, Row] = {
         ("cuda",),
         {"cuda": ("float16", "bfloat16"), "cpu": ("float16", "bfloat16")},
         label="TensorRT-LLM PyTorch",
+        choices={"cuda": _WORKER, "cpu": _WORKER},
         spawns=True,
         image=_NVIDIA_IMAGE,
         compose="--profile tensorrt-only up benchmark-tensorrt",

@@ -1,19 +1,28 @@
 """What `tensorrt-engine` and `tensorrt-pytorch` share: TensorRT-LLM's two runtimes, which people mix up.
 
-Both run in a spawned process. docs/tensorrt-contract.md has the source of every argument.
+Both run in a spawned process, or in the calling one, whichever was found faster for the cell. docs/tensorrt-contract.md has
+the source of every argument and variable.
 """
 
 from __future__ import annotations
 
 import abc
 import datetime
+import os
 from typing import Any
 
-from trtbench.engine import preflight
+from trtbench.engine import preflight, worker_process
+from trtbench.errors import Unsupported
 from trtbench.lanes.lane import Lane
 from trtbench.model.files import read_config
 from trtbench.records.trial import EngineMetrics, Statement
 
+PDL = "TRTLLM_ENABLE_PDL"
+PDL_CAPABILITY = (9, 0)  # programmatic dependent launch is an instruction of these cards and later ones
+PLACES = {  # what stands between an LLM and its engine, by its class
+    "GenerationExecutorWorker": worker_process.CALLING,
+    "GenerationExecutorProxy": worker_process.SPAWNED,
+}
 MOMENTS = ("arrival_time", "first_scheduled_time", "first_token_time", "last_token_time")
 
 
@@ -21,6 +30,13 @@ class TensorRTLLM(Lane):
     """What both runtimes share: ids in, exactly N ids out, nothing kept between calls, no text in the timed pass."""
 
     llm: Any = None
+
+    @classmethod
+    def environment(cls) -> dict[str, str]:
+        """No programmatic dependent launch on a card that has none: some releases ask FlashInfer for it on every card, which
+        then compiles instructions that this one does not know."""
+        gpu = preflight.gpu_in_use()
+        return {PDL: "0"} if gpu and gpu.capability and gpu.capability < PDL_CAPABILITY else {}
 
     @abc.abstractmethod
     def start(self) -> Any:
@@ -32,7 +48,22 @@ class TensorRTLLM(Lane):
         self._params = SamplingParams
         eos = read_config(self.plan.model).get("eos_token_id")
         self._end = eos[0] if isinstance(eos, list) else eos if isinstance(eos, int) else -1
+        worker_process.set_place(self.plan.value)
         self.llm = self.start()
+        if self.place() not in (None, os.environ.get(worker_process.VARIABLE, worker_process.SPAWNED)):
+            raise Unsupported(
+                f"{worker_process.VARIABLE}={os.environ[worker_process.VARIABLE]} was set, and the engine {self.where()}"
+            )
+
+    def place(self) -> str | None:
+        """Where the engine runs, told by what TensorRT-LLM made for it; None for what is not known."""
+        return PLACES.get(type(getattr(self.llm, "_executor", None)).__name__)
+
+    def where(self) -> str:
+        """The same in words."""
+        sayings = {worker_process.CALLING: "in the calling process", worker_process.SPAWNED: "in a process of its own"}
+        place = self.place()
+        return sayings[place] if place else "in a process that it does not name"
 
     def params(self, new_tokens: int, **more: Any) -> Any:
         """Exactly `new_tokens` ids: the end of sequence is ignored. Its id is given because there is no tokenizer."""
@@ -69,6 +100,8 @@ class TensorRTLLM(Lane):
         simulated = bool(getattr(tensorrt_llm, "SIMULATED", False))
         gpu = preflight.gpu_in_use()
         on_cpu = self.plan.device == "cpu"
+        notes = [f"the engine {self.where()}", *self.set_for_the_card(), *more.pop("notes", [])]
+        asked = [*more.pop("asked", []), *([] if on_cpu else ["cuda_graphs"])]
         fields: dict[str, Any] = dict(
             runtime=runtime,
             runtime_version=tensorrt_llm.__version__,
@@ -77,8 +110,18 @@ class TensorRTLLM(Lane):
             prefix_reuse=False,
             simulated=simulated,
             versions={"tensorrt_llm": tensorrt_llm.__version__},
+            notes=notes,
+            asked=asked or None,
         )
         return Statement(**{**fields, **more})
+
+    def set_for_the_card(self) -> list[str]:
+        """What the environment says of programmatic dependent launch, where it says anything."""
+        value = os.environ.get(PDL)
+        if value is None:
+            return []
+        why = ", which this card does not have" if value == "0" and self.environment() else ""
+        return [f"{PDL}={value}: programmatic dependent launch {'off' if value == '0' else 'as asked for'}{why}"]
 
 
 def metrics_of(reports: list[Any]) -> EngineMetrics | None:

@@ -72,7 +72,9 @@ def card_states(comparison: Comparison, say: Language) -> Table | None:
 def statements(comparison: Comparison, say: Language) -> Table | None:
     """What the lanes say of themselves."""
 
-    def fact(value: object) -> str:
+    def fact(value: object, asked: bool = False) -> str:
+        if asked and value is not None:
+            return say("asked.mark", value=fact(value))
         if value is None:
             return say("unknown")
         if isinstance(value, bool):
@@ -84,12 +86,12 @@ def statements(comparison: Comparison, say: Language) -> Table | None:
     for stated in comparison.statements:
         of = stated.statement
         versions = ", ".join(f"{name} {version}" for name, version in sorted(of.versions.items()))
-        said = (of.compute_precision, of.weight_precision, of.kv_precision, of.cuda_graphs, of.threads, of.attention)
+        said = ("compute_precision", "weight_precision", "kv_precision", "cuda_graphs", "threads", "attention")
         rows.append(
             [
                 label(stated.lane, stated.precision, comparison),
                 plain(f"{of.runtime} {of.runtime_version}", NAME),
-                *(fact(value) for value in (*said, of.prefix_reuse)),
+                *(fact(getattr(of, name), name in (of.asked or [])) for name in (*said, "prefix_reuse")),
                 Field("long", plain(say.clauses(part for part in (versions, *of.notes) if part))),
             ]
         )

@@ -11,6 +11,7 @@ import sys
 import time
 from typing import NoReturn
 
+from tensorrt_llm._standin import hardware
 from tensorrt_llm._standin.log import cpp_log, python_log, trt_log
 
 NAMES = {

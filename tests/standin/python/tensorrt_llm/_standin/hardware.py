@@ -38,6 +38,11 @@ def gpu_memory_bytes() -> int:
     return int(os.environ.get("STANDIN_GPU_MEMORY_MB", "8192")) * 2**20
 
 
+def open_mpi() -> str:
+    """Version of the pretended Open MPI."""
+    return os.environ.get("STANDIN_OPEN_MPI", "4.1.9a1")
+
+
 def tensorrt_version() -> str:
     """Version of the pretended TensorRT."""
     return os.environ.get("STANDIN_TENSORRT", "10.14.1.48")

@@ -13,16 +13,18 @@ from tensorrt_llm._standin import names, quant
 from tensorrt_llm._standin.contract import contract
 
 
-def load_hugging_face(folder: Path, dtype: str) -> tuple[Any, int]:
-    """Load a folder as the PyTorch runtime does; returns the model and its weights' bytes."""
+def load_hugging_face(folder: Path) -> tuple[Any, int]:
+    """Load a folder as the PyTorch runtime does, which computes in what config.json states, in bfloat16 where it states
+    nothing; weights of another type are converted. Returns the model and its weights' bytes."""
     import transformers
 
     config = transformers.AutoConfig.from_pretrained(folder)
     architecture = config.architectures[0]
     if not contract()["architectures"].get(architecture, {}).get("pytorch_runtime"):
         raise ValueError(f"Unknown architecture for AutoModelForCausalLM: {architecture}")
-    wanted = "auto" if dtype == "auto" else getattr(torch, dtype)
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=wanted).eval()
+    stated = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    dtype = getattr(torch, stated.get("dtype") or stated.get("torch_dtype") or "bfloat16")
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
     return model, sum(parameter.nbytes for parameter in model.parameters())
 
 

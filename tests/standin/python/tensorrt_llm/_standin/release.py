@@ -6,12 +6,10 @@ there, `sampler_type` is gone and others have come. Images from 1.3.0rc27 on hav
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
 from tensorrt_llm._standin import failures, hardware
-from tensorrt_llm._standin.log import python_log
 
 REMOVED_ARGUMENTS = {"sampler_type"}
 ADDED_ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -33,16 +31,8 @@ def torch_arguments(of_contract: dict[str, dict[str, Any]]) -> dict[str, dict[st
     return {**kept, **ADDED_ARGUMENTS}
 
 
-def single_process() -> bool:
-    """Whether the worker of one GPU runs in the calling process, so that MPI starts none."""
-    if os.environ.get("TLLM_WORKER_USE_SINGLE_PROCESS", "0") != "1":
-        return False
-    python_log("W", "Using single process worker for TP1, this may hurt streaming generation performance.")
-    return True
-
-
 def refuse_to_spawn() -> None:
     """With Open MPI 5 the thread that starts the worker dies, and who waits for the worker waits without end."""
-    if os.environ.get("STANDIN_OPENMPI", "4") == "5":
+    if int(hardware.open_mpi().partition(".")[0]) >= 5:
         print(SPAWN_FAILS, file=sys.stderr, flush=True)
         failures.hang()

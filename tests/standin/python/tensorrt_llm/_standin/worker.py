@@ -70,12 +70,16 @@ class Worker:
         else:
             from tensorrt_llm._standin.models import load_hugging_face
 
-            model, weight_bytes = load_hugging_face(Path(spec["model"]), spec["dtype"])
+            model, weight_bytes = load_hugging_face(Path(spec["model"]))
             num_tokens = min(spec["max_num_tokens"] or 8192, spec["max_seq_len"] * spec["max_batch_size"])
             self.limits = Limits(spec["max_batch_size"], spec["max_seq_len"], num_tokens, spec["max_seq_len"], 0, 0)
             tokens_per_block = spec["kv_cache"]["tokens_per_block"]
         self.decoder = Decoder(model, reuse=spec["kv_cache"]["enable_block_reuse"], tokens_per_block=tokens_per_block)
+        self.dtype = model.dtype
         self._size_pool(spec["kv_cache"], tokens_per_block, weight_bytes)
+        if spec.get("padding") and self.limits.blocks > 1:
+            # The sequence that the first incomplete batch is padded with takes a block and keeps it.
+            self.limits.blocks -= 1
         self.ends_with_eos = spec["runtime"] == "torch"
         self.waiting: list[dict[str, Any]] = []
 

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tensorrt_llm import sampling_params as sampling
-from tensorrt_llm._standin import failures, hardware
+from tensorrt_llm._standin import failures, hardware, proxy
 from tensorrt_llm._standin.engine import engine_config
 from tensorrt_llm._standin.log import python_log
-from tensorrt_llm._standin.proxy import Executor
 from tensorrt_llm.llmapi import llm_args
 from tensorrt_llm.llmapi.results import RequestOutput
 from tensorrt_llm.sampling_params import SamplingParams
@@ -41,7 +40,7 @@ class BaseLLM:
         tokenizer_revision: str | None = None,
         **kwargs: Any,
     ) -> None:
-        self._executor: Executor | None = None
+        self._executor: proxy.Executor | None = None
         python_log("I", f"Using LLM with {self._runtime} backend")
         for name in kwargs:
             if name not in self._args_class.model_fields:
@@ -71,7 +70,7 @@ class BaseLLM:
         self.tokenizer = self._load_tokenizer()
         self._next_id = 1
         self._lock = threading.Lock()
-        self._executor = Executor(spec)
+        self._executor = proxy.create(spec)
         atexit.register(BaseLLM._shut_down_at_exit, weakref.ref(self))
 
     @staticmethod
@@ -183,9 +182,9 @@ class BaseLLM:
 
     def shutdown(self) -> None:
         """Stop the worker; harmless when done twice."""
-        executor, self._executor = getattr(self, "_executor", None), None
-        if executor is not None:
-            executor.shutdown()
+        running, self._executor = getattr(self, "_executor", None), None
+        if running is not None:
+            running.shutdown()
 
     @staticmethod
     def _shut_down_at_exit(reference: weakref.ref[BaseLLM]) -> None:
@@ -296,7 +295,9 @@ class LLM(BaseLLM):
         return {
             "runtime": "torch",
             "model": str(args.model),
-            "dtype": args.dtype,
+            "padding": args.cuda_graph_config is not None
+            and args.cuda_graph_config.enable_padding
+            and args.cuda_graph_config.max_batch_size > 1,
             "max_batch_size": batch,
             "max_seq_len": limit,
             "max_num_tokens": args.max_num_tokens,

@@ -17,7 +17,8 @@ ExtendedRuntimePerfKnobConfig: Any = model(
 class CudaGraphConfig(
     model("CudaGraphConfig", __name__, fields("tensorrt_llm.llmapi.CudaGraphConfig"))  # type: ignore[misc]
 ):
-    """Batch sizes to capture decoding graphs for; left out, the real class fills them in as here."""
+    """Batch sizes to capture decoding graphs for. Versions of the real one refuse different combinations of both arguments;
+    here whatever one of them refuses is refused. What is left out is filled in with the LLM's arguments, no earlier."""
 
     batch_sizes: list[int] | None
     max_batch_size: int
@@ -25,24 +26,40 @@ class CudaGraphConfig(
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
+        if self.batch_sizes and self.max_batch_size and sorted(self.batch_sizes) != self._up_to(self.max_batch_size):
+            raise ValueError(
+                "Please don't set both cuda_graph_config.batch_sizes and cuda_graph_config.max_batch_size: "
+                f"{self.batch_sizes} and {self.max_batch_size}"
+            )
+
+    def fill_in(self) -> None:
+        """Complete what was left out, as the validation of the LLM's arguments does."""
         if self.batch_sizes:
-            largest = max(self.batch_sizes)
-            if self.max_batch_size not in (0, largest):
-                raise ValueError(
-                    "CudaGraphConfig.max_batch_size is incompatible with CudaGraphConfig.batch_sizes. When both are "
-                    f"provided, max_batch_size must equal max(batch_sizes), got {self.max_batch_size} and {largest}"
-                )
-            self.batch_sizes, self.max_batch_size = sorted(self.batch_sizes), largest
+            self.batch_sizes, self.max_batch_size = sorted(self.batch_sizes), max(self.batch_sizes)
         else:
             self.max_batch_size = self.max_batch_size or 128
-            sizes = [1, 2, 4, *range(8, 129, 8)] if self.enable_padding else [*range(1, 32), 32, 64, 128]
-            sizes += [2**power for power in range(8, 20)]
-            self.batch_sizes = sorted({size for size in sizes if size <= self.max_batch_size} | {self.max_batch_size})
+            self.batch_sizes = self._up_to(self.max_batch_size)
+
+    def _up_to(self, largest: int) -> list[int]:
+        sizes = [1, 2, 4, *range(8, 129, 8)] if self.enable_padding else [*range(1, 32), 32, 64, 128]
+        sizes += [2**power for power in range(8, 20)]
+        return sorted({size for size in sizes if size <= largest} | {largest})
 
 
 CONFIGS: tuple[type[StrictModel], ...] = (KvCacheConfig, ExtendedRuntimePerfKnobConfig, CudaGraphConfig)
 TrtLlmArgs: Any = model("TrtLlmArgs", __name__, fields("tensorrt_llm._tensorrt_engine.LLM"), CONFIGS)
-TorchLlmArgs: Any = model("TorchLlmArgs", __name__, release.torch_arguments(fields("tensorrt_llm.LLM")), CONFIGS)
+
+
+class TorchLlmArgs(model("TorchLlmArgs", __name__, release.torch_arguments(fields("tensorrt_llm.LLM")), CONFIGS)):  # type: ignore[misc]
+    """Arguments of the PyTorch runtime. `dtype` is among them, and that runtime takes no notice of it."""
+
+    cuda_graph_config: Any
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        if self.cuda_graph_config is not None:
+            self.cuda_graph_config.fill_in()
+
 
 # Arguments that the stand-in acts on, or that change speed only, which it doesn't pretend to have.
 IMPLEMENTED = {
