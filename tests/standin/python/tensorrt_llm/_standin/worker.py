@@ -173,7 +173,7 @@ class Worker:
 
     def _run(self, batch: list[dict[str, Any]]) -> None:
         try:
-            failures.at_run()
+            failures.at_run(any(request["metrics"] for request in batch))
             self._decode(batch)
         except Exception as error:  # one failed batch must not take the other requests with it
             for request in batch:

@@ -72,6 +72,7 @@ class BaseLLM:
         self._next_id = 1
         self._lock = threading.Lock()
         self._executor = Executor(spec)
+        atexit.register(failures.at_exit)
         atexit.register(BaseLLM._shut_down_at_exit, weakref.ref(self))
 
     @staticmethod
@@ -164,6 +165,8 @@ class BaseLLM:
                 )
             params._setup(self.tokenizer)
         params.return_perf_metrics = params.return_perf_metrics or self.args.return_perf_metrics
+        if params.return_perf_metrics:
+            failures.at_metrics()
         return params
 
     def _token_ids(self, prompt: Any, params: Any) -> tuple[str | None, list[int]]:
@@ -185,6 +188,7 @@ class BaseLLM:
         """Stop the worker; harmless when done twice."""
         executor, self._executor = getattr(self, "_executor", None), None
         if executor is not None:
+            failures.at_shutdown()
             executor.shutdown()
 
     @staticmethod
