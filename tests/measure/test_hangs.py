@@ -197,6 +197,7 @@ def test_a_hang_at_the_end_is_ended_and_the_record_counts(
 def test_the_end_of_an_interpreter_with_an_engine_in_it_is_not_waited_for(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    in_trials(results, CLOSE=5.0)
     trial = run(results, monkeypatch, "exit:hang", lane="toy-hanging-spawning")
     assert trial.failure is None and has_figures(trial) and trial.left_out is None
 
@@ -274,24 +275,27 @@ def test_time_in_which_we_do_not_run_is_on_nobodys_bill(monkeypatch: pytest.Monk
     assert allowance.over()
 
 
-def test_a_parent_that_was_stopped_ends_no_child_for_it(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The trial goes on meanwhile: what it said by then is read first."""
+def test_a_container_that_was_paused_ends_no_trial(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parent and trial stand still for longer than any phase may take, and go on."""
     in_trials(results, SLOWER=0.0)
     monkeypatch.setenv("TOY_SECONDS", "0.3")
+    monkeypatch.setenv("TOY_FAILS", "")
 
-    def stop_and_go_on() -> None:
-        time.sleep(1.5)
-        me = os.getpid()
+    def pause() -> None:
+        time.sleep(2.0)
+        ours = [os.getpid(), *(process.pid for process in psutil.Process().children(recursive=True))]
         if os.fork() == 0:
-            os.kill(me, signal.SIGSTOP)
-            time.sleep(4)
-            os.kill(me, signal.SIGCONT)
+            for number, patience in ((signal.SIGSTOP, 4.0), (signal.SIGCONT, 0.0)):
+                for pid in ours:
+                    os.kill(pid, number)
+                time.sleep(patience)
             os._exit(0)
         os.wait()
 
-    thread = threading.Thread(target=stop_and_go_on)
+    thread = threading.Thread(target=pause)
     thread.start()
-    monkeypatch.setenv("TOY_FAILS", "")
+    began = time.monotonic()
     trial = trial_process.run_trial(results, spec(results, "toy-hanging", [ONE]), lambda _: None)
     thread.join()
+    assert time.monotonic() - began > 5
     assert trial.failure is None and trial.left_out is None
