@@ -35,7 +35,7 @@ from trtbench.records import judgement, run_folder
 from trtbench.records.files import encode
 from trtbench.records.run import Absent, Compared, Departure, Tried, Unquiet
 from trtbench.records.telemetry import Disturbance
-from trtbench.records.trial import Energy, EngineMetrics, Failure
+from trtbench.records.trial import Energy, EngineMetrics, Failure, LeftOut
 from trtbench.referee.audit import audit
 from trtbench.settings.cells import Cell
 
@@ -99,6 +99,7 @@ def whole_story(gpu: str | None = "NVIDIA GeForce RTX 4070") -> Story:
         if trial.statement is not None:
             trial.statement.asked = ["compute_precision", "cuda_graphs"]
         trial.cold.lookup, trial.announced = 10**8, {"tensorrt-llm": "1.2.1"}
+        trial.left_out = [LeftOut(kind="close", reason="x")]
         factory.stamped(trial, trial.position * factory.SLOT)
         for card in (trial.telemetry.gpus if trial.telemetry else None) or []:
             card.temperature, card.power, card.utilisation = [50] * 20, [100.0] * 20, [99] * 20

@@ -11,8 +11,10 @@ import msgspec
 import factory
 from cheats.changes import TORCH, TRT, beside_a_neighbour
 from liars import DEMO, MS, TINYLLAMA, Story
+from trtbench.machine.child import STUBBORN
+from trtbench.measure import limits
 from trtbench.records.run import Unquiet
-from trtbench.records.trial import Sampling, Trial
+from trtbench.records.trial import LeftOut, Sampling, Trial
 
 
 def skewed(draw: random.Random) -> float:
@@ -95,6 +97,28 @@ def getting_hot(seed: int) -> Story:
     return story
 
 
+def hanging_beside(seed: int) -> Story:
+    """An engine whose own times hang, and whose shutdown hangs: both are waited for."""
+    story = Story(seed=seed).tell()
+    for t in story.of(TRT):
+        assert t.ended is not None and t.cells[0].e2e is not None
+        t.left_out = [LeftOut(kind="engine_metrics", reason="it hung"), LeftOut(kind="close", reason="it hung")]
+        hung = limits.extra_call(t.cells[0].e2e.times) + limits.CLOSE + 2 * STUBBORN
+        later(story, t, round(hung * 1e9))
+    return story
+
+
+def later(story: Story, trial: Trial, by: int) -> None:
+    """The trial ends so many nanoseconds later, and all that come behind it begin and end later."""
+    assert trial.ended is not None and trial.began is not None
+    moved([t for t in story.trials if t.position > trial.position], -by)
+    for t in story.trials:
+        if t.position > trial.position:
+            t.started = (datetime.datetime.fromisoformat(t.started) + datetime.timedelta(seconds=by / 1e9)).isoformat()
+    trial.ended += by
+    trial.seconds = (trial.ended - trial.began) / 1e9
+
+
 HONEST: dict[str, Callable[[int], Story]] = {
     "plain": lambda seed: Story(seed=seed),
     "noisy": lambda seed: Story(seed=seed, spread=(0.05, 0.15)),
@@ -137,6 +161,7 @@ HONEST: dict[str, Callable[[int], Story]] = {
     "beside a little somebody at first": beside_a_little_somebody_at_first,
     "compiling at first": compiling_at_first,
     "getting hot": getting_hot,
+    "hanging beside its figures": hanging_beside,
     "equal lanes": lambda seed: Story(seed=seed, latency={TORCH: 1000.0, TRT: 1000.0}),
 }
 

@@ -12,7 +12,7 @@ from trtbench.records import judgement as judgements
 from trtbench.records.judgement import Judgement
 from trtbench.records.run import counting
 from trtbench.records.telemetry import CpuUse
-from trtbench.records.trial import CellRecord, Trial
+from trtbench.records.trial import CellRecord, LeftOut, Trial
 from trtbench.referee.audit.findings import WARN
 from trtbench.referee.judge.drawing import drawn
 from trtbench.referee.judge.spec import PATIENCE, SECONDS
@@ -68,6 +68,29 @@ def takes_the_clocks_of_all_lanes_out(story: Story) -> None:
         trial.began = trial.ended = None
         for record in trial.cells:
             record.began = record.ended = None
+
+
+@cheat("provenance.left_out", WARN)
+def says_that_its_memory_could_not_be_told(story: Story) -> None:
+    """Nothing can be held against a memory that is not there; it must not be gone without a word."""
+    story.tell()
+    for trial in story.of(TRT):
+        trial.cells[0].memory = None
+        trial.left_out = [LeftOut(kind="memory", reason="RuntimeError: nobody knows")]
+
+
+@cheat("provenance.left_out", WARN)
+def says_of_one_trial_that_its_end_hung(story: Story) -> None:
+    story.tell()
+    next(story.of(TRT)).left_out = [LeftOut(kind="close", reason="shutting down took longer than 60 s and was ended")]
+
+
+@cheat("provenance.stripped")
+def takes_its_memory_out_and_excuses_another_part(story: Story) -> None:
+    story.tell()
+    for trial in story.of(TRT):
+        trial.cells[0].memory = None
+        trial.left_out = [LeftOut(kind="energy", reason="RuntimeError: nobody knows")]
 
 
 @cheat("provenance.stripped")

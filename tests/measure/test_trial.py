@@ -311,7 +311,7 @@ def test_a_worker_that_outlives_its_killed_trial_does_not_hold_up_the_parent(res
 def test_preparing_leaves_a_log_and_no_record(results: Path) -> None:
     trial, phases = run(results, "toy-torch", prepare_only=True)
     assert trial.failure is None
-    assert phases == ["import", "prepare"]
+    assert phases == ["import", "prepare", "close"]
     assert not (run_folder.folder(results, factory.RUN) / "trials").exists()
 
 

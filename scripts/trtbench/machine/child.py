@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -21,8 +22,34 @@ from trtbench.settings.knobs import ROOT, ROWS
 STARTING = ("import", "load")  # phases in which an engine's own processes may hang
 
 
+LOOKS = 20  # at the clock while a limit runs
+STUBBORN = 5.0  # seconds after which a group that was asked to end is ended
+
+
 class Late(Exception):
-    """A child did not get through its start in time; the argument is the phase it was in."""
+    """A child did not get through a phase in time."""
+
+    def __init__(self, phase: str, limit: float) -> None:
+        super().__init__(phase, limit)
+        self.phase, self.limit = phase, limit
+
+
+class Allowance:
+    """Seconds that a phase may take. Only time in which this process itself runs is counted, since the end of a phase is
+    known to it only then: after Ctrl-Z, a paused container or a suspended machine the phase gets at most two looks' time on
+    its bill, whatever a clock says."""
+
+    def __init__(self, phase: str, limit: float) -> None:
+        self.phase, self.limit = phase, limit
+        self.look = min(max(limit / LOOKS, 0.05), 30.0)
+        self._spent, self._seen = 0.0, time.monotonic()
+
+    def over(self) -> bool:
+        """Look at the clock; whether the time is spent."""
+        now = time.monotonic()
+        self._spent += min(now - self._seen, 2 * self.look)
+        self._seen = now
+        return self._spent >= self.limit
 
 
 def environment(**additions: str) -> dict[str, str]:
@@ -59,7 +86,7 @@ def run_child(
     """Run `python -m module argument` in a process group of its own, under a guard; return its status. The parent only
     waits and reads the pipe of phases meanwhile, so it sleeps but for the looks of `watch`. On Ctrl-C or SIGTERM the
     whole group is ended before the exception goes on. Raises Late when importing or loading takes longer than
-    `start_limit` seconds."""
+    `start_limit` seconds, or any phase longer than the child itself said that it may."""
     log.parent.mkdir(parents=True, exist_ok=True)
     read_end, write_end = os.pipe()
     # Before the child exists: a signal that comes while it starts must not end this process without a word.
@@ -82,10 +109,10 @@ def run_child(
         listener.start()
         status = child.wait()
         if listener.late is not None:
-            raise Late(listener.late)
+            raise listener.late
         return status
     finally:
-        listener.timer.cancel()
+        listener.ended.set()
         _end_group(child)
         listener.join(timeout=1.0)
         signal.signal(signal.SIGTERM, previous_handler)
@@ -97,9 +124,10 @@ def interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 class _Listener(threading.Thread):
-    """Hands on the phases that a child writes into a pipe, and ends it when a starting phase takes too long.
+    """Hands on the phases that a child writes into a pipe, and ends its group when a phase takes too long.
 
-    A thread, because a worker that outlives the child may hold the pipe open: the end of the child is what counts."""
+    A thread, because a worker that outlives the child may hold the pipe open: the end of the child is what counts. It goes on
+    looking at the clock when the pipe is closed: a process can hang in its very end."""
 
     def __init__(
         self,
@@ -110,25 +138,51 @@ class _Listener(threading.Thread):
     ) -> None:
         super().__init__(daemon=True)
         self.read_end, self.child, self.receivers, self.start_limit = read_end, child, receivers, start_limit
-        self.timer = threading.Timer(0, lambda: None)
-        self.late: str | None = None
+        self.phase = ""
+        self.allowance: Allowance | None = None
+        self.late: Late | None = None
+        self.ended = threading.Event()
 
     def run(self) -> None:
-        with os.fdopen(self.read_end, "r", errors="replace") as pipe:
-            for line in pipe:
-                phase = line.strip()
-                self.timer.cancel()
-                if self.start_limit is not None and phase in STARTING:
-                    self.timer = threading.Timer(self.start_limit, self._end, [phase])
-                    self.timer.daemon = True
-                    self.timer.start()
-                for receive in self.receivers:
-                    receive(phase)
+        begun_line = b""
+        with os.fdopen(self.read_end, "rb", buffering=0) as pipe:
+            while not self._overdue():
+                look = self.allowance.look if self.allowance is not None else None
+                if not select.select([pipe], [], [], look)[0]:
+                    continue
+                read = pipe.read(4096)
+                if not read:
+                    break
+                *lines, begun_line = (begun_line + read).split(b"\n")
+                for line in lines:
+                    self._take(line.decode("utf-8", "replace").strip())
+        while self.allowance is not None and not self.ended.wait(self.allowance.look) and not self._overdue():
+            pass
 
-    def _end(self, phase: str) -> None:
-        self.late = phase
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.child.pid, signal.SIGTERM)
+    def _take(self, line: str) -> None:
+        """A phase, and behind a tab how many seconds it may take."""
+        phase, _, seconds = line.partition("\t")
+        limit = float(seconds) if seconds else self.start_limit if phase in STARTING else None
+        self.allowance = Allowance(phase, limit) if limit is not None else None
+        if phase == self.phase:
+            return
+        self.phase = phase
+        for receive in self.receivers:
+            # Whoever only shows where the child is can't end it: it would get no answer from its pipe any more.
+            with contextlib.suppress(Exception):
+                receive(phase)
+
+    def _overdue(self) -> bool:
+        """Whether the child has taken too long, and was ended."""
+        if self.allowance is None or not self.allowance.over() or self.ended.is_set():
+            return self.late is not None
+        self.late, self.allowance = Late(self.allowance.phase, self.allowance.limit), None
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.child.pid, number)
+            if self.ended.wait(STUBBORN):
+                break
+        return True
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:

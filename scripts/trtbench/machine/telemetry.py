@@ -21,6 +21,7 @@ from typing import TypeVar
 
 import psutil
 
+from trtbench.errors import in_one_line
 from trtbench.machine import nvml
 from trtbench.machine.nvml import Absent, Broken, Card, Facts, Reading
 from trtbench.records.telemetry import Gpu, Telemetry
@@ -123,6 +124,8 @@ class Watch:
                 self._read_cards()
         except Broken as error:
             self.problems.append(f"NVML stopped answering: {error}")
+        except Exception as error:  # a thread would end without a word, and what it saw would look like all there was
+            self.problems.append(f"looking at the GPU failed: {in_one_line(error)}")
 
     def _stranger_there(self) -> bool:
         """Whether a process is on a card that was not there before the trial and that this process table does not hold."""

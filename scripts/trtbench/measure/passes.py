@@ -1,4 +1,4 @@
-"""The passes of a cell: warm-up, whole generations, first tokens, memory, energy.
+"""The timed passes of a cell: warm-up, whole generations, first tokens.
 
 The timed region is `timed()` below and nothing else: one clock (perf_counter_ns) in the process that asks, from
 the moment the ids are handed over until all new ids are in host memory. No hook per token, no sampler beside it.
@@ -7,7 +7,6 @@ the moment the ids are handed over until all new ids are in host memory. No hook
 from __future__ import annotations
 
 import gc
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -16,14 +15,15 @@ from trtbench.errors import counted
 from trtbench.figures.settled import AGREE, settled
 from trtbench.lanes.lane import Lane
 from trtbench.machine import processes
+from trtbench.machine.phases import Say
+from trtbench.measure import limits
 from trtbench.measure.spec import Spec
 from trtbench.model.workload import Workload, digest_prompts
-from trtbench.records.trial import CellRecord, Energy, Memory, Pass
+from trtbench.records.trial import CellRecord, Pass
 from trtbench.settings.cells import Cell
 
 WARMUP_CALLS, WARMUP_SECONDS = 3, 2.0  # of every lane at least
 WARMUP_MOST = 15.0  # seconds after which calls that could have settled and have not are noisy, not cold
-ENERGY_SECONDS = 5.0  # the counter of energy moves in steps: less says little
 
 
 class WrongCount(Exception):
@@ -113,89 +113,61 @@ def warm(times: Sequence[int], limit: int) -> bool:
     return settled(times) or len(times) >= limit or (len(times) >= 2 * AGREE and seconds >= WARMUP_MOST)
 
 
-def memory_pass(lane: Lane, workload: Workload, cell: Cell, call: int) -> Memory:
-    """One more generation, untimed, with the process tree's resident set sampled every 10 ms beside it."""
-    peak = processes.tree_rss()
-    done = threading.Event()
-
-    def sample() -> None:
-        nonlocal peak
-        while not done.wait(0.01):
-            peak = max(peak, processes.tree_rss())
-
-    sampler = threading.Thread(target=sample, daemon=True)
-    sampler.start()
-    try:
-        lane.generate(workload.prompts(cell, call), cell.new_tokens)
-    finally:
-        done.set()
-        sampler.join()
-    memory = lane.memory()
-    memory.peak_rss = max(peak, processes.tree_rss())
-    return memory
-
-
-def energy_pass(lane: Lane, workload: Workload, cell: Cell, calls: int) -> Energy:
-    """Generations without a pause until ENERGY_SECONDS are over, with the prompts of the first `calls` calls in turn."""
-    prompts = [workload.prompts(cell, call) for call in range(calls)]
-    tokens = 0
-    began = now = time.perf_counter_ns()
-    while now - began < ENERGY_SECONDS * 1e9:
-        output = lane.generate(prompts[tokens // (cell.batch * cell.new_tokens) % calls], cell.new_tokens)
-        now = time.perf_counter_ns()
-        check_count(output, cell.batch, cell.new_tokens)
-        tokens += cell.batch * cell.new_tokens
-    return Energy(began=began, ended=now, tokens=tokens)
-
-
-def try_out(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callable[[str], None]) -> CellRecord:
+def try_out(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Say) -> CellRecord:
     """Warm-up and timed calls with prompts that no pass of a trial has: what a setting is chosen by."""
     record = CellRecord(cell=cell)
-    say("trying")
     first = 2 * spec.iterations + 2 + spec.warmup_limit  # beyond the numbers of a trial's calls
-    record.first_call = _warm_up(lane, workload, cell, spec, first + spec.iterations, record)
+    _warm_up(lane, workload, cell, spec, first + spec.iterations, record, "trying", say)
+    say("trying", limits.calls(spec.iterations, _known(record)))
     cpu = processes.CpuClock(processes.tree_cpu)
     record.e2e = run_pass(lane, workload, cell, first, spec.iterations, cell.new_tokens)
     record.cpu = cpu.use()
-    for output in record.e2e.outputs:
-        check_count(output, cell.batch, cell.new_tokens)
+    _check_counts(record.e2e, cell, cell.new_tokens)
     return record
 
 
-def _warm_up(lane: Lane, workload: Workload, cell: Cell, spec: Spec, number: int, record: CellRecord) -> int:
-    """Calls from `number` on until they are warm; their times go into the record. Returns the first one's, which is cold."""
+def _warm_up(
+    lane: Lane, workload: Workload, cell: Cell, spec: Spec, number: int, record: CellRecord, phase: str, say: Say
+) -> None:
+    """Calls from `number` on until they are warm; their times go into the record, that of the first one, which is cold, apart."""
+    say(phase, limits.first_call(cell))
     lane.begin(cell)
     first = timed(lane.generate, workload.prompts(cell, number), cell.new_tokens)
     check_count(first.output, cell.batch, cell.new_tokens)
+    record.first_call = first.nanoseconds
+    # What follows may compile once more: engines find out with the second call what changes from call to call.
+    say(phase, limits.first_call(cell) + limits.calls(max(spec.warmup_limit, 2 * AGREE), [first.nanoseconds]))
     while not warm(record.warmup, spec.warmup_limit):
         prompts = workload.prompts(cell, number + 1 + len(record.warmup))
         record.warmup.append(timed(lane.generate, prompts, cell.new_tokens).nanoseconds)
     record.settled = settled(record.warmup)
-    return first.nanoseconds
 
 
-def measure(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callable[[str], None]) -> CellRecord:
-    """All passes of one cell. Call numbers of the timed passes are the same for every lane; warm-up uses later ones."""
+def _known(record: CellRecord) -> list[int]:
+    """Nanoseconds of calls like those to be timed: the warm ones, as far as there are any."""
+    assert record.first_call is not None
+    return record.warmup or [record.first_call]
+
+
+def _check_counts(timed_pass: Pass, cell: Cell, new_tokens: int) -> None:
+    for output in timed_pass.outputs:
+        check_count(output, cell.batch, new_tokens)
+
+
+def measure(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Say) -> CellRecord:
+    """The timed passes of one cell. Call numbers of them are the same for every lane; warm-up uses later ones."""
     record = CellRecord(cell=cell, began=time.perf_counter_ns())
     calls = spec.iterations
     warmup_call = 2 * calls + 1  # from here on prompts that no other pass has
-    say("warm-up")
-    record.first_call = _warm_up(lane, workload, cell, spec, warmup_call, record)
-    say("whole generation")
+    _warm_up(lane, workload, cell, spec, warmup_call, record, "warm-up", say)
+    say("whole generation", limits.calls(calls, _known(record)))
     cpu = processes.CpuClock(processes.tree_cpu)
     record.e2e = run_pass(lane, workload, cell, 0, calls, cell.new_tokens)
-    say("first token")
+    _check_counts(record.e2e, cell, cell.new_tokens)
+    say("first token", limits.first_call(cell) + limits.calls(calls, _known(record)))
     lane.generate(workload.prompts(cell, warmup_call), 1)
     record.ttft = run_pass(lane, workload, cell, calls, calls, 1)
     record.cpu = cpu.use()
-    say("memory")
-    record.memory = memory_pass(lane, workload, cell, 2 * calls)
-    if spec.energy:
-        say("energy")
-        record.energy = energy_pass(lane, workload, cell, calls)
-    record.engine_metrics = lane.engine_metrics(workload.prompts(cell, 2 * calls), cell.new_tokens)
-    for timed_pass, new_tokens in ((record.e2e, cell.new_tokens), (record.ttft, 1)):
-        for output in timed_pass.outputs:
-            check_count(output, cell.batch, new_tokens)
+    _check_counts(record.ttft, cell, 1)
     record.ended = time.perf_counter_ns()
     return record

@@ -13,6 +13,7 @@ from trtbench.figures.allocation import widener
 from trtbench.figures.base import departed
 from trtbench.figures.leaving import departures
 from trtbench.machine import disturbance, quiet
+from trtbench.measure.besides import WITHOUT
 from trtbench.measure.progress import Progress
 from trtbench.measure.schedule import rounds
 from trtbench.measure.stopping import Stop, enough, every_trial
@@ -187,6 +188,8 @@ class Rounds:
                 self.note_failure(entrant, index, trial.failure)
                 return
             self.progress.finished(str(entrant), trial.seconds)
+            for one in trial.left_out or []:
+                self.progress.note(f"{entrant}, trial {index} goes without {WITHOUT[one.kind]}: {one.reason}")
             if not trial.disturbed:
                 return
             self.note_disturbance(entrant, trial)

@@ -15,13 +15,15 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from trtbench.errors import Unsupported, UserError, in_one_line, run_main
 from trtbench.lanes.lane import Lane, Plan, create
 from trtbench.machine import processes
-from trtbench.machine.phases import tethered
-from trtbench.measure import out_of_memory, profiling
+from trtbench.machine.phases import Say, tethered
+from trtbench.measure import besides, limits, out_of_memory
 from trtbench.measure.passes import WrongCount, measure, try_out
-from trtbench.measure.spec import SEE_LOG, Spec
+from trtbench.measure.spec import SEE_LOG, UNFINISHED, Spec
 from trtbench.model.workload import Workload
 from trtbench.records.files import encode, read_as, write_whole
 from trtbench.records.trial import CellRecord, Cold, Failure, Statement, Trial
@@ -29,22 +31,30 @@ from trtbench.settings.cells import Cell
 from trtbench.settings.lanes import LANES
 
 
-def run(spec: Spec, say: Callable[[str], None]) -> Trial:
-    """Run the trial and return its record; what goes wrong in the lane becomes the record's failure or a cell's hole."""
+def run(spec: Spec, say: Say, keep: Callable[[Trial], None]) -> None:
+    """Run the trial; what goes wrong in the lane becomes the record's failure or a cell's hole.
+
+    `keep` gets the record whenever something has come to it that could be lost, and once more before the lane is closed: an
+    engine can hang in any call of its own, and in its end most of all."""
     began = time.perf_counter_ns()
     trial = spec.record(started=datetime.datetime.now(datetime.timezone.utc).isoformat())
-    phase = "import"
+    entered = "import"
 
-    def enter(name: str) -> None:
-        nonlocal phase
-        phase = name
-        say(name)
+    def enter(phase: str, limit: float | None = None) -> None:
+        nonlocal entered
+        entered = phase
+        say(phase, limit)
+
+    def keep_unfinished() -> None:
+        keep(msgspec.structs.replace(trial, failure=Failure(phase=entered, reason=UNFINISHED)))
 
     lane: Lane | None = None
     try:
         workload = workload_of(spec)
-        for value, cells in by_value(spec):
+        values = by_value(spec)
+        for place, (value, cells) in enumerate(values, start=1):
             if lane is not None:
+                enter("unload", limits.STEADY)
                 close(lane)
                 lane = None
                 gc.unfreeze()
@@ -57,25 +67,37 @@ def run(spec: Spec, say: Callable[[str], None]) -> Trial:
                 continue
             enter("load")
             load_peak = load(lane, trial.cold)
+            records = []
             for cell in cells:
                 record = measured_or_hole(lane, workload, cell, spec, enter)
                 record.setting = value or None
+                records.append(record)
+                trial.cells.append(record)
+                if record.hole is None and not spec.trying:
+                    keep_unfinished()
+                    besides.memory_and_energy(lane, workload, record, spec, trial, enter)
+                    record.ended = time.perf_counter_ns()
                 if record.memory is not None:
                     record.memory.load_peak_rss = load_peak
-                trial.cells.append(record)
+                keep_unfinished()
             trial.statement = joined(trial.statement, lane.statement())
-            if spec.profile:
-                enter("profile")
-                profile(lane, workload, trial, spec)
+            if spec.trying:
+                continue
+            # With the last statement the record is whole: what comes now only adds to it.
+            whole = place == len(values) and not all(record.hole for record in trial.cells)
+            keep_so_far = (lambda: keep(trial)) if whole else keep_unfinished
+            besides.engine_metrics(lane, workload, records, spec, trial, enter, keep_so_far)
+            besides.profile(lane, workload, records, spec, trial, enter, keep_so_far)
         if trial.cells and all(record.hole for record in trial.cells):
             trial.failure = Failure(phase="cells", reason=trial.cells[0].hole or "no cell could run")
     except (Exception, SystemExit) as error:
-        trial.failure = failure_of(error, phase)
-    finally:
-        if lane is not None:
-            close(lane)
+        trial.failure = failure_of(error, entered)
     trial.seconds = (time.perf_counter_ns() - began) / 1e9
-    return trial
+    keep(trial)
+    # To the very end of the process, whatever hangs there: the record is on the disk.
+    say("close", limits.CLOSE)
+    if lane is not None:
+        close(lane)
 
 
 def joined(first: Statement | None, other: Statement) -> Statement:
@@ -153,7 +175,7 @@ def load(lane: Lane, cold: Cold) -> int:
     return peak
 
 
-def measured_or_hole(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Callable[[str], None]) -> CellRecord:
+def measured_or_hole(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say: Say) -> CellRecord:
     """Measure a cell; one that the lane does not support or that does not fit into memory becomes a hole with its reason."""
     try:
         return (try_out if spec.trying else measure)(lane, workload, cell, spec, say)
@@ -166,15 +188,6 @@ def measured_or_hole(lane: Lane, workload: Workload, cell: Cell, spec: Spec, say
         reason = out_of_memory.hole_reason(error, cell)
     out_of_memory.give_memory_back()  # only now: while an exception is handled, its frames hold what did not fit
     return CellRecord(cell=cell, hole=reason)
-
-
-def profile(lane: Lane, workload: Workload, trial: Trial, spec: Spec) -> None:
-    """Profile decode steps of each measured cell."""
-    cells = [(record.cell, workload.prompts(record.cell, 0)) for record in trial.cells if not record.hole]
-    try:
-        profiling.write(lane, cells, spec.device, Path(spec.profile))
-    except Exception as error:  # the figures are taken; a profiler that fails must not lose them
-        print(f"no profile: {error!r}", file=sys.stderr)
 
 
 def failure_of(error: BaseException, phase: str) -> Failure:
@@ -199,9 +212,25 @@ def close(lane: Lane) -> None:
 
 def main() -> int:
     spec = read_as(Spec, Path(sys.argv[1]))
-    trial = run(spec, tethered(f"[{spec.lane} {spec.precision} {spec.index}] "))
-    write_whole(Path(spec.output), encode(trial))
+    run(
+        spec, tethered(f"[{spec.lane} {spec.precision} {spec.index}] "), lambda trial: keep_at(Path(spec.output), trial)
+    )
+    if LANES[spec.lane].spawns:
+        # What an engine has registered for the interpreter's end (MPI's, for one) can hang too. Its processes end with the guard.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
     return 0
+
+
+def keep_at(path: Path, trial: Trial) -> None:
+    """Write a record. One that is unfinished need not be written: a disk that is full is told with the last one."""
+    try:
+        write_whole(path, encode(trial))
+    except OSError as error:
+        if trial.failure is None or trial.failure.reason != UNFINISHED:
+            raise
+        print(f"not kept yet: {error!r}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trtbench.engine import known_failures
-from trtbench.errors import UserError
+from trtbench.errors import UserError, in_one_line
 from trtbench.machine import processes
-from trtbench.machine.child import Late, run_child
+from trtbench.machine.child import STARTING, Late, run_child
 from trtbench.machine.telemetry import Watch
-from trtbench.measure.spec import SEE_LOG, Spec
+from trtbench.measure.besides import leave_out
+from trtbench.measure.spec import SEE_LOG, UNFINISHED, Spec
 from trtbench.records import run_folder
 from trtbench.records.files import encode, read_as, write_whole
 from trtbench.records.telemetry import Disturbance, Telemetry
@@ -50,16 +51,16 @@ def run_trial(
     files = _files(home, spec)
     spec.output = str(files.answer)
     files.answer.unlink(missing_ok=True)
-    watch = _started_watch(spec)
-    if spec.settings.get("PROFILE") and spec.index == 1 and not spec.trying and LANES[spec.lane].family == "pytorch":
-        spec.profile = str(files.log.with_suffix(".profile.json"))
-    write_whole(files.request, encode(spec))
     telemetry = Telemetry(
         load_average=round(os.getloadavg()[0], 2),
         swap_used_before=processes.swap_used(),
         read_bandwidth=read_bandwidth,
         waited=round(waited, 3),
     )
+    watch = _started_watch(spec, telemetry)
+    if spec.settings.get("PROFILE") and spec.index == 1 and not spec.trying and LANES[spec.lane].family == "pytorch":
+        spec.profile = str(files.log.with_suffix(".profile.json"))
+    write_whole(files.request, encode(spec))
     log_size_before = files.log.stat().st_size if files.log.is_file() else 0
     cpu = processes.CpuClock(processes.ended_cpu)
     began = time.perf_counter_ns()
@@ -67,12 +68,12 @@ def run_trial(
         trial = _answer(spec, files, log_size_before, phase, watch, telemetry)
     finally:
         if watch is not None:
-            watch.stop()
+            _look(telemetry, watch.stop)
         files.request.unlink(missing_ok=True)
         files.answer.unlink(missing_ok=True)
     telemetry.cpu = cpu.use()
     if watch is not None:
-        watch.fill(trial, telemetry)
+        _look(telemetry, lambda: watch.fill(trial, telemetry))
     trial.telemetry = telemetry
     trial.began, trial.ended = began, time.perf_counter_ns()
     trial.seconds = (trial.ended - began) / 1e9
@@ -90,12 +91,20 @@ def _files(home: Path, spec: Spec) -> _Files:
     return _Files(home / f".{name}.spec.json", home / f".{name}.answer.json", home / "logs" / f"{name}.log")
 
 
-def _started_watch(spec: Spec) -> Watch | None:
+def _look(telemetry: Telemetry, take: Callable[[], None]) -> None:
+    """Do what looking at the GPU needs; where it fails, the record says so and goes without, whatever was measured."""
+    try:
+        take()
+    except Exception as error:
+        telemetry.problems.append(f"looking at the GPU failed: {in_one_line(error)}")
+
+
+def _started_watch(spec: Spec, telemetry: Telemetry) -> Watch | None:
     """What looks at the GPU beside a trial, None where there is nothing to look at; it decides whether energy is taken."""
     if spec.device == "cpu" or spec.prepare_only:
         return None
     watch = Watch()
-    watch.start()
+    _look(telemetry, watch.start)
     # Once a lane is enough: it heats the card and takes seconds for each cell.
     spec.energy = watch.counts_energy and spec.index == 1 and spec.settings.get("ENERGY", True) and not spec.trying
     return watch
@@ -110,33 +119,74 @@ def _answer(
     telemetry: Telemetry,
 ) -> Trial:
     """Run the trial's process; the record that it leaves, or one that says how it ended without."""
+    entered = "process"
+
+    def enter(name: str) -> None:
+        nonlocal entered
+        entered = name
+        phase(name)
+
     try:
         status = run_child(
-            "trtbench.measure.trial", files.request, files.log, spec.threads, phase, spec.start_limit, watch
+            "trtbench.measure.trial", files.request, files.log, spec.threads, enter, spec.start_limit, watch
         )
-        telemetry.swap_used_after = processes.swap_used()
-        trial = read_as(Trial, files.answer) if files.answer.is_file() else _dead(spec, status, files.log)
-        trial.announced = announced(files.log, log_size_before) or None
+        late = None
+    except Late as too_late:
+        status, late = 0, too_late
+    telemetry.swap_used_after = processes.swap_used()
+    trial = _kept(spec, files.answer)
+    if late is not None and late.phase == "close":
+        leave_out(trial, "close", f"shutting down took longer than {late.limit:g} s and was ended")
+    elif _unfinished(trial):
+        _tell_end(trial, _dead(spec, status, files.log) if late is None else _hung(late, files.log, log_size_before))
+    trial.announced = announced(files.log, log_size_before) or None
+    if late is None:
         _explain(trial, files.log, log_size_before)
-        return trial
-    except Late as late:
-        return _late(spec, str(late), files.log, log_size_before)
+    if trial.failure is not None and trial.failure.phase == "process" and trial.cells:
+        trial.failure.phase = entered  # not before its first figures, as the name would say
+    return trial
 
 
-def _late(spec: Spec, phase: str, log: Path, log_size_before: int) -> Trial:
-    """The record of a trial whose engine did not start in time. What the log says of it comes first: a worker that MPI could
-    not start is waited for without end."""
-    reason = f"{known_failures.SLOW_START.reason} within ENGINE_START_LIMIT={spec.start_limit:g} seconds"
-    meaning = _meaning(log, log_size_before)
-    if meaning is None:
-        return spec.record(failure=Failure(phase=phase, reason=reason, hint=f"{known_failures.SLOW_START.remedy}."))
-    return spec.record(
-        failure=Failure(phase=phase, reason=f"{reason}: {meaning.reason}", hint=f"{meaning.remedy} (log: {log})")
+def _kept(spec: Spec, answer: Path) -> Trial:
+    """The record that a trial's process left, finished or not, or one without any figures where it left none."""
+    if answer.is_file():
+        return read_as(Trial, answer)
+    return spec.record(failure=Failure(phase="process", reason=UNFINISHED))
+
+
+def _unfinished(trial: Trial) -> bool:
+    """Whether the process wrote this record on its way and did not come to write another."""
+    reasons = [one.reason for one in trial.left_out or []] + ([trial.failure.reason] if trial.failure else [])
+    return UNFINISHED in reasons
+
+
+def _tell_end(trial: Trial, end: Failure) -> None:
+    """Put the reason why the process ended in the places that it had left open. A record that was whole by then counts."""
+    for one in trial.left_out or []:
+        if one.reason == UNFINISHED:
+            one.reason = end.reason
+    if trial.failure is not None:
+        trial.failure = end
+
+
+def _hung(late: Late, log: Path, log_size_before: int) -> Failure:
+    """Why the process was ended that did not get through a phase. What the log says of an engine that did not start comes
+    first: a worker that MPI could not start is waited for without end."""
+    if late.phase in STARTING:
+        reason = f"{known_failures.SLOW_START.reason} within ENGINE_START_LIMIT={late.limit:g} seconds"
+        meaning = _meaning(log, log_size_before)
+        if meaning is None:
+            return Failure(phase=late.phase, reason=reason, hint=f"{known_failures.SLOW_START.remedy}.")
+        return Failure(phase=late.phase, reason=f"{reason}: {meaning.reason}", hint=f"{meaning.remedy} (log: {log})")
+    return Failure(
+        phase=late.phase,
+        reason=f"it hung: {late.phase} had no end after {late.limit:,.0f} seconds, and was ended",
+        hint="That is far more than its calls before allow for; its log tells what the engine said last.",
     )
 
 
-def _dead(spec: Spec, status: int, log: Path) -> Trial:
-    """The record of a trial whose process ended without one."""
+def _dead(spec: Spec, status: int, log: Path) -> Failure:
+    """Why a trial's process ended without a record."""
     if status < 0:
         reason = f"the process was ended by {signal.Signals(-status).name}"
         hint = (
@@ -154,7 +204,7 @@ def _dead(spec: Spec, status: int, log: Path) -> Trial:
     own_lines = [line for line in last_lines if line.strip() and not line.startswith("[")]
     if own_lines:
         reason += f" (last words: {own_lines[-1].strip()[:200]})"
-    return spec.record(failure=Failure(phase="process", reason=reason, hint=hint))
+    return Failure(phase="process", reason=reason, hint=hint)
 
 
 def announced(log: Path, start: int) -> dict[str, str]:

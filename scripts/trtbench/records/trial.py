@@ -201,6 +201,13 @@ class Failure(Strict):
     hint: str | None = None
 
 
+class LeftOut(Strict):
+    """What stands beside a trial's figures and is absent because it failed, and why; `close` is the end of its process."""
+
+    kind: Literal["memory", "energy", "engine_metrics", "profile", "close"]
+    reason: str
+
+
 class Sealed(Strict):
     """What the run had fixed when a trial began: its headline, its lanes, and the lanes that may be the base, each with its
     precision."""
@@ -217,7 +224,7 @@ class Trial(Strict, tag="trial", tag_field="kind"):
     disturbed it. What is run again, because it failed or was disturbed, is the next `attempt` at the same `index`. `began` and
     `ended` are perf_counter_ns in the process that started the trial's, around all of it: `seconds`. `sealed` is what the run
     had fixed by then: run.json alone could be changed afterwards. `announced`: versions of engines by distribution, as they
-    announced themselves in the trial's log.
+    announced themselves in the trial's log. `left_out`: what failed beside the timed passes, one of a kind.
     """
 
     schema: int
@@ -245,6 +252,7 @@ class Trial(Strict, tag="trial", tag_field="kind"):
     ended: Count | None = None
     announced: dict[str, str] | None = None
     sealed: Sealed | None = None
+    left_out: Annotated[list[LeftOut], msgspec.Meta(max_length=8)] | None = None
     checksum: str = ""
 
 
@@ -328,7 +336,7 @@ def _later_fields(trial: Trial) -> dict[str, Any]:
     later |= {f"model.{name}": getattr(trial.model, name) for name in ("dequantised", "config_text", "files")}
     later |= {"cold.lookup": trial.cold.lookup, "environment.cards": trial.environment.cards}
     later |= {"statement.asked": trial.statement.asked if trial.statement else None}
-    later |= {name: getattr(trial, name) for name in ("began", "ended", "announced", "sealed")}
+    later |= {name: getattr(trial, name) for name in ("began", "ended", "announced", "sealed", "left_out")}
     for i, record in enumerate(trial.cells):
         later |= {f"cells.{i}.{name}": getattr(record, name) for name in ("cpu", "setting", "began", "ended")}
         timed_passes = [("e2e", record.e2e), ("ttft", record.ttft)]

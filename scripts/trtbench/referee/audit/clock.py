@@ -41,7 +41,8 @@ WARM_DOUBT, COLD_DOUBT, DOUBTED_TRIALS = 1.4, 2.0, 3
 # What the CPU was watched for beyond the passes, and its share: a look at a machine of many processes takes a while.
 WATCHED = (2 * SECOND, 0.02)
 HASHED = 500.0  # nanoseconds for each prompt id of a pass, whose digest is made after it
-# Generations that are in a cell and in none of its passes: before the first tokens, for memory, for the engine's clock.
+# Generations that are in a cell and in none of its passes: before the first tokens, for memory, and of earlier versions for
+# the engine's clock.
 UNTIMED_CALLS, UNTIMED_FACTOR = 3, 3.0
 CELL_SLACK = (2 * SECOND, 0.05)
 

@@ -288,6 +288,9 @@ TABLE: dict[str, Row] = {
     "provenance.stripped": Row(
         (FAIL,), "a trial lacks what every trial has, or what came with a version and an earlier trial of its run has"
     ),
+    "provenance.left_out": Row(
+        (WARN,), "a trial says that something beside its timed passes failed, or hung at its end"
+    ),
     "provenance.unsealed": Row((WARN,), "a trial does not carry what the run had fixed before it"),
     # base: law 13
     "base.rules": Row((FAIL,), "the run's own rules take a lane for slower more easily than this program does"),

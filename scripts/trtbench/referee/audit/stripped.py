@@ -33,6 +33,18 @@ def check(context: Context) -> Iterator[Finding]:
             lacking.setdefault(((trial.lane, trial.precision), name), []).append(trial)
     for (key, name), trials in lacking.items():
         yield found("provenance.stripped", key, what=name, trials=numbers(trials))
+    yield from _left_out(context)
+
+
+def _left_out(context: Context) -> Iterator[Finding]:
+    """What trials that count say that they go without."""
+    for key, members in context.groups.items():
+        without: dict[tuple[str, str], list[Trial]] = {}
+        for trial in members:
+            for one in trial.left_out or []:
+                without.setdefault((one.kind, one.reason), []).append(trial)
+        for (kind, reason), trials in without.items():
+            yield found("provenance.left_out", key, what=kind, reason=reason, trials=numbers(trials))
 
 
 def _measured(trial: Trial) -> list[CellRecord]:
@@ -70,6 +82,13 @@ def _stamped(record: CellRecord) -> bool:
     )
 
 
+def _told(trial: Trial, kind: str) -> bool:
+    """Whether a trial says itself that this failed: provenance.left_out warns of it."""
+    return any(one.kind == kind for one in trial.left_out or [])
+
+
+_with_memory = _in_cells(lambda record: record.memory is not None)
+
 # By words of the finding's sentence.
 ALWAYS: dict[str, Callable[[Trial], bool]] = {
     "statement": lambda trial: trial.statement is not None or not _measured(trial),
@@ -80,7 +99,7 @@ SINCE: dict[str, Callable[[Trial], bool | None]] = {
     "telemetry": lambda trial: trial.telemetry is not None,
     "trial": lambda trial: trial.began is not None and trial.ended is not None,
     "cell": _in_cells(_stamped),
-    "memory": _in_cells(lambda record: record.memory is not None),
+    "memory": lambda trial: None if _told(trial, "memory") else _with_memory(trial),
     "config.json": lambda trial: trial.model.config_text is not None,
     "files": lambda trial: trial.model.files is not None,
     "sealed": lambda trial: trial.sealed is not None,

@@ -99,6 +99,9 @@ FIGURES: dict[str, tuple[str, str]] = {
     "threads": ("threads", "fils d'exécution"),
     "prefix reuse": ("prefix reuse", "réemploi de préfixe"),
     "telemetry": ("telemetry", "télémétrie"),
+    "engine_metrics": ("the engine's own times", "temps du moteur lui-même"),
+    "profile": ("a profile", "profil"),
+    "close": ("an orderly end", "fin en bon ordre"),
     "iterations": ("a timed call", "un appel chronométré"),
     "files": ("the digests of the model's files", "les empreintes des fichiers du modèle"),
     "sealed": ("what was fixed before", "ce qui était fixé avant"),
@@ -1128,6 +1131,16 @@ FINDINGS: dict[str, Said] = {
         advice=(
             "Fetch the original records, or run again: what was checked by it can't be checked.",
             "Reprenez les originaux, ou recommencez : ce qu'il permettait de vérifier ne peut l'être.",
+        ),
+    ),
+    "provenance.left_out": Said(
+        sentence=(
+            "Without {what:word}: {reason} ({trials:which trial}).",
+            "Sans {what:word} : {reason} ({trials:which trial}).",
+        ),
+        advice=(
+            "The times of these trials stand; the trial's log has the whole message.",
+            "Les temps de ces essais restent ; le journal de l'essai contient le message entier.",
         ),
     ),
     "provenance.unsealed": Said(

@@ -11,7 +11,6 @@ import sys
 import time
 from typing import NoReturn
 
-from tensorrt_llm._standin import hardware
 from tensorrt_llm._standin.log import cpp_log, python_log, trt_log
 
 NAMES = {
@@ -37,6 +36,12 @@ NAMES = {
     "no-kernel": "LLM: GPU too old for the compiled kernels",
     "oom-run": "generate: out of GPU memory",
     "crash-run": "generate: the worker dies",
+    "hang-run": "generate: never returns, from the STANDIN_FAIL_CALL-th on (1)",
+    "raise-metrics": "generate: return_perf_metrics is refused",
+    "crash-metrics": "generate with return_perf_metrics: the worker dies",
+    "hang-metrics": "generate with return_perf_metrics: never returns",
+    "hang-shutdown": "LLM.shutdown: never returns",
+    "hang-exit": "the interpreter's end: never comes, as where MPI_Finalize waits for ever",
     "short-output": "generate: one token fewer than asked, although the end of sequence is ignored",
     "wrong-tokens": "generate: other ids than the model's",
 }
@@ -192,10 +197,37 @@ def deserialisation_failed() -> NoReturn:
     raise RuntimeError(f"[TensorRT-LLM][ERROR] {message}")
 
 
-def at_run() -> None:
-    """Failures inside the worker when a request arrives."""
+_batches = 0  # that this worker has run
+
+
+def at_run(metrics: bool) -> None:
+    """Failures inside the worker when requests arrive; `metrics`: they ask for the engine's own times."""
+    global _batches
+    _batches += 1
     if failing("oom-run"):
         python_log("E", "CUDA out of memory while executing a request")
         raise RuntimeError("CUDA out of memory. Tried to allocate 512.00 MiB.")
-    if failing("crash-run"):
+    if failing("crash-run") or (metrics and failing("crash-metrics")):
         os.kill(os.getpid(), signal.SIGKILL)
+    if failing("hang-run") and _batches >= int(os.environ.get("STANDIN_FAIL_CALL", "1")):
+        hang()
+    if metrics and failing("hang-metrics"):
+        hang()
+
+
+def at_metrics() -> None:
+    """Failure of asking for the engine's own times, before a request is sent."""
+    if failing("raise-metrics"):
+        raise RuntimeError("performance metrics are not available in this executor")
+
+
+def at_shutdown() -> None:
+    """LLM.shutdown, which joins threads and processes without a limit."""
+    if failing("hang-shutdown"):
+        hang()
+
+
+def at_exit() -> None:
+    """What MPI has the interpreter do at its end."""
+    if failing("hang-exit"):
+        hang()

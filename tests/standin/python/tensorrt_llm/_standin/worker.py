@@ -179,7 +179,7 @@ class Worker:
 
     def _run(self, batch: list[dict[str, Any]]) -> None:
         try:
-            failures.at_run()
+            failures.at_run(any(request["metrics"] for request in batch))
             if self.limits.one_token_a_step:
                 profiles.refuse_more_than_one_token(batch)
             self._decode(batch)

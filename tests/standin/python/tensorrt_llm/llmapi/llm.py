@@ -71,6 +71,7 @@ class BaseLLM:
         self._next_id = 1
         self._lock = threading.Lock()
         self._executor = proxy.create(spec)
+        atexit.register(failures.at_exit)
         atexit.register(BaseLLM._shut_down_at_exit, weakref.ref(self))
 
     @staticmethod
@@ -163,6 +164,8 @@ class BaseLLM:
                 )
             params._setup(self.tokenizer)
         params.return_perf_metrics = params.return_perf_metrics or self.args.return_perf_metrics
+        if params.return_perf_metrics:
+            failures.at_metrics()
         return params
 
     def _token_ids(self, prompt: Any, params: Any) -> tuple[str | None, list[int]]:
@@ -184,6 +187,7 @@ class BaseLLM:
         """Stop the worker; harmless when done twice."""
         running, self._executor = getattr(self, "_executor", None), None
         if running is not None:
+            failures.at_shutdown()
             running.shutdown()
 
     @staticmethod
