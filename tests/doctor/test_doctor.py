@@ -281,6 +281,28 @@ def test_settings_come_from_the_environment_before_the_file(
     assert by_json_name(capsys.readouterr().out)["model"]["level"] == "ok"
 
 
+def test_the_image_of_the_file_is_asked_for(
+    programs: Callable[[str, str], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / ".env").write_text("BASE_IMAGE=registry.example/mine:1\nMODEL_NAME=demo\n", encoding="utf-8")
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    monkeypatch.delenv("BASE_IMAGE", raising=False)
+    # The image that was pulled is that of the file, and no other.
+    programs(
+        "docker", 'case "$1 $2" in "image inspect") case "$*" in *registry.example/mine:1) ;; *) exit 1;; esac;; esac'
+    )
+    doctor.main(["--json"])
+    assert by_json_name(capsys.readouterr().out)["ngc-login"]["sentence"].startswith(
+        "registry.example/mine:1 is already here"
+    )
+    monkeypatch.setenv("BASE_IMAGE", "registry.example/other:2")
+    doctor.main(["--json"])
+    assert by_json_name(capsys.readouterr().out)["ngc-login"]["level"] == "fail"
+
+
 def by_json_name(text: str) -> dict[str, Any]:
     return {row["name"]: row for row in json.loads(text)["checks"]}
 
