@@ -80,3 +80,23 @@ def check_json(where: str, name: str, value: Any, depth: int = 1) -> None:
             raise UserError(f"{where} holds a text of more than {TEXT:,} characters ({shown(name)}).")
     elif isinstance(value, int) and abs(value) >= 2**63:
         raise UserError(f"{where} holds a number beyond 64 bits ({shown(name)}).")
+
+
+def later_fields(trial: Trial) -> dict[str, Any]:
+    """Fields of schema 2 that may be absent in it and can't be in schema 1."""
+    telemetry = trial.telemetry or Telemetry()
+    gpu_fields = ("foreign_compute", "idle_utilisation", "idle_temperature", "early_clock", "early_reasons")
+    later = {"cpu": telemetry.cpu, "waited": telemetry.waited, "QUIET": trial.settings.get("QUIET")}
+    later |= {f"model.{name}": getattr(trial.model, name) for name in ("dequantised", "config_text", "files")}
+    later |= {"cold.lookup": trial.cold.lookup, "environment.cards": trial.environment.cards}
+    later |= {"statement.asked": trial.statement.asked if trial.statement else None}
+    later |= {name: getattr(trial, name) for name in ("began", "ended", "announced", "sealed", "left_out")}
+    for i, record in enumerate(trial.cells):
+        later |= {f"cells.{i}.{name}": getattr(record, name) for name in ("cpu", "setting", "began", "ended")}
+        timed_passes = [("e2e", record.e2e), ("ttft", record.ttft)]
+        later |= {f"cells.{i}.{name}.between": part.between for name, part in timed_passes if part is not None}
+    return later | {
+        f"gpus.{i}.{name}": getattr(gpu, name)
+        for i, gpu in enumerate(telemetry.gpus or [])
+        for name in (*gpu_fields, "power_cap_default")
+    }

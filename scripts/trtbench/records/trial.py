@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 
 from trtbench.errors import UserError
-from trtbench.records.checking import check_json, check_names, check_settings
+from trtbench.records.checking import check_json, check_names, check_settings, later_fields
 from trtbench.records.files import Strict, as_read, check_fields, check_schema, encode, read_as, write_whole
 from trtbench.records.identity import MARK
 from trtbench.records.telemetry import Card, CpuUse, Disturbance, Telemetry
@@ -311,7 +311,7 @@ def read_trial(path: Path) -> Trial:
 def check_trial(trial: Trial, path: str) -> Trial:
     """Refuse a trial that was decoded and does not hold together; `path` says where it came from."""
     check_schema(trial.schema, path)
-    check_fields(trial.schema, path, {"round": trial.round, "disturbed": trial.disturbed}, _later_fields(trial))
+    check_fields(trial.schema, path, {"round": trial.round, "disturbed": trial.disturbed}, later_fields(trial))
     check_names(path, [trial.lane], {trial.precision, *(record.cell.precision for record in trial.cells)})
     check_settings(path, trial.settings)
     check_json(path, "model.config", trial.model.config)
@@ -326,26 +326,6 @@ def check_trial(trial: Trial, path: str) -> Trial:
             if part.foreign_cpu is not None and len(part.foreign_cpu) != len(part.times):
                 raise UserError(f"{path}: {len(part.times)} times stand beside {len(part.foreign_cpu)} CPU readings.")
     return trial
-
-
-def _later_fields(trial: Trial) -> dict[str, Any]:
-    """Fields of schema 2 that may be absent in it and can't be in schema 1."""
-    telemetry = trial.telemetry or Telemetry()
-    gpu_fields = ("foreign_compute", "idle_utilisation", "idle_temperature", "early_clock", "early_reasons")
-    later = {"cpu": telemetry.cpu, "waited": telemetry.waited, "QUIET": trial.settings.get("QUIET")}
-    later |= {f"model.{name}": getattr(trial.model, name) for name in ("dequantised", "config_text", "files")}
-    later |= {"cold.lookup": trial.cold.lookup, "environment.cards": trial.environment.cards}
-    later |= {"statement.asked": trial.statement.asked if trial.statement else None}
-    later |= {name: getattr(trial, name) for name in ("began", "ended", "announced", "sealed", "left_out")}
-    for i, record in enumerate(trial.cells):
-        later |= {f"cells.{i}.{name}": getattr(record, name) for name in ("cpu", "setting", "began", "ended")}
-        timed_passes = [("e2e", record.e2e), ("ttft", record.ttft)]
-        later |= {f"cells.{i}.{name}.between": part.between for name, part in timed_passes if part is not None}
-    return later | {
-        f"gpus.{i}.{name}": getattr(gpu, name)
-        for i, gpu in enumerate(telemetry.gpus or [])
-        for name in (*gpu_fields, "power_cap_default")
-    }
 
 
 def json_schema() -> bytes:
