@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,12 @@ def test_a_library_that_is_absent_or_another_is_unknown(monkeypatch: pytest.Monk
     (package / "MPI.py").write_text("def Get_library_version(): return 'MPICH Version: 5.0'\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert worker_process.open_mpi() is None and not worker_process.cannot_spawn()
+
+
+def test_a_library_that_is_loaded_is_asked_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = types.SimpleNamespace(Get_library_version=lambda: "Open MPI v5.0.10rc2, package: Open MPI root@build")
+    monkeypatch.setitem(sys.modules, "mpi4py.MPI", loaded)
+    assert worker_process.open_mpi() == 5
 
 
 def test_a_release_without_the_switch_has_nothing_to_choose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,9 +19,7 @@ SPAWNED, CALLING = "0", "1"
 UTILITIES = "llmapi/utils.py"  # the file of TensorRT-LLM that reads the variable
 
 # The library that the engine would use tells, without MPI being started.
-_ASK = (
-    "import mpi4py; mpi4py.rc.initialize = False; from mpi4py import MPI; print('library:', MPI.Get_library_version())"
-)
+_ASK = "import mpi4py; mpi4py.rc.initialize = False; from mpi4py import MPI; print(MPI.Get_library_version())"
 _SECONDS = 60.0
 
 
@@ -37,14 +35,20 @@ def known() -> bool:
 @functools.cache
 def open_mpi() -> int | None:
     """The first number of Open MPI's version; None where it is not known, or the library is another."""
+    loaded = sys.modules.get("mpi4py.MPI")
+    version = re.search(r"Open MPI v(\d{1,3})\.", loaded.Get_library_version() if loaded else _asked())
+    return int(version[1]) if version else None
+
+
+def _asked() -> str:
+    """What the library says of itself in a process of its own; empty where it says nothing."""
     try:
         done = subprocess.run(
             [sys.executable, "-c", _ASK], capture_output=True, text=True, timeout=_SECONDS, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    version = re.search(r"library: Open MPI v(\d{1,3})\.", done.stdout)
-    return int(version[1]) if version else None
+        return ""
+    return done.stdout
 
 
 def can_choose() -> bool:
@@ -57,12 +61,14 @@ def cannot_spawn() -> bool:
     return (open_mpi() or 0) >= 5
 
 
-def set_place(value: str) -> None:
-    """Have the next LLM of this process run where `value` says; without one where the user says, else where it can."""
+def set_place(value: str) -> str:
+    """Have the next LLM of this process run where `value` says; without one where the user says, else where it can. Returns
+    why, where there was no choice."""
+    why = ""
     if not value and VARIABLE not in os.environ and known() and cannot_spawn():
-        value = CALLING
+        value, why = CALLING, f"Open MPI {open_mpi()} cannot spawn another"
     if not value:
-        return
+        return why
     os.environ[VARIABLE] = value
     from tensorrt_llm.llmapi import utils
 
@@ -70,3 +76,4 @@ def set_place(value: str) -> None:
     forget = getattr(remembered, "cache_clear", None)
     if forget is not None:
         forget()
+    return why

@@ -30,6 +30,7 @@ class TensorRTLLM(Lane):
     """What both runtimes share: ids in, exactly N ids out, nothing kept between calls, no text in the timed pass."""
 
     llm: Any = None
+    _why = ""  # the engine runs where it does, where that was no choice
 
     @classmethod
     def environment(cls) -> dict[str, str]:
@@ -48,7 +49,7 @@ class TensorRTLLM(Lane):
         self._params = SamplingParams
         eos = read_config(self.plan.model).get("eos_token_id")
         self._end = eos[0] if isinstance(eos, list) else eos if isinstance(eos, int) else -1
-        worker_process.set_place(self.plan.value)
+        self._why = worker_process.set_place(self.plan.value)
         self.llm = self.start()
         if self.place() not in (None, os.environ.get(worker_process.VARIABLE, worker_process.SPAWNED)):
             raise Unsupported(
@@ -100,7 +101,8 @@ class TensorRTLLM(Lane):
         simulated = bool(getattr(tensorrt_llm, "SIMULATED", False))
         gpu = preflight.gpu_in_use()
         on_cpu = self.plan.device == "cpu"
-        notes = [f"the engine {self.where()}", *self.set_for_the_card(), *more.pop("notes", [])]
+        why = f": {self._why}" if self._why else ""
+        notes = [f"the engine {self.where()}{why}", *self.set_for_the_card(), *more.pop("notes", [])]
         asked = [*more.pop("asked", []), *([] if on_cpu else ["cuda_graphs"])]
         fields: dict[str, Any] = dict(
             runtime=runtime,
