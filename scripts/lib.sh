@@ -80,12 +80,26 @@ runner_python() {
   fi
 }
 
+# take_device: wait for whoever has the device. The containers share a lock file (TRTBENCH_EXCLUSIVE); what this shell becomes
+# inherits the lock and holds it until it ends, however it ends. A shell in which nothing is started holds none.
+take_device() {
+  [ -n "${TRTBENCH_EXCLUSIVE:-}" ] || return 0
+  mkdir -p "$(dirname "$TRTBENCH_EXCLUSIVE")"
+  exec 9>>"$TRTBENCH_EXCLUSIVE"
+  if ! flock --nonblock 9; then
+    say "another step has the device; waiting for it to end"
+    flock 9
+  fi
+  unset TRTBENCH_EXCLUSIVE  # what it starts in turn would wait for itself
+}
+
 # package MODULE ARGUMENT...: a command of the package; replaces this shell, so signals and the exit status are its own
 package() {
   local python module=$1
   shift
   python=$(runner_python)
   export PYTHONPATH="$ROOT/scripts${PYTHONPATH:+:$PYTHONPATH}"
+  take_device
   exec "$python" -m "trtbench.$module" "$@"
 }
 

@@ -55,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     # Both are read before either counts, so that a wrong value of the second is told too.
     switches = [_switch(name, setting(name, "")) for name in ("OFFLINE", "HF_HUB_OFFLINE")]
+    os.environ["GPU_INDEX"] = setting("GPU_INDEX", "")
     model = setting("MODEL_NAME", "smollm2" if options.purpose == "local" else MODEL)
     checks = examine(setting("BASE_IMAGE", IMAGE), model, any(switches), Path(setting("DATA_DIR", str(ROOT / "data"))))
     weighed = weigh(checks, options.purpose)
