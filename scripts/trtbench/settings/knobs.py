@@ -298,7 +298,15 @@ def defaults_of(column: str) -> dict[str, Any]:
 # Compose itself reads these from the same `.env`; they are no settings of a run.
 COMPOSE_NAMES = (
     *("COMPOSE_PROJECT_NAME", "COMPOSE_FILE", "COMPOSE_PROFILES"),
-    *("BASE_IMAGE", "CPU_BASE_IMAGE", "VLLM_IMAGE", "TORCH_CPU_INDEX", "SHM_SIZE", "TRTBENCH_SOURCE", "TRTBENCH_REVISION"),
+    *(
+        "BASE_IMAGE",
+        "CPU_BASE_IMAGE",
+        "VLLM_IMAGE",
+        "TORCH_CPU_INDEX",
+        "SHM_SIZE",
+        "TRTBENCH_SOURCE",
+        "TRTBENCH_REVISION",
+    ),
 )
 # Names that libraries read from the environment for a download. A settings file may hold them: they are handed on.
 NETWORK_NAMES = (
