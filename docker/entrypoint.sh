@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Entrypoint of both images. It starts as root, becomes the owner of data/ for good, and runs the command in
-# NVIDIA's environment. Steps that need the device for themselves wait for each other here.
-#   TRTBENCH_OWNED      the folder whose owner is taken (default data)
-#   TRTBENCH_EXCLUSIVE  a lock file; who holds it has the device
+# NVIDIA's environment. Steps that need the device for themselves wait for each other in scripts/lib.sh.
+#   TRTBENCH_OWNED  the folder whose owner is taken (default data)
 set -euo pipefail
 
 owned=${TRTBENCH_OWNED:-data}
@@ -20,8 +19,19 @@ if [ "$(id -u)" = 0 ] && [ -z "${TRTBENCH_DROPPED:-}" ]; then
   if ! getent passwd "$uid" >/dev/null && [ -w /etc/passwd ]; then
     echo "benchmark:x:$uid:$gid::/tmp/home:/bin/bash" >>/etc/passwd
   fi
+  # A host may keep its cards to a group (often video); without it they are there and can't be opened.
+  groups=''
+  for device in /dev/nvidia*; do
+    # Whom the file's mode lets in needs no group, and root's own is given to nobody.
+    if [ -c "$device" ] && [[ $(stat -c %A "$device") != *rw? ]]; then
+      group=$(stat -c %g "$device")
+      [ "$group" = 0 ] || groups+=${groups:+,}$group
+    fi
+  done
+  keep=(--clear-groups)
+  [ -z "$groups" ] || keep=(--groups "$groups")
   export TRTBENCH_DROPPED=1
-  exec setpriv --reuid "$uid" --regid "$gid" --clear-groups --no-new-privs --inh-caps=-all --ambient-caps=-all \
+  exec setpriv --reuid "$uid" --regid "$gid" "${keep[@]}" --no-new-privs --inh-caps=-all --ambient-caps=-all \
     --bounding-set=-all -- bash "$0" "$@"
 fi
 unset TRTBENCH_DROPPED
@@ -33,16 +43,6 @@ if [ "$(id -u)" = 0 ]; then
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
 [ -w "$owned" ] || { say "error: user $(id -u) may not write $PWD/$owned; it belongs to user $(stat -c %u "$owned")."; exit 2; }
-
-if [ -n "${TRTBENCH_EXCLUSIVE:-}" ]; then
-  mkdir -p "$(dirname "$TRTBENCH_EXCLUSIVE")"
-  # The command inherits the lock and holds it until it ends, however it ends.
-  exec 9>>"$TRTBENCH_EXCLUSIVE"
-  if ! flock --nonblock 9; then
-    say "another step has the device; waiting for it to end"
-    flock 9
-  fi
-fi
 
 if [ -x /opt/nvidia/nvidia_entrypoint.sh ]; then
   exec /opt/nvidia/nvidia_entrypoint.sh "$@"

@@ -138,6 +138,19 @@ local_package() {
   package_in "$ROOT/.venv/bin/python" "$@"
 }
 
+# take_device: wait for whoever has the device. The containers share a lock file (TRTBENCH_EXCLUSIVE); what this shell becomes
+# inherits the lock and holds it until it ends, however it ends. A shell in which nothing is started holds none.
+take_device() {
+  [ -n "${TRTBENCH_EXCLUSIVE:-}" ] || return 0
+  mkdir -p "$(dirname "$TRTBENCH_EXCLUSIVE")"
+  exec 9>>"$TRTBENCH_EXCLUSIVE"
+  if ! flock --nonblock 9; then
+    say "another step has the device; waiting for it to end"
+    flock 9
+  fi
+  unset TRTBENCH_EXCLUSIVE  # what it starts in turn would wait for itself
+}
+
 # package MODULE ARGUMENT...: the same in the Python that has TensorRT-LLM, where there is one
 package() {
   local python
@@ -156,6 +169,7 @@ package_in() {
   local python=$1 module=$2
   shift 2
   export PYTHONPATH="$ROOT/scripts${PYTHONPATH:+:$PYTHONPATH}"
+  take_device
   exec "$python" -m "trtbench.$module" "$@"
 }
 

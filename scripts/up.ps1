@@ -77,6 +77,12 @@ if (-not $compose) { Stop-WithError 'Docker Compose is not installed; see NVIDIA
 $program = $compose[0]
 $leading = @($compose | Select-Object -Skip 1) + @('--profile', $profileName)
 
+# For the images' labels, where this is a clone and git is here: a public address, without a password that may stand in it.
+if ((Test-Path .git) -and (Get-Command git -ErrorAction SilentlyContinue)) {
+    $env:TRTBENCH_REVISION = git describe '--always' '--dirty' '--abbrev=40' '--exclude=*' 2> $null
+    $env:TRTBENCH_SOURCE = @(git remote get-url origin 2> $null) -match '^https?://' -replace '://[^/]*@', '://'
+}
+
 # Docker would make a missing folder as root.
 New-Item -ItemType Directory -Force -Path $results | Out-Null
 $began = [DateTime]::UtcNow

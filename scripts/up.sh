@@ -69,6 +69,13 @@ else
 fi
 compose+=(--profile "$profile")
 
+# For the images' labels, where this is a clone and git is here: a public address, without a password that may stand in it.
+if [ -e .git ] && command -v git >/dev/null; then
+  export TRTBENCH_REVISION TRTBENCH_SOURCE
+  TRTBENCH_REVISION=$(git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || true)
+  TRTBENCH_SOURCE=$(git remote get-url origin 2>/dev/null | sed -En 's#^(https?://)([^/]*@)?#\1#p' || true)
+fi
+
 # Docker would make a missing folder as root.
 mkdir -p "$results"
 began=$(mktemp)

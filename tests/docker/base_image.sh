@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes the two stand-in base images out of this machine's own files, because no registry of images can be relied on:
-#   bash tests/docker/base_image.sh cpu TAG PYTHON          in the place of python:3.11-slim
+# Makes the two stand-in base images without a registry of images, which can't be relied on: out of this machine's own files,
+# and the one for the CPU on the packages of its distribution, because apt has to work there.
+#   bash tests/docker/base_image.sh cpu TAG PYTHON          in the place of python:3.11-slim: Debian with a Python of its own
 #   bash tests/docker/base_image.sh ngc TAG PYTHON VENV     in the place of NVIDIA's: with the packages of VENV less what that
 #                                                           image lacks, the TensorRT-LLM stand-in, and NVIDIA's entrypoint
 # PYTHON is an interpreter whose standard library and pip are taken; DOCKER_HOST names the engine.
@@ -12,16 +13,27 @@ root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 chmod 755 "$root"
 
-mkdir -p "$root"/{usr/{bin,sbin,lib,lib64},usr/local/{bin,lib},etc/ssl/certs,dev,proc,sys,tmp,root,run,var/tmp,opt}
-chmod 1777 "$root/tmp" "$root/var/tmp"
-for name in bin sbin lib lib64; do ln -s "usr/$name" "$root/$name"; done
+if [ "$kind" = cpu ]; then
+  suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+  PATH=$PATH:/usr/sbin debootstrap --variant=minbase "$suite" "$root" >"$root.log" 2>&1 ||
+    { tail -n 5 "$root.log" >&2; exit 1; }
+  rm -rf "$root.log" "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
+else
+  mkdir -p "$root"/{usr/{bin,sbin,lib,lib64},usr/local/{bin,lib},etc/ssl/certs,dev,proc,sys,tmp,root,run,var/tmp,opt}
+  chmod 1777 "$root/tmp" "$root/var/tmp"
+  for name in bin sbin lib lib64; do ln -s "usr/$name" "$root/$name"; done
 
-tools=(awk basename bash cat chmod chown cksum cp cut date df dirname env find flock getent grep head hostname id kill ldd ln ls
-  mkdir mktemp mv nproc printf ps readlink rm rmdir sed setpriv sh sleep sort stat tail tar tee test touch tr uname uniq wc xargs)
-for tool in "${tools[@]}"; do
-  path=$(type -P "$tool") || { echo "error: this machine has no $tool." >&2; exit 1; }
-  cp -L "$path" "$root/usr/bin/$tool"
-done
+  tools=(awk basename bash cat chmod chown cksum cp cut date df dirname env find flock getent grep head hostname id kill ldd ln ls
+    mkdir mktemp mv nproc printf ps readlink rm rmdir sed setpriv sh sleep sort stat tail tar tee test touch tr uname uniq wc xargs)
+  for tool in "${tools[@]}"; do
+    path=$(type -P "$tool") || { echo "error: this machine has no $tool." >&2; exit 1; }
+    cp -L "$path" "$root/usr/bin/$tool"
+  done
+  printf 'root:x:0:0:root:/root:/bin/bash\nubuntu:x:1000:1000::/home/ubuntu:/bin/bash\n' >"$root/etc/passwd"
+  printf 'root:x:0:\nubuntu:x:1000:\n' >"$root/etc/group"
+  printf 'hosts: files dns\n' >"$root/etc/nsswitch.conf"
+  cp /etc/os-release "$root/etc/os-release"
+fi
 
 # The interpreter finds its library from where it lies itself, so it may be moved to /usr/local as a whole.
 { read -r version; read -r binary; read -r library; read -r pip; } < <("$python" - <<'PY'
@@ -53,10 +65,7 @@ done < <({
   dpkg -L libc6 libgcc-s1 libstdc++6 libgomp1 | grep -E '^/(usr/)?lib.*[.]so([.]|$)'
 } | sort -u | while read -r path; do [ -f "$path" ] && echo "$path"; done)
 
-printf 'root:x:0:0:root:/root:/bin/bash\nubuntu:x:1000:1000::/home/ubuntu:/bin/bash\n' >"$root/etc/passwd"
-printf 'root:x:0:\nubuntu:x:1000:\n' >"$root/etc/group"
-printf 'hosts: files dns\n' >"$root/etc/nsswitch.conf"
-cp /etc/os-release "$root/etc/os-release"
+mkdir -p "$root/etc/ssl/certs"
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 
 env=(PATH=/usr/local/bin:/usr/bin:/usr/sbin PIP_CERT=/etc/ssl/certs/ca-certificates.crt SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt)
@@ -94,4 +103,5 @@ changes=()
 for pair in "${env[@]}"; do changes+=(-c "ENV $pair"); done
 # The folders may have come from a file system or a umask that hides them from other users.
 chmod -R go+rX "$root/opt" "$root/usr/local" "$root/etc"
-tar -C "$root" -cf - . | docker import "${changes[@]}" -c 'CMD ["bash"]' - "$tag"
+# debootstrap's devices are the engine's business.
+tar -C "$root" --exclude='./dev/*' -cf - . | docker import "${changes[@]}" -c 'CMD ["bash"]' - "$tag"

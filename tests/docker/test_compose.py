@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import re
+import stat
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from clone import CPU, GPU, IMAGES, Clone
+from clone import CPU, GPU, IMAGES, SHORT, Clone
+from opening_proxy import HOST, OpeningProxy
+
+from hub_server import COMMIT, Hub
+from trtbench.settings.knobs import ROOT
 
 pytestmark = pytest.mark.docker
 
@@ -22,6 +29,16 @@ bash scripts/bench_pytorch.sh
 bash scripts/bench_trt.sh
 python3 scripts/compare.py
 ls data/models
+"""
+# The step before any benchmark: the model's folder, fetched.
+RESOLVE = """
+import sys
+sys.path.insert(0, "scripts")
+import pathlib
+from trtbench import errors
+from trtbench.model import finding
+from trtbench.settings import reading
+errors.run_main(lambda: print(finding.resolve(reading.resolve({}, file=pathlib.Path("none"))[0])) or 0)
 """
 WHO = "id -u; id -g; grep -E '^(Cap|NoNew)' /proc/self/status; touch data/made data/results/made"
 
@@ -77,23 +94,64 @@ def test_the_image_keeps_its_packages_and_gets_what_it_lacks(images: dict[str, s
         found.append(json.loads(done.stdout))
     base, ours = found
     assert (base["transformers"], base["numpy"]) == ("4.57.3", "1.26.4")
-    added = {name: ours[name] for name in ("accelerate", "gguf", "msgspec")}
+    bleu = ("colorama", "lxml", "portalocker", "sacrebleu", "tabulate")
+    added = {name: ours[name] for name in ("accelerate", "gguf", "msgspec", *bleu)}
     assert ours == base | added and not set(added) & set(base)
 
 
-def test_images_say_what_they_are(images: dict[str, str]) -> None:
-    form = "{{json .Config.Labels}}"
+def labels(clone: Clone, image: str) -> dict[str, str]:
+    done = clone.run("docker", "image", "inspect", "--format", "{{json .Config.Labels}}", image)
+    found: dict[str, str] = json.loads(done.stdout)
+    return {name.removeprefix("org.opencontainers.image."): value for name, value in found.items()}
+
+
+def test_images_say_what_they_are(new_clone: MakeClone) -> None:
+    """Compose by itself knows no revision, and says so; up.sh asks git, and hands no password on."""
+    clone = new_clone(0)
     for image in IMAGES:
-        done = subprocess.run(
-            ["docker", "image", "inspect", "--format", form, image],
-            env=images,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        labels = json.loads(done.stdout)
-        assert labels["org.opencontainers.image.licenses"] == "MIT"
-        assert ":" in labels["org.opencontainers.image.base.name"]
+        said = labels(clone, image)
+        assert said["licenses"] == "MIT" and ":" in said["base.name"]
+        assert re.fullmatch(r"\d+\.\d+\.\d+", said["version"])
+        assert (said["source"], said["revision"]) == ("unknown", "unknown")
+    clone.run("git", "remote", "set-url", "origin", "https://me:secret@git.example/a/b.git")
+    revision = clone.run("git", "rev-parse", "HEAD").stdout.strip()
+    changed = clone.run("git", "status", "--porcelain", "--untracked-files=no").stdout != ""
+    layers_before = layers(clone)
+    done = clone.run("bash", "scripts/up.sh", "compare-only")
+    assert done.returncode == 2 and "holds no run" in done.stdout, done.stdout
+    said = labels(clone, "trtbench-compare")
+    assert said["source"] == "https://git.example/a/b.git"
+    assert said["revision"] == revision + ("-dirty" if changed else "")
+    assert layers(clone) == layers_before, "a new revision makes nothing anew"
+
+
+def test_a_clone_that_hides_its_files_from_others_is_enough(new_clone: MakeClone) -> None:
+    """The images too were built from one (clone.py), so that all tests here run in them."""
+    clone = new_clone(1000)
+    for path in ("docker/entrypoint.sh", "docker/missing.py", "requirements/image.lock", "scripts/lib.sh", "scripts"):
+        assert stat.S_IMODE((clone.root / path).stat().st_mode) & 0o077 == 0, path
+    for service, profile in (("tensorrt-llm-benchmark", "manual"), ("benchmark-cpu", "cpu")):
+        command = ("docker", "compose", "--profile", profile, "run", "--rm", "-T", service, "id", "-u")
+        done = clone.run(*command)
+        assert (done.returncode, done.stdout.split()[-1]) == (0, "1000"), done.stdout
+
+
+def test_a_card_that_only_a_group_may_open(images: dict[str, str], new_clone: MakeClone, open_folder: Path) -> None:
+    """Device files as a host's driver makes them (NVreg_DeviceFileMode); here each is another /dev/null."""
+    clone = new_clone(1000)
+    devices = []
+    for name, mode, group in (("0", 0o660, 4242), ("ctl", 0o660, 4243), ("-modeset", 0o666, 4244), ("1", 0o660, 0)):
+        file = open_folder / f"nvidia{name}"
+        subprocess.run(["mknod", str(file), "c", "1", "3"], check=True)
+        file.chmod(mode)
+        subprocess.run(["chgrp", str(group), str(file)], check=True)
+        devices += ["--device", f"{file}:/dev/nvidia{name}"]
+    privileges = ["--cap-drop", "ALL", *(w for c in ("CHOWN", "SETGID", "SETPCAP", "SETUID") for w in ("--cap-add", c))]
+    words = ["docker", "run", "--rm", *privileges, *devices, "-v", f"{clone.data}:/workspace/data", "trtbench"]
+    script = "id -G; for name in 0 ctl -modeset 1; do cat /dev/nvidia$name && echo opened $name; done"
+    done = clone.run(*words, "bash", "-c", script)
+    assert "\n1000 4242 4243\n" in done.stdout, done.stdout
+    assert re.findall("opened (.*)", done.stdout) == ["0", "ctl", "-modeset"], done.stdout
 
 
 @pytest.mark.parametrize(
@@ -122,15 +180,23 @@ def test_nvidias_environment_is_kept_and_scripts_are_read_only(new_clone: MakeCl
     assert "HF_TOKEN=hf_secret" in lines and "HOME=/tmp/home" in lines
 
 
-def test_auto_builds_measures_and_compares(new_clone: MakeClone) -> None:
-    """As uid 1001, in a clone whose data/ belongs to root, as Docker makes it."""
+def test_the_line_of_the_readme_builds_measures_and_compares(new_clone: MakeClone) -> None:
+    """Typed as it stands there: it builds the image and takes its own lanes. What is set makes it short, and does without a
+    hub and a GPU. As uid 1001, in a clone whose data/ belongs to root, as Docker makes it."""
+    line = "docker compose --profile auto up benchmark-full"
+    assert f"\n```bash\n{line}\n```\n" in (ROOT / "README.md").read_text(encoding="utf-8")
     clone = new_clone(1001)
     subprocess.run(["chown", "-R", "0:0", str(clone.data)], check=True)
-    subprocess.run(["chown", "1001:1001", str(clone.data / "results")], check=True)
-    done = clone.up("auto", **GPU)
-    assert done.returncode == 0, done.stdout
+    subprocess.run(["chmod", "-R", "go+rX", str(clone.data)], check=True)
+    subprocess.run(["chown", "1001:1001", str(clone.results)], check=True)
+    assert clone.run("docker", "image", "rm", "trtbench").returncode == 0
+    done = clone.run(*line.split(), **{**SHORT, "PRECISION": "float16"})
+    assert "exited with code 0" in done.stdout, done.stdout
     assert "SIMULATED" in done.stdout
     assert verdict(clone)["simulated"] is True
+    trials = [json.loads(path.read_text()) for path in clone.results.glob("runs/*/trials/*.json")]
+    lanes = {trial["lane"] for trial in trials if trial["failure"] is None}
+    assert lanes >= {"pytorch-eager", "tensorrt-engine", "tensorrt-pytorch"}, done.stdout
     assert clone.owners() == {1001}
 
 
@@ -174,6 +240,74 @@ def test_the_manual_shell_runs_what_is_typed(new_clone: MakeClone) -> None:
     assert verdict(clone)["simulated"] is True
 
 
+def test_vllm_has_an_image_of_its_own_and_refuses_a_machine_without_a_gpu(new_clone: MakeClone) -> None:
+    """The stand-in of vLLM has no figures to give; that its step starts in its own image is what can be seen here."""
+    clone = new_clone(1000)
+    done = clone.up("vllm-only", **{**SHORT, "LANES": ""})
+    assert done.returncode == 2 and "Traceback" not in done.stdout, done.stdout
+    (sentence,) = re.findall(r"error: (no lane of the family vllm .*)", done.stdout)
+    assert "GPU" in sentence and "not installed" not in sentence
+    assert not list(clone.results.glob("runs/*"))
+    ask = (
+        "run",
+        "--rm",
+        "-T",
+        "benchmark-vllm",
+        "python3",
+        "-c",
+        "import vllm; print(vllm.__version__, vllm.__file__)",
+    )
+    done = clone.run("docker", "compose", "--profile", "vllm-only", *ask)
+    assert done.stdout.split()[-2:] == ["0.24.0+standin", "/opt/vllm/vllm.py"], done.stdout
+
+
+def test_the_cpu_image_has_a_compiler(new_clone: MakeClone) -> None:
+    """What apt brought into it, as whoever runs it finds it: torch.compile writes C++."""
+    clone = new_clone(1001)
+    compiled = "import torch; print(torch.compile(lambda x: x.sin() + 1)(torch.zeros(3)).sum().item())"
+    done = clone.run(
+        "docker", "compose", "--profile", "cpu", "run", "--rm", "-T", "benchmark-cpu", "python3", "-c", compiled
+    )
+    assert (done.returncode, done.stdout.split()[-1]) == (0, "3.0"), done.stdout
+
+
+@pytest.fixture
+def proxy(new_clone: MakeClone, tiny_model: Path, open_folder: Path) -> Iterator[OpeningProxy]:
+    """A hub on loopback, and before it a proxy that containers reach."""
+    form = "{{(index .IPAM.Config 0).Subnet}}"
+    subnet = new_clone(0).run("docker", "network", "inspect", "bridge", "--format", form).stdout.strip()
+    address = str(ipaddress.ip_network(subnet)[1])  # this machine, as containers see it
+    hub = Hub({path.name: path.read_bytes() for path in tiny_model.iterdir()})
+    made = OpeningProxy(address, hub.url, open_folder)
+    yield made
+    made.close()
+    hub.close()
+
+
+@pytest.mark.parametrize(
+    ("service", "profile", "name"),
+    [("tensorrt-llm-benchmark", "manual", "HTTPS_PROXY"), ("benchmark-cpu", "cpu", "https_proxy")],
+)
+def test_a_model_comes_through_a_proxy_that_opens_tls(
+    new_clone: MakeClone, proxy: OpeningProxy, service: str, profile: str, name: str
+) -> None:
+    """Both images, because their transformers bring two libraries for HTTP."""
+    clone = new_clone(1000)
+    model = {"MODEL_NAME": "org/tiny", "HF_ENDPOINT": f"https://{HOST}", "HF_HUB_ETAG_TIMEOUT": "2"}
+    files = clone.env["COMPOSE_FILE"]
+    words = ("docker", "compose", "--profile", profile, "run", "--rm", "-T", service, "python3", "-c", RESOLVE)
+    for settings, why in (({}, "cannot be reached"), ({name: proxy.url}, "certificate verify failed")):
+        done = clone.run(*words, **model, **settings)
+        assert done.returncode == 2 and why in done.stdout, done.stdout
+        assert "Traceback" not in done.stdout and "HTTPS_PROXY" in done.stdout
+    trusted = {"COMPOSE_FILE": f"{files}:docker/compose.ca.yml", "SSL_CERT_FILE": str(proxy.certificate)}
+    proxy.opened.clear()
+    done = clone.run(*words, **model, **{name: proxy.url}, **trusted)
+    assert done.returncode == 0 and done.stdout.strip().endswith(f"/snapshots/{COMMIT}"), done.stdout
+    assert set(proxy.opened) == {f"{HOST}:443"}
+    assert clone.owners() == {1000}
+
+
 def test_the_cpu_lanes_need_no_gpu(new_clone: MakeClone) -> None:
     clone = new_clone(1001)
     done = clone.up("cpu", **CPU)
@@ -199,23 +333,46 @@ def test_plain_up_hides_a_failure(new_clone: MakeClone) -> None:
         assert done.returncode == 0 and "exited with code 2" in done.stdout, done.stdout
 
 
-def test_steps_wait_for_whoever_has_the_device(new_clone: MakeClone) -> None:
+def test_steps_and_what_is_typed_into_a_shell_wait_for_each_other(new_clone: MakeClone) -> None:
     clone = new_clone(1000)
-    hold = ["docker", "compose", "--profile", "build-only", "run", "--rm", "-T", "build-engine"]
-    first = subprocess.Popen(
-        clone.words(*hold, "bash", "-c", "touch data/one; sleep 4; date +%s%N >data/end"),
+    shell = ["docker", "compose", "--profile", "manual", "run", "--rm", "-T", "tensorrt-llm-benchmark", "bash"]
+    open_shell = subprocess.Popen(
+        clone.words(*shell),
         cwd=clone.root,
-        env=clone.env,
-        stdin=subprocess.DEVNULL,
+        env={**clone.env, **GPU, "LANES": "pytorch-eager"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    deadline = time.monotonic() + 60
-    while not (clone.data / "one").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    second = clone.run(*hold[:3], "pytorch-only", *hold[4:7], "benchmark-pytorch", "bash", "-c", "date +%s%N")
-    assert first.wait(timeout=60) == 0
-    assert second.returncode == 0 and "another step has the device" in second.stdout
-    assert int(second.stdout.split()[-1]) > int((clone.data / "end").read_text())
+    assert open_shell.stdin is not None
+
+    def wait_for(pattern: str) -> None:
+        deadline = time.monotonic() + 60
+        while not any(clone.data.glob(pattern)):
+            assert open_shell.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def step() -> tuple[str, bool]:
+        """What a step says that cannot run, and whether a trial's record was there when it had ended."""
+        done = clone.up("build-only", **{**GPU, "MODEL_NAME": "/nowhere"})
+        assert done.returncode == 2, done.stdout
+        return done.stdout, any(clone.results.glob("runs/*/trials/*.json"))
+
+    open_shell.stdin.write("touch data/open\n")
+    open_shell.stdin.flush()
+    wait_for("open")
+    said, _ = step()
+    assert "another step has the device" not in said, "an idle shell is in nobody's way"
+    open_shell.stdin.write("bash scripts/bench_pytorch.sh; touch data/done\n")
+    open_shell.stdin.flush()
+    wait_for("results/runs/*")
+    said, measured = step()
+    assert "another step has the device" in said and measured, said
+    wait_for("done")
+    said, _ = step()
+    assert "another step has the device" not in said, "the shell has let go of it"
+    open_shell.communicate(timeout=60)
 
 
 def test_a_build_that_was_killed_goes_on_where_it_was(new_clone: MakeClone) -> None:

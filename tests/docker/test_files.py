@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from lacking import lacking
-from trtbench.settings.knobs import ALIASES, ROOT, ROWS
+from trtbench import __version__
+from trtbench.settings.knobs import ALIASES, NETWORK_NAMES, ROOT, ROWS
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
@@ -26,18 +27,24 @@ GPU_SERVICES = {
     "benchmark-vllm",
     "tensorrt-llm-benchmark",
 }
-MEASURING = GPU_SERVICES - {"tensorrt-llm-benchmark"} | {"benchmark-cpu"}
+MEASURING = GPU_SERVICES | {"benchmark-cpu"}
+# What this machine has in a place of its own, and the container in another.
+ELSEWHERE = {"DATA_DIR", "RESULTS_DIR", "GPU_INDEX"}
+PROXIES = {name for name in NETWORK_NAMES if name.lower().endswith("_proxy")}
 
 
 def test_every_setting_reaches_every_service_that_runs_lanes() -> None:
-    wanted = {name for name, row in ROWS.items() if not row.secret} - {"DATA_DIR", "RESULTS_DIR"} | set(ALIASES)
+    wanted = {name for name, row in ROWS.items() if not row.secret} - ELSEWHERE | set(ALIASES)
     for service in GPU_SERVICES | {"benchmark-cpu"}:
         assert wanted <= set(SERVICES[service]["environment"]), service
+        assert not ELSEWHERE & set(SERVICES[service]["environment"]), service
 
 
 def test_the_token_goes_only_where_a_model_is_downloaded() -> None:
     holders = {name for name, service in SERVICES.items() if "HF_TOKEN" in service["environment"]}
     assert holders == set(SERVICES) - {"benchmark-tensorrt", "compare-results"}
+    assert {name for name, service in SERVICES.items() if set(service["environment"]) >= PROXIES} == holders
+    assert len(PROXIES) == 6
     assert "NGC_API_KEY" not in (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 
 
@@ -55,6 +62,13 @@ def test_each_service_has_one_profile_and_only_those_of_the_gpu_ask_for_one() ->
     assert {name for name, service in SERVICES.items() if "deploy" in service} == GPU_SERVICES
 
 
+def test_the_labels_say_the_version_of_the_package() -> None:
+    for name in ("Dockerfile", "Dockerfile.cpu"):
+        text = (ROOT / "docker" / name).read_text(encoding="utf-8")
+        versions = set(re.findall(r'image\.version="(.*?)"', text))
+        assert versions == {__version__}, name
+
+
 def test_whoever_measures_takes_the_lock() -> None:
     assert {n for n, s in SERVICES.items() if "TRTBENCH_EXCLUSIVE" in s["environment"]} == MEASURING
 
@@ -68,13 +82,56 @@ def test_every_service_gives_up_its_privileges() -> None:
     assert compare["read_only"] is True and compare["network_mode"] == "none"
 
 
-@pytest.mark.parametrize("files", [("docker-compose.yml",), ("docker-compose.yml", "docker/compose.tight.yml")])
+@pytest.mark.parametrize("more", [(), ("tight",), ("ca",), ("tight", "ca")])
 @pytest.mark.docker
-def test_both_generations_of_compose_take_the_files(client: dict[str, str], files: tuple[str, ...]) -> None:
+def test_both_generations_of_compose_take_the_files(client: dict[str, str], more: tuple[str, ...]) -> None:
+    files = ["docker-compose.yml", *(f"docker/compose.{name}.yml" for name in more)]
     words = [word for file in files for word in ("-f", str(ROOT / file))]
+    env = {**client, "SSL_CERT_FILE": "/here/ca.pem"}
     for compose in (["docker-compose"], ["docker", "compose"]):
-        done = subprocess.run([*compose, *words, "config", "-q"], env=client, capture_output=True, text=True)
+        done = subprocess.run([*compose, *words, "config", "-q"], env=env, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+
+
+def services(client: dict[str, str], compose: list[str], *more: str, **settings: str) -> dict[str, Any]:
+    """All services as this Compose understands them, with further files of docker/ and in this environment."""
+    files = [ROOT / "docker-compose.yml", *(ROOT / "docker" / f"compose.{name}.yml" for name in more)]
+    words = [word for file in files for word in ("-f", str(file))]
+    words += [word for service in SERVICES.values() for word in ("--profile", service["profiles"][0])]
+    done = subprocess.run(
+        [*compose, *words, "config"], env={**client, **settings}, capture_output=True, text=True, check=True
+    )
+    found: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
+    return found
+
+
+BOTH = (["docker-compose"], ["docker", "compose"])
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("compose", BOTH, ids=" ".join)
+def test_the_card_is_chosen_by_its_number(client: dict[str, str], compose: list[str]) -> None:
+    for settings, card in (({}, "0"), ({"GPU_INDEX": ""}, "0"), ({"GPU_INDEX": "1"}, "1")):
+        for name, service in services(client, compose, **settings).items():
+            if name in GPU_SERVICES:
+                (device,) = service["deploy"]["resources"]["reservations"]["devices"]
+                assert device["device_ids"] == [card] and "count" not in device
+            # In the container it is number 0, whatever it is outside.
+            assert not {"GPU_INDEX", "CUDA_VISIBLE_DEVICES"} & set(service["environment"]), name
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("compose", BOTH, ids=" ".join)
+def test_certificates_go_where_a_model_is_downloaded(client: dict[str, str], compose: list[str]) -> None:
+    place = "/etc/trtbench-ca.pem"
+    for name, service in services(client, compose, "ca", SSL_CERT_FILE="/here/ca.pem").items():
+        mounted = place in str(service["volumes"])
+        assert mounted == ("HF_TOKEN" in service["environment"]), name
+        for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+            assert service["environment"].get(variable) == (place if mounted else None)
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        services(client, compose, "ca")
+    assert "must name a file with certificates" in refused.value.stderr
 
 
 @pytest.mark.docker
@@ -92,17 +149,8 @@ def test_vllm_is_the_official_image_pinned_and_runs_its_own_script(client: dict[
 
 @pytest.mark.docker
 def test_the_override_takes_the_gpu_away_and_nothing_else(client: dict[str, str]) -> None:
-    def services(*files: str) -> dict[str, Any]:
-        words = [word for file in files for word in ("-f", str(ROOT / file))]
-        profiles = [word for service in SERVICES.values() for word in ("--profile", service["profiles"][0])]
-        done = subprocess.run(
-            ["docker", "compose", *words, *profiles, "config"], env=client, capture_output=True, text=True, check=True
-        )
-        found: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
-        return found
-
-    plain = services("docker-compose.yml")
-    without = services("docker-compose.yml", "docker/compose.no-gpu.yml")
+    plain = services(client, ["docker", "compose"])
+    without = services(client, ["docker", "compose"], "no-gpu")
     assert {name for name, service in plain.items() if service.get("deploy")} == GPU_SERVICES
     for service in plain.values():
         service.pop("deploy", None)

@@ -22,6 +22,7 @@ from trtbench.errors import UserError
 from trtbench.lanes.tensorrt.engine import precision_of
 from trtbench.lanes.tensorrt.runtime import metrics_of
 from trtbench.machine import requirements
+from trtbench.machine.checks import Check
 from trtbench.machine.requirements import Gpu
 from trtbench.model import kv_cache
 from trtbench.settings.cells import Cell
@@ -354,14 +355,23 @@ def test_a_full_disk_is_refused_and_a_smaller_precision_needs_less(
     preflight.check_disk(tmp_path, 2_000_000_000, ["int4"])
 
 
-@pytest.mark.parametrize(("visible", "index"), [("", 0), ("1", 1), ("1,0", 1), ("GPU-abc", 0)])
+@pytest.mark.parametrize(
+    ("visible", "index"),
+    [("", 0), ("1", 1), ("1,0", 1), ("GPU-abc", 1), ("GPU-ab", None), ("GPU-x", None), ("7", None), ("MIG-x", 0)],
+)
 def test_the_gpu_is_the_one_that_cuda_calls_the_first(
-    visible: str, index: int, monkeypatch: pytest.MonkeyPatch
+    visible: str, index: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    uuids = "0, GPU-abd-1\n1, GPU-abc-2\n"
     monkeypatch.setattr(preflight, "query_gpus", lambda: ([gpu(), gpu(index=1, capability=(8, 9))], ""))
+    monkeypatch.setattr(requirements, "_nvidia_smi", lambda *words: (0, uuids, ""))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     found = preflight.gpu_in_use()
-    assert found is not None and found.index == index
+    assert (found.index if found else None) == index
+    if index is None:
+        (check,) = requirements_of_two(monkeypatch)
+        assert check.level == "fail" and f"CUDA_VISIBLE_DEVICES='{visible}' names no GPU" in check.sentence
+        return
     assert preflight.capability(found) == ("8.9" if index else "8.6")
 
 
@@ -372,6 +382,11 @@ def test_weights_that_the_card_does_not_hold_are_refused(monkeypatch: pytest.Mon
         preflight.check_gpu_memory(large, "float16")
     preflight.check_gpu_memory(large, "int8")
     preflight.check_gpu_memory(msgspec.structs.replace(large, parameters=1_100_048_384), "float16")
+
+
+def requirements_of_two(monkeypatch: pytest.MonkeyPatch) -> list[Check]:
+    monkeypatch.setattr(requirements, "query_gpus", lambda: ([gpu(), gpu(index=1, capability=(8, 9))], ""))
+    return requirements.gpu_checks()
 
 
 def test_a_model_that_fills_the_card_is_loaded_into_host_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,12 +196,19 @@ not_ready() { [ "$status" -eq 1 ] || { echo "status $status: $output"; return 1;
   line warn gpu-memory '2.0 of 8.0 GiB are free'
 }
 
-@test "the second GPU can what the first can't: a warning that names it" {
+@test "the second GPU can what the first can't: it is named, and taken when it is chosen" {
   printf '%s\n' '0, Tesla T4, 580.95.05, 15360, 15000, 7.5' '1, NVIDIA A10, 580.95.05, 23028, 22000, 8.6' >"$box/gpus"
   run env PATH="$box/bin" bash "$script"
+  not_ready
+  line warn gpu 'set GPU_INDEX=1'
+  line fail compute-capability 7.5
+  GPU_INDEX=1 run env PATH="$box/bin" bash "$script"
   ready
-  line warn gpu 'CUDA_VISIBLE_DEVICES=1'
+  line ok gpu 'NVIDIA A10, number 1 of 2'
   line ok compute-capability 8.6
+  GPU_INDEX=2 run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail gpu "GPU_INDEX='2' names no GPU of this machine; nvidia-smi lists 0, 1."
 }
 
 @test "disk: too little for the image, enough for the image only, and not needed when it is here" {

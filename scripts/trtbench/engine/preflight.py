@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from trtbench.engine import contract
 from trtbench.engine.plan import precision_row
 from trtbench.errors import UserError
+from trtbench.machine import requirements
 from trtbench.machine.checks import Check
 from trtbench.machine.requirements import Gpu, disk_check, gpu_checks, query_gpus, shared_memory_check
 from trtbench.records.trial import Model
 
 
 def gpu_in_use() -> Gpu | None:
-    """The GPU that CUDA calls number 0: the first of CUDA_VISIBLE_DEVICES where that names indices, else the first."""
-    gpus, _ = query_gpus()
-    first = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip()
-    return next((gpu for gpu in gpus if first == str(gpu.index)), gpus[0] if gpus else None)
+    """The GPU that CUDA calls number 0."""
+    return requirements.gpu_in_use(query_gpus()[0])
 
 
 def capability(gpu: Gpu | None) -> str | None:

@@ -22,7 +22,8 @@ class Device:
 
 
 def resolve(requested: str) -> Device:
-    """Turn DEVICE into a device; auto is cuda where NVML finds a GPU. cuda without one is a UserError."""
+    """Turn DEVICE into a device; auto is cuda where NVML finds a GPU. cuda without one is a UserError, and so is a GPU_INDEX
+    that is none of those that are there."""
     if requested == "cpu":
         return Device("cpu")
     try:
@@ -30,6 +31,11 @@ def resolve(requested: str) -> Device:
             if session.cards:
                 card = session.cards[0]
                 return Device("cuda", [card.name], session.driver, session.cuda, [card.constants()])
+            if os.environ.get("GPU_INDEX") and session.count:
+                raise UserError(
+                    f"GPU_INDEX={os.environ['GPU_INDEX']} is no GPU of this machine: it takes a number from 0 to "
+                    f"{session.count - 1}, as nvidia-smi lists them."
+                )
     except (nvml.Absent, nvml.Broken) as error:
         reason = str(error)
     else:

@@ -180,7 +180,7 @@ class Card:
 
 
 class Session:
-    """NVML between its start and its end: `cards` are the visible GPUs in CUDA's order."""
+    """NVML between its start and its end: `cards` are the visible GPUs in CUDA's order, `count` is the number of all."""
 
     def __init__(self) -> None:
         try:
@@ -193,6 +193,7 @@ class Session:
         except pynvml.NVMLError as error:
             raise Absent(f"no NVIDIA driver answers ({error})") from None
         try:
+            self.count = int(pynvml.nvmlDeviceGetCount())
             self.cards = [Card(pynvml, handle) for handle in _visible(pynvml)]
             self.driver = _text(pynvml.nvmlSystemGetDriverVersion())
             version = pynvml.nvmlSystemGetCudaDriverVersion_v2()

@@ -49,19 +49,24 @@ class Gpu:
         return self.total_mib is None or self.total_mib >= MIN_GPU_MEMORY_MIB
 
 
-def query_gpus() -> tuple[list[Gpu], str]:
-    """The GPUs that nvidia-smi lists in the driver's order, or an empty list and the reason."""
+def _nvidia_smi(*words: str) -> tuple[int | None, str, str]:
+    """Run nvidia-smi, as `run_program` does."""
     # WSL2 keeps it where not every PATH (sudo's, a service's) leads.
     program = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path="/usr/lib/wsl/lib")
-    if not program:
-        return [], "nvidia-smi is not here, so there is no driver, or this container was started without a GPU"
+    return run_program(program, *words) if program else (None, "", "")
+
+
+def query_gpus() -> tuple[list[Gpu], str]:
+    """The GPUs that nvidia-smi lists in the driver's order, or an empty list and the reason."""
     fields = ["index", "name", "driver_version", "memory.total", "memory.free", "compute_cap"]
     while True:
-        status, out, err = run_program(program, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
+        status, out, err = _nvidia_smi(f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
         if status != 0 and fields[-1] == "compute_cap" and "compute_cap" in out + err:
             fields.pop()  # drivers before 510 do not know the field
             continue
         break
+    if status is None and not err:
+        return [], "nvidia-smi is not here, so there is no driver, or this container was started without a GPU"
     if status != 0:
         return [], f"nvidia-smi fails: {last_line(out, err)}"
     gpus = []
@@ -82,12 +87,32 @@ def query_gpus() -> tuple[list[Gpu], str]:
     return gpus, "" if gpus else f"nvidia-smi lists no GPU ({last_line(out, err)})"
 
 
+def gpu_in_use(gpus: list[Gpu]) -> Gpu | None:
+    """The one of these that CUDA calls number 0, or None where it shows none of them: the first of CUDA_VISIBLE_DEVICES (a
+    number or the beginning of a UUID), else GPU_INDEX, else the first."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", os.environ.get("GPU_INDEX", ""))
+    first = visible.split(",")[0].strip()
+    if first.startswith("GPU-"):
+        first = _index_of(first)
+    elif not first or first.startswith("MIG-"):  # a part of a card, which nvidia-smi lists elsewhere
+        return gpus[0] if gpus else None
+    return next((gpu for gpu in gpus if first == str(gpu.index)), None)
+
+
+def _index_of(uuid: str) -> str:
+    """The number of the card whose UUID begins so; an empty text where none or several do."""
+    status, out, _ = _nvidia_smi("--query-gpu=index,uuid", "--format=csv,noheader")
+    rows = [[cell.strip() for cell in line.split(",")] for line in out.splitlines()] if status == 0 else []
+    found = [row[0] for row in rows if len(row) == 2 and row[1].startswith(uuid)]
+    return found[0] if len(found) == 1 else ""
+
+
 def _mib(cell: str) -> int | None:
     return int(cell) if cell.isdigit() else None  # [N/A] where GPU and CPU share their memory
 
 
 def gpu_checks(ask_driver: bool = True) -> list[Check]:
-    """GPU, compute capability, driver and GPU memory of the first GPU that can do; one failed check without a GPU.
+    """GPU, compute capability, driver and GPU memory of the GPU in use; one failed check without a GPU.
 
     `ask_driver`: programs run here, so the driver that they get is asked. On a host whose containers bring their own CUDA it
     would tell nothing of them.
@@ -97,18 +122,24 @@ def gpu_checks(ask_driver: bool = True) -> list[Check]:
         return [
             Check("gpu", "fail", f"No NVIDIA GPU: {reason}.", "NVIDIA_SETUP.md, step 4; without a GPU: the CPU lanes")
         ]
-    chosen = next((gpu for gpu in gpus if gpu.supported and gpu.large_enough), gpus[0])
+    chosen = gpu_in_use(gpus)
+    if chosen is None:
+        name = "GPU_INDEX" if os.environ.get("GPU_INDEX") else "CUDA_VISIBLE_DEVICES"
+        listed = ", ".join(str(gpu.index) for gpu in gpus)
+        sentence = f"{name}={os.environ[name]!r} names no GPU of this machine; nvidia-smi lists {listed}."
+        return [Check("gpu", "fail", sentence, "take one of these", {"count": len(gpus)})]
     figures = {"index": chosen.index, "name": chosen.name, "count": len(gpus)}
-    if chosen is not gpus[0]:
+    better = next((gpu for gpu in gpus if gpu.supported and gpu.large_enough), chosen)
+    if not (chosen.supported and chosen.large_enough) and better is not chosen:
         first = Check(
             "gpu",
             "warn",
-            f"GPU 0 ({gpus[0].name}) can't run TensorRT-LLM 1.2.1, GPU {chosen.index} ({chosen.name}) can.",
-            f"export CUDA_DEVICE_ORDER=PCI_BUS_ID CUDA_VISIBLE_DEVICES={chosen.index}",
+            f"GPU {chosen.index} ({chosen.name}) can't run TensorRT-LLM 1.2.1, GPU {better.index} ({better.name}) can.",
+            f"set GPU_INDEX={better.index}",
             figures,
         )
     else:
-        of_several = f", the first of {len(gpus)}" if len(gpus) > 1 else ""
+        of_several = f", number {chosen.index} of {len(gpus)} (GPU_INDEX chooses)" if len(gpus) > 1 else ""
         first = Check("gpu", "ok", f"{chosen.name}{of_several}.", "", figures)
     driver = driver_check(chosen.name, chosen.driver, ask_driver)
     return [first, _capability_check(chosen), driver, _memory_check(chosen)]

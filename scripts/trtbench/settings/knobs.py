@@ -88,6 +88,14 @@ class Settings:
         local="cpu",
         help="where the model runs; auto: cuda where there is one",
     )
+    gpu_index: int = _row(
+        0,
+        "int",
+        low=0,
+        high=63,
+        unit="number of the card",
+        help="the card that builds and runs, where there are several: its number in nvidia-smi",
+    )
     batch_sizes: tuple[int, ...] = _row(
         (1,),
         "int",
@@ -290,10 +298,21 @@ def defaults_of(column: str) -> dict[str, Any]:
 # Compose itself reads these from the same `.env`; they are no settings of a run.
 COMPOSE_NAMES = (
     *("COMPOSE_PROJECT_NAME", "COMPOSE_FILE", "COMPOSE_PROFILES"),
-    *("BASE_IMAGE", "CPU_BASE_IMAGE", "VLLM_IMAGE", "TORCH_CPU_INDEX", "SHM_SIZE"),
+    *(
+        "BASE_IMAGE",
+        "CPU_BASE_IMAGE",
+        "VLLM_IMAGE",
+        "TORCH_CPU_INDEX",
+        "SHM_SIZE",
+        "TRTBENCH_SOURCE",
+        "TRTBENCH_REVISION",
+    ),
 )
 # Names that libraries read from the environment for a download. A settings file may hold them: they are handed on.
-NETWORK_NAMES = ("HF_ENDPOINT", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
+NETWORK_NAMES = (
+    *("HF_ENDPOINT", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
+)
 
 
 def show(name: str, value: Any) -> str:

@@ -217,7 +217,20 @@ def resolve(
             sources[name] = sources[spelled[name]] = origin
     settings = Settings(**{name.lower(): value for name, value in values.items()})
     _check_combinations(settings, sources)
+    if environment is os.environ and sources["GPU_INDEX"] != "default":
+        _choose_card(settings.gpu_index)
     return settings, sources
+
+
+def _choose_card(index: int) -> None:
+    """Let this process, and all that it starts, see one card only, by the number that nvidia-smi gives it."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None and visible != str(index):
+        raise UserError(
+            f"GPU_INDEX={index} and CUDA_VISIBLE_DEVICES={visible!r} choose different cards; set one of the two."
+        )
+    # The number itself, which may have come by a flag or the file, is for the sentence of a machine that has no such card.
+    os.environ.update(GPU_INDEX=str(index), CUDA_VISIBLE_DEVICES=str(index), CUDA_DEVICE_ORDER="PCI_BUS_ID")
 
 
 def typed(name: str, sources: Mapping[str, str]) -> str:

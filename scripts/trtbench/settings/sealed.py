@@ -26,6 +26,7 @@ FREE = (
     "MODEL_REVISION",
     "PROMPTS_FILE",
     "EXAMPLES_DIR",
+    "GPU_INDEX",
     "ENGINE_START_LIMIT",
     "TRTLLM_BENCH",
     "PROFILE",
