@@ -5,12 +5,16 @@ be right."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trtbench.errors import UserError
 from trtbench.records.files import DEPTH, shown
+from trtbench.records.telemetry import Telemetry
 from trtbench.settings.knobs import DEFAULTS, PRECISIONS, ROWS
 from trtbench.settings.lanes import LANES
+
+if TYPE_CHECKING:
+    from trtbench.records.trial import Trial
 
 NEEDED = ("MODEL_NAME", "EQUIVALENCE_MARGIN")  # settings that every report is made with
 TEXT = 20_000  # characters of one text
