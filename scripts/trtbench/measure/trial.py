@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import gc
 import importlib
+import os
 import sys
 import time
 import traceback
@@ -103,6 +104,8 @@ def by_value(spec: Spec) -> list[tuple[str, list[Cell]]]:
 
 def imported(spec: Spec, cold: Cold, value: str, cells: Sequence[Cell]) -> Lane:
     """The lane for these cells, with its engine's modules imported and its choice set to `value`."""
+    # Kernels that FlashInfer compiles for the card on first use, for the next container to find. It asks for this at its import.
+    os.environ.setdefault("FLASHINFER_WORKSPACE_BASE", spec.cache)
     start = time.perf_counter_ns()
     for module in LANES[spec.lane].modules:
         importlib.import_module(module)
