@@ -15,7 +15,7 @@ chmod 755 "$root"
 
 if [ "$kind" = cpu ]; then
   suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-  PATH=$PATH:/usr/sbin debootstrap --variant=minbase "$suite" "$root" >"$root.log" 2>&1 ||
+  PATH=$PATH:/usr/sbin debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" >"$root.log" 2>&1 ||
     { tail -n 5 "$root.log" >&2; exit 1; }
   rm -rf "$root.log" "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
 else
@@ -36,13 +36,14 @@ else
 fi
 
 # The interpreter finds its library from where it lies itself, so it may be moved to /usr/local as a whole.
-{ read -r version; read -r binary; read -r library; read -r pip; } < <("$python" - <<'PY'
+{ read -r version; read -r binary; read -r library; read -r headers; read -r pip; } < <("$python" - <<'PY'
 import sys, sysconfig
 from pathlib import Path
 import pip
 print("%d.%d" % sys.version_info[:2])
 print(Path(sys._base_executable).resolve())
 print(sysconfig.get_path("stdlib"))
+print(sysconfig.get_path("include", vars={"installed_base": sys.base_prefix}))
 print(Path(pip.__file__).parent)
 PY
 )
@@ -52,6 +53,7 @@ home=$root/usr/local/lib/python$version
 mkdir -p "$home/site-packages"
 tar -C "$library" --exclude=./test --exclude=./site-packages --exclude=./dist-packages --exclude='*.a' -cf - . |
   tar -C "$home" -xf -
+[ ! -d "$headers" ] || { mkdir "$root/usr/local/include"; cp -rL "$headers" "$root/usr/local/include/python$version"; }
 cp -a "$pip" "$(dirname "$pip")"/pip-*.dist-info "$home/site-packages/"
 
 while read -r path; do
@@ -103,5 +105,6 @@ changes=()
 for pair in "${env[@]}"; do changes+=(-c "ENV $pair"); done
 # The folders may have come from a file system or a umask that hides them from other users.
 chmod -R go+rX "$root/opt" "$root/usr/local" "$root/etc"
+chmod 755 "$root/root"  # where an interpreter of pyenv has its library
 # debootstrap's devices are the engine's business.
 tar -C "$root" --exclude='./dev/*' -cf - . | docker import "${changes[@]}" -c 'CMD ["bash"]' - "$tag"

@@ -50,7 +50,12 @@ class Clone:
         files = "docker-compose.yml" if may_lift_limits() else "docker-compose.yml:docker/compose.tight.yml"
         self.env = {**env, "COMPOSE_PROJECT_NAME": f"t{root.name}".lower().replace("_", ""), "COMPOSE_FILE": files}
         git_clone(root)
-        subprocess.run(["chown", "-R", f"{uid}:{uid}", str(root)], check=True)
+        # Docker's client writes beside its plugins.
+        client = root.with_name(f"{root.name}-client")
+        client.mkdir()
+        (client / "cli-plugins").symlink_to(Path(env["DOCKER_CONFIG"], "cli-plugins"))
+        self.env["DOCKER_CONFIG"] = self.env["HOME"] = str(client)
+        subprocess.run(["chown", "-R", f"{uid}:{uid}", str(root), str(client)], check=True)
 
     def words(self, *command: str) -> list[str]:
         return ["setpriv", "--reuid", str(self.uid), "--regid", str(self.uid), "--clear-groups", "--", *command]

@@ -62,6 +62,18 @@ def test_each_service_has_one_profile_and_only_those_of_the_gpu_ask_for_one() ->
     assert {name for name, service in SERVICES.items() if "deploy" in service} == GPU_SERVICES
 
 
+def test_what_is_compiled_for_the_card_outlives_the_container() -> None:
+    """Wherever an environment variable of ours says where: a container's own home goes with it."""
+    for service in GPU_SERVICES:
+        caches = {
+            name: value
+            for name, value in SERVICES[service]["environment"].items()
+            if name.endswith(("_CACHE_DIR", "_CACHE_PATH", "_WORKSPACE_BASE", "_EXTENSIONS_DIR"))
+        }
+        assert len(caches) == 5
+        assert all(value.startswith("/workspace/data/cache") for value in caches.values()), caches
+
+
 def test_the_labels_say_the_version_of_the_package() -> None:
     for name in ("Dockerfile", "Dockerfile.cpu"):
         text = (ROOT / "docker" / name).read_text(encoding="utf-8")

@@ -467,6 +467,18 @@ def test_only_the_cards_that_cuda_shows(
             device.resolve("cuda")
 
 
+def test_a_card_chosen_by_a_number_that_is_not_there_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    play(monkeypatch, tmp_path, three_cards(), CUDA_VISIBLE_DEVICES="2", GPU_INDEX="2")
+    assert device.resolve("auto").names == ["card 2"]
+    play(monkeypatch, tmp_path, three_cards(), CUDA_VISIBLE_DEVICES="3", GPU_INDEX="3")
+    for wanted in ("auto", "cuda"):
+        with pytest.raises(UserError, match="GPU_INDEX=3 is no GPU of this machine: it takes a number from 0 to 2"):
+            device.resolve(wanted)
+    assert device.resolve("cpu").kind == "cpu"
+
+
 def test_only_the_card_in_use_is_watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     play(monkeypatch, tmp_path, three_cards(), CUDA_VISIBLE_DEVICES="1,2")
     watch = Watch(EVERY)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import json
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -18,13 +21,14 @@ import pytest
 import factory
 from trtbench.figures.settled import AGREE, settled
 from trtbench.machine import child
-from trtbench.measure import out_of_memory, trial_process
+from trtbench.measure import out_of_memory, trial, trial_process
 from trtbench.measure.passes import WrongCount, check_count, run_pass, timed, warm
 from trtbench.measure.spec import Spec
 from trtbench.records import run_folder
 from trtbench.records.files import encode, write_whole
-from trtbench.records.trial import Sampling, Trial, read_trial
+from trtbench.records.trial import Cold, Sampling, Trial, read_trial
 from trtbench.settings.cells import Cell
+from trtbench.settings.lanes import LANES
 
 ONE = Cell(batch=1, prompt_length=16, new_tokens=8, precision="float32")
 TWO = Cell(batch=2, prompt_length=16, new_tokens=8, precision="float32")
@@ -348,3 +352,24 @@ def test_a_trial_gets_fixed_threads_no_network_and_no_secrets(monkeypatch: pytes
     assert "planted" not in json.dumps(env)
     assert env["OMP_NUM_THREADS"] == "3"
     assert env["HF_HUB_OFFLINE"] == "1"
+
+
+def test_what_flashinfer_compiles_is_kept_where_all_caches_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, toys: None
+) -> None:
+    """It asks for the place when it is imported; one of the user's own stands."""
+    (tmp_path / "asks_at_import.py").write_text("import os\nplace = os.environ['FLASHINFER_WORKSPACE_BASE']\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(LANES, "toy-fast", dataclasses.replace(LANES["toy-fast"], modules=("asks_at_import",)))
+    monkeypatch.setattr(trial, "create", lambda name: lambda plan: None)
+    spec: Any = SimpleNamespace(
+        **dict(lane="toy-fast", model_path="m", precision="float32", device="cpu", threads=1, sampling=None),
+        **dict(cache=str(tmp_path / "cache"), model=SimpleNamespace(digest="d", name="m")),
+    )
+    for own, place in ("", spec.cache), ("/mine", "/mine"):
+        monkeypatch.setenv("FLASHINFER_WORKSPACE_BASE", own)
+        if not own:
+            monkeypatch.delenv("FLASHINFER_WORKSPACE_BASE")
+        monkeypatch.delitem(sys.modules, "asks_at_import", raising=False)
+        trial.imported(spec, Cold(), "", [ONE])
+        assert sys.modules["asks_at_import"].place == place

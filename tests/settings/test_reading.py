@@ -307,3 +307,24 @@ def test_a_setting_given_like_a_variable_names_its_flag() -> None:
     add_flags(parser)
     with pytest.raises(UserError, match=r"did you mean --new-tokens\?"):
         parser.parse_args(["NEW_TOKENS=64"])
+
+
+def test_the_card_chosen_by_its_number_is_the_only_one_that_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "GPU_INDEX"):
+        monkeypatch.setenv(name, "")  # so that what is set is taken back
+        monkeypatch.delenv(name)
+    file = tmp_path / ".env"
+    file.write_text("")
+    resolve({}, file=file)
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ, "whoever chooses none sees all of them"
+    file.write_text("GPU_INDEX=1\n")
+    for _ in range(2):  # a second reading in the same process finds what the first has set
+        assert resolve({}, file=file)[0].gpu_index == 1
+        assert (os.environ["CUDA_VISIBLE_DEVICES"], os.environ["CUDA_DEVICE_ORDER"]) == ("1", "PCI_BUS_ID")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(UserError, match="GPU_INDEX=1 and CUDA_VISIBLE_DEVICES='0' choose different cards"):
+        resolve({}, file=file)
+    with pytest.raises(UserError, match="GPU_INDEX='one' is not valid: it takes a whole number from 0 to 63"):
+        resolve({"GPU_INDEX": "one"}, file=file)

@@ -128,6 +128,8 @@ def by_value(spec: Spec) -> list[tuple[str, list[Cell]]]:
 
 def imported(spec: Spec, cold: Cold, value: str, cells: Sequence[Cell]) -> Lane:
     """The lane for these cells, with its engine's modules imported and its choice set to `value`."""
+    # Kernels that FlashInfer compiles for the card on first use, for the next container to find. It asks for this at its import.
+    os.environ.setdefault("FLASHINFER_WORKSPACE_BASE", spec.cache)
     start = time.perf_counter_ns()
     lane_class = create(spec.lane)
     asking = time.perf_counter_ns()
