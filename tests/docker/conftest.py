@@ -41,7 +41,7 @@ def client(open_folder: Path) -> dict[str, str]:
     home.mkdir()
     # /usr/bin first: a newer client elsewhere may lack BuildKit.
     env = {"PATH": f"/usr/bin:/usr/sbin:/bin:/sbin:{os.environ['PATH']}", "HOME": str(home), "DOCKER_CONFIG": str(home)}
-    for tool in ("docker-compose", "dockerd", "debootstrap", "git", "openssl", "setpriv", "flock"):
+    for tool in ("docker-compose", "dockerd", "setpriv", "flock"):
         if not shutil.which(tool, path=env["PATH"]):
             lacking(f"{tool} is not installed")
     own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker", "cli-plugins", "docker-compose")
@@ -92,6 +92,9 @@ def bases(engine: dict[str, str]) -> dict[str, str]:
     """All base images under their real names."""
     if os.environ.get("TRTBENCH_DOCKER_HOST"):
         return engine
+    for tool in ("debootstrap", "git", "openssl"):
+        if not shutil.which(tool, path=engine["PATH"]):
+            lacking(f"{tool} is not installed")
     python = str(Path(sys.base_prefix, "bin", f"python{sys.version_info[0]}.{sys.version_info[1]}"))
     venv = os.environ.get("TRTBENCH_NGC_VENV") or str(ROOT / ".venv-ngc")
     if "TRTBENCH_NGC_VENV" not in os.environ:
