@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -361,7 +362,8 @@ def test_what_flashinfer_compiles_is_kept_where_all_caches_are(
     (tmp_path / "asks_at_import.py").write_text("import os\nplace = os.environ['FLASHINFER_WORKSPACE_BASE']\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setitem(LANES, "toy-fast", dataclasses.replace(LANES["toy-fast"], modules=("asks_at_import",)))
-    monkeypatch.setattr(trial, "create", lambda name: lambda plan: None)
+    lane = Mock(return_value=None, environment=dict)
+    monkeypatch.setattr(trial, "create", lambda name: lane)
     spec: Any = SimpleNamespace(
         **dict(lane="toy-fast", model_path="m", precision="float32", device="cpu", threads=1, sampling=None),
         **dict(cache=str(tmp_path / "cache"), model=SimpleNamespace(digest="d", name="m")),
