@@ -386,7 +386,7 @@ def test_an_image_without_trtllm_build_says_which_one_has_it(product: Product) -
     done = product.build(PATH=without(product, "trtllm-build"))
     assert done.returncode == 2
     assert "without trtllm-build" in done.stdout and "release:1.2.1" in done.stdout
-    assert "tensorrt-pytorch is then the only TensorRT-LLM lane" in done.stdout
+    assert "tensorrt-pytorch is the only TensorRT-LLM lane" in done.stdout
 
 
 def test_without_tensorrt_llm_the_sentence_names_the_image(product: Product) -> None:
