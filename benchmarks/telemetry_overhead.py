@@ -51,6 +51,7 @@ def worker(lane_name: str, model: str) -> int:
                 cache=Path(scratch),
             )
         )
+        lane.prepare()
         lane.load()
         for line in sys.stdin:
             times, end = [], time.perf_counter() + float(line)

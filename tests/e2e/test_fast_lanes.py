@@ -49,8 +49,10 @@ for lane, model, seed in asked["turns"]:
     counters.clear()
     prepared = lane.prepare()
     lane.load()
-    ids = [[lane.generate(prompts, n) for n in (cell[2], 1, cell[2])]
-           for cell, prompts in zip(asked["cells"], asked["prompts"])]
+    ids = []
+    for cell, prompts in zip(cells, asked["prompts"]):
+        lane.begin(cell)
+        ids.append([lane.generate(prompts, n) for n in (cell.new_tokens, 1, cell.new_tokens)])
     print("TOLD", json.dumps({"ids": ids, "cached": prepared and prepared.cached,
         "cost": prepared and prepared.nanoseconds, "bytes": prepared and prepared.bytes,
         "missed": counters["inductor"]["fxgraph_cache_miss"], "hit": counters["inductor"]["fxgraph_cache_hit"],

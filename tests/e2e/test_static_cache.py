@@ -57,7 +57,7 @@ for cells in runs:
         lengths, batches = [], []
         for new_tokens in (cell.new_tokens, 1, cell.new_tokens):
             if new_tokens == cell.new_tokens and not lengths:
-                _warm_up(lane, Prompts(), cell, Short(), 0, CellRecord(cell=cell))
+                _warm_up(lane, Prompts(), cell, Short(), 0, CellRecord(cell=cell), "warm-up", lambda phase, limit: None)
             else:
                 lane.generate(Prompts().prompts(cell, 3), new_tokens)
             keys = caches[-1].layers[0].keys

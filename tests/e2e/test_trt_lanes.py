@@ -27,6 +27,7 @@ from trtbench.measure.spec import Spec
 from trtbench.records import run_folder
 from trtbench.records.files import encode, write_whole
 from trtbench.records.trial import Sampling
+from trtbench.report import csv_table
 from trtbench.settings.cells import Cell
 
 pytestmark = pytest.mark.slow
@@ -119,8 +120,9 @@ def test_what_was_only_asked_for_is_marked_so_in_every_report(measured: tuple[Pr
     results = product.data / "results"
     page = (results / "benchmark_comparison.html").read_text(encoding="utf-8")
     assert "float16 (asked for)" in page and "float16 (demandé)" in page
-    done = product.run("python", "-m", "trtbench.compare", "--no-chart", "--format", "csv")
-    (line,) = [row for row in csv.DictReader(io.StringIO(done.stdout)) if row.get("lane") == "tensorrt-pytorch"]
+    done = product.run(sys.executable, "-m", "trtbench.compare", "--no-chart", "--format", "csv")
+    table = done.stdout[done.stdout.index(",".join(csv_table.HEAD)) :]
+    (line,) = [row for row in csv.DictReader(io.StringIO(table)) if row["lane"] == "tensorrt-pytorch"]
     assert line["asked_for"] == "compute_precision weight_precision kv_precision"
 
 
