@@ -13,7 +13,8 @@ if [ "$(id -u)" = 0 ] && [ -z "${TRTBENCH_DROPPED:-}" ]; then
   # Docker makes a missing data/ as root. Then it is meant for whoever made the clone.
   if [ "$uid" = 0 ] && [ -d scripts ] && [ "$(stat -c %u scripts)" != 0 ]; then
     uid=$(stat -c %u scripts) gid=$(stat -c %g scripts)
-    find "$owned" -xdev -uid 0 -exec chown -h "$uid:$gid" {} +
+    # What is in a folder comes first: once it is somebody else's, it may be closed to this root, who has few privileges.
+    find "$owned" -depth -xdev -uid 0 -exec chown -h "$uid:$gid" {} +
   fi
   # MPI and Python's getpass look the user up; a uid of the host has no entry here. A read-only image keeps none.
   if ! getent passwd "$uid" >/dev/null && [ -w /etc/passwd ]; then

@@ -53,7 +53,7 @@ home=$root/usr/local/lib/python$version
 mkdir -p "$home/site-packages"
 tar -C "$library" --exclude=./test --exclude=./site-packages --exclude=./dist-packages --exclude='*.a' -cf - . |
   tar -C "$home" -xf -
-[ ! -d "$headers" ] || { mkdir "$root/usr/local/include"; cp -rL "$headers" "$root/usr/local/include/python$version"; }
+[ ! -d "$headers" ] || { mkdir -p "$root/usr/local/include"; cp -rL "$headers" "$root/usr/local/include/python$version"; }
 cp -a "$pip" "$(dirname "$pip")"/pip-*.dist-info "$home/site-packages/"
 
 while read -r path; do
