@@ -120,7 +120,7 @@ def test_what_was_only_asked_for_is_marked_so_in_every_report(measured: tuple[Pr
     results = product.data / "results"
     page = (results / "benchmark_comparison.html").read_text(encoding="utf-8")
     assert "float16 (asked for)" in page and "float16 (demandé)" in page
-    done = product.run(sys.executable, "-m", "trtbench.compare", "--no-chart", "--format", "csv")
+    done = product.run(sys.executable, str(SCRIPTS / "compare.py"), "--no-chart", "--format", "csv")
     table = done.stdout[done.stdout.index(",".join(csv_table.HEAD)) :]
     (line,) = [row for row in csv.DictReader(io.StringIO(table)) if row["lane"] == "tensorrt-pytorch"]
     assert line["asked_for"] == "compute_precision weight_precision kv_precision"
