@@ -37,6 +37,12 @@ if [ "$(id -u)" = 0 ] && [ -z "${TRTBENCH_DROPPED:-}" ]; then
 fi
 unset TRTBENCH_DROPPED
 
+# What docker-compose.yml hands on where it is set, and leaves as it was where it is not.
+for given in "${!TRTBENCH_GIVEN_@}"; do
+  [ -z "${!given}" ] || export "${given#TRTBENCH_GIVEN_}=${!given}"
+  unset "$given"
+done
+
 export HOME=/tmp/home USER=benchmark LOGNAME=benchmark
 mkdir -p "$HOME"
 if [ "$(id -u)" = 0 ]; then

@@ -21,6 +21,7 @@ def own_environment() -> None:
         return
     # NVIDIA's image: with what run_all.sh added beside its packages.
     if importlib.util.find_spec("tensorrt_llm") is not None:
+        sys.dont_write_bytecode = True  # it would be root's, in the user's clone
         beside = [sys.executable, "-B", str(HERE.parent / "docker" / "missing.py"), "--beside"]
         done = subprocess.run(beside, stdout=subprocess.PIPE, text=True)
         if done.returncode != 0:

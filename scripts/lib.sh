@@ -155,8 +155,7 @@ take_device() {
 package() {
   local python
   if [ -z "${TRTBENCH_IMAGE:-}" ]; then
-    python=$(python_command)
-    if has_tensorrt "$python"; then
+    if python=$(python_command 2>/dev/null) && has_tensorrt "$python"; then
       in_nvidias_image "$python"
       package_in "$python" "$@"
     fi

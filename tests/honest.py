@@ -108,6 +108,18 @@ def hanging_beside(seed: int) -> Story:
     return story
 
 
+def energy_lost(seed: int) -> Story:
+    """A pass for energy that fails in its last call: its seconds stand in the cell, and no figure of it."""
+    story = Story(seed=seed).tell()
+    for t in story.of(TRT):
+        (cell,) = t.cells
+        assert cell.ended is not None
+        cell.energy, t.left_out = None, [LeftOut(kind="energy", reason="it broke")]
+        cell.ended += round(4.9e9)
+        later(story, t, round(4.9e9))
+    return story
+
+
 def later(story: Story, trial: Trial, by: int) -> None:
     """The trial ends so many nanoseconds later, and all that come behind it begin and end later."""
     assert trial.ended is not None and trial.began is not None
@@ -162,6 +174,7 @@ HONEST: dict[str, Callable[[int], Story]] = {
     "compiling at first": compiling_at_first,
     "getting hot": getting_hot,
     "hanging beside its figures": hanging_beside,
+    "a pass for energy that failed late": energy_lost,
     "equal lanes": lambda seed: Story(seed=seed, latency={TORCH: 1000.0, TRT: 1000.0}),
 }
 

@@ -30,7 +30,7 @@ GPU_SERVICES = {
 MEASURING = GPU_SERVICES | {"benchmark-cpu"}
 # What this machine has in a place of its own, and the container in another.
 ELSEWHERE = {"DATA_DIR", "RESULTS_DIR", "GPU_INDEX"}
-PROXIES = {name for name in NETWORK_NAMES if name.lower().endswith("_proxy")}
+PROXIES = {f"TRTBENCH_GIVEN_{name}" for name in NETWORK_NAMES if name.lower().endswith("_proxy")}
 
 
 def test_every_setting_reaches_every_service_that_runs_lanes() -> None:

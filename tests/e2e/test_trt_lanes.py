@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
@@ -260,34 +261,46 @@ def test_the_engine_in_the_calling_process_says_itself_what_it_computes_in(produ
     assert "ASKED FOR" not in done.stdout
 
 
+@pytest.mark.parametrize("lane", ["tensorrt-engine", "tensorrt-pytorch"])
 def test_cells_that_take_different_places_run_each_in_its_own(
-    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    product: Product, lane: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One trial, one process, two LLMs: TensorRT-LLM remembers the place of its first one unless it is told to forget."""
+    """One trial, one process, two LLMs: TensorRT-LLM remembers the place of its first one unless it is told to forget, and the
+    engine was built for all cells."""
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv(PLACE, raising=False)
-    cells = [Cell(batch=batch, prompt_length=8, new_tokens=4, precision="float16") for batch in (1, 2)]
+    digest = "0" * 64
+    if lane == "tensorrt-engine":
+        shutil.rmtree(product.data / "engines")
+        assert product.build(BATCH_SIZES="1,2").returncode == 0
+        ((_, engine),) = product.engines().items()
+        digest = engine["inputs"]["model"]
+    cells = [Cell(batch=batch, prompt_length=56, new_tokens=8, precision="float16") for batch in (1, 2)]
     workload = factory.a_workload(cells, Sampling())
-    path = run_folder.folder(tmp_path, factory.RUN) / "workload.json"
+    results = product.data / "results"
+    path = run_folder.folder(results, factory.RUN) / "workload.json"
     write_whole(path, encode(workload))
     for chosen in (["1", "0"], ["0", "1"]):
         spec = Spec(
-            run=factory.RUN, lane="tensorrt-pytorch", precision="float16", index=1, attempt=1, position=1, round=1,
+            run=factory.RUN, lane=lane, precision="float16", index=1, attempt=1, position=1, round=1,
             interleaved=True, device="cpu", threads=1, iterations=1, warmup_limit=1, cells=cells, chosen=chosen,
-            sampling=workload.sampling, model_path=str(workshop.model("llama")), model=factory.model(),
-            workload=str(path), workload_digest=workload.digest(), cache=str(tmp_path / "cache"), output="",
+            sampling=workload.sampling, model_path=product.settings["MODEL_NAME"],
+            model=msgspec.structs.replace(factory.model(), digest=digest), workload=str(path),
+            workload_digest=workload.digest(), cache=str(product.data / "cache"), output="",
             environment=factory.environment(), settings=factory.settings(),
         )  # fmt: skip
-        trial = trial_process.run_trial(tmp_path, spec, lambda phase: None)
-        assert trial.failure is None and trial.statement is not None
+        trial = trial_process.run_trial(results, spec, lambda phase: None)
+        assert trial.failure is None and trial.statement is not None, trial.failure
         assert [(record.cell.batch, record.setting) for record in trial.cells] == [
             (1 + place, chosen[place]) for place in (0, 1)
         ]
+        assert [record.engine_metrics is not None for record in trial.cells] == [False, True], "of the last value alone"
         said = [note for note in trial.statement.notes if note.startswith("the engine ")]
         names = {"0": "the engine in a process of its own", "1": "the engine in the calling process"}
         assert said == [names[value] for value in chosen]
-        assert sorted(trial.statement.asked or []) == sorted(PRECISIONS), "in one of both places it does not tell"
+        if lane == "tensorrt-pytorch":
+            assert sorted(trial.statement.asked or []) == sorted(PRECISIONS), "in one of both places it does not tell"
 
 
 def test_open_mpi_5_runs_the_engine_in_the_calling_process_without_being_told(product: Product) -> None:

@@ -357,15 +357,27 @@ def test_a_full_disk_is_refused_and_a_smaller_precision_needs_less(
 
 @pytest.mark.parametrize(
     ("visible", "index"),
-    [("", 0), ("1", 1), ("1,0", 1), ("GPU-abc", 1), ("GPU-ab", None), ("GPU-x", None), ("7", None), ("MIG-x", 0)],
+    [
+        (None, 0),
+        ("", None),
+        ("1", 1),
+        ("1,0", 1),
+        ("GPU-abc", 1),
+        ("GPU-ab", None),
+        ("GPU-x", None),
+        ("7", None),
+        ("MIG-x", 0),
+    ],
 )
 def test_the_gpu_is_the_one_that_cuda_calls_the_first(
-    visible: str, index: int | None, monkeypatch: pytest.MonkeyPatch
+    visible: str | None, index: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uuids = "0, GPU-abd-1\n1, GPU-abc-2\n"
     monkeypatch.setattr(preflight, "query_gpus", lambda: ([gpu(), gpu(index=1, capability=(8, 9))], ""))
     monkeypatch.setattr(requirements, "_nvidia_smi", lambda *words: (0, uuids, ""))
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     found = preflight.gpu_in_use()
     assert (found.index if found else None) == index
     if index is None:

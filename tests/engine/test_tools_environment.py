@@ -46,3 +46,9 @@ def test_a_converter_can_import_from_the_examples_after_all_else(
         subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True).stdout
         == "examples first\n"
     )
+
+
+def test_the_sources_of_the_package_beside_the_examples_take_nobodys_place(tmp_path: Path) -> None:
+    (tmp_path / "clone" / "tensorrt_llm").mkdir(parents=True)
+    env = tools.environment(tmp_path, tmp_path / "clone" / "examples")
+    assert str(tmp_path / "clone") not in env["PYTHONPATH"].split(":")

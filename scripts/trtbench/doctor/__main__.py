@@ -40,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
     options = parser.parse_args(arguments)
+    if options.purpose == "docker":
+        os.environ.pop("CUDA_VISIBLE_DEVICES", None)  # Compose hands GPU_INDEX on, and nothing of this
     # As the benchmark reads them, with the defaults of the commands that this purpose is about.
     settings, _ = reading.resolve({}, file=ROOT / ".env", defaults="local" if options.purpose == "local" else "")
     image = os.environ.get("BASE_IMAGE") or reading.read_file(ROOT / ".env").get("BASE_IMAGE") or IMAGE

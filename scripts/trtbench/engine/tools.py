@@ -33,9 +33,12 @@ class Step(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 def environment(cache: Path, examples: Path) -> dict[str, str]:
     """The environment of a tool: that of all we start, with the caches of data sets below `cache`. The folder of NVIDIA's
-    `examples` can be imported from, after all else: converters of some releases import a module of it."""
+    `examples` can be imported from: converters of some releases import a module of it. Not where the sources of the package
+    lie beside it, as in a clone: they would take the place of the one that is installed."""
     env = child_environment(HF_DATASETS_OFFLINE="1", HF_DATASETS_CACHE=str(cache / "datasets"), COLUMNS="200")
-    env["PYTHONPATH"] = os.pathsep.join([env["PYTHONPATH"], str(examples.absolute().parent)])
+    beside = examples.absolute().parent
+    if not (beside / "tensorrt_llm").exists():
+        env["PYTHONPATH"] = os.pathsep.join([env["PYTHONPATH"], str(beside)])
     return env
 
 

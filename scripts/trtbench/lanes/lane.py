@@ -27,6 +27,12 @@ class Plan:
     cache: Path
     model_name: str = ""  # as the user wrote it, for sentences
     value: str = ""  # of the lane's choice (settings/lanes.py); empty: its makers' default, or nothing to choose
+    others: tuple[Cell, ...] = ()  # cells of the same trial for which another value was chosen
+
+    @property
+    def all_cells(self) -> tuple[Cell, ...]:
+        """What an engine is built and sized for: it was tried so, whatever value a cell then takes."""
+        return (*self.cells, *self.others)
 
     @property
     def max_batch(self) -> int:

@@ -91,13 +91,19 @@ def query_gpus() -> tuple[list[Gpu], str]:
 def gpu_in_use(gpus: list[Gpu]) -> Gpu | None:
     """The one of these that CUDA calls number 0, or None where it shows none of them: the first of CUDA_VISIBLE_DEVICES (a
     number or the beginning of a UUID), else GPU_INDEX, else the first."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", os.environ.get("GPU_INDEX", ""))
-    first = visible.split(",")[0].strip()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", os.environ.get("GPU_INDEX") or None)
+    first = "0" if visible is None else visible.split(",")[0].strip()
     if first.startswith("GPU-"):
         first = _index_of(first)
-    elif not first or first.startswith("MIG-"):  # a part of a card, which nvidia-smi lists elsewhere
+    elif visible is None or first.startswith("MIG-"):  # a part of a card, which nvidia-smi lists elsewhere
         return gpus[0] if gpus else None
     return next((gpu for gpu in gpus if first == str(gpu.index)), None)
+
+
+def _chooser() -> str:
+    """The variable that chooses the card here."""
+    only_cuda = "CUDA_VISIBLE_DEVICES" in os.environ and not os.environ.get("GPU_INDEX")
+    return "CUDA_VISIBLE_DEVICES" if only_cuda else "GPU_INDEX"
 
 
 def _index_of(uuid: str) -> str:
@@ -125,7 +131,7 @@ def gpu_checks(ask_driver: bool = True) -> list[Check]:
         ]
     chosen = gpu_in_use(gpus)
     if chosen is None:
-        name = "GPU_INDEX" if os.environ.get("GPU_INDEX") else "CUDA_VISIBLE_DEVICES"
+        name = _chooser()
         listed = ", ".join(str(gpu.index) for gpu in gpus)
         sentence = f"{name}={os.environ[name]!r} names no GPU of this machine; nvidia-smi lists {listed}."
         return [Check("gpu", "fail", sentence, "take one of these", {"count": len(gpus)})]
@@ -136,7 +142,7 @@ def gpu_checks(ask_driver: bool = True) -> list[Check]:
             "gpu",
             "warn",
             f"GPU {chosen.index} ({chosen.name}) can't run TensorRT-LLM 1.2.1, GPU {better.index} ({better.name}) can.",
-            f"set GPU_INDEX={better.index}",
+            f"set {_chooser()}={better.index}",
             figures,
         )
     else:

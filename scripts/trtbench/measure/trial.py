@@ -58,7 +58,7 @@ def run(spec: Spec, say: Say, keep: Callable[[Trial], None]) -> None:
                 close(lane)
                 lane = None
                 gc.unfreeze()
-                gc.collect()
+                out_of_memory.give_memory_back()
             enter("import")
             lane = imported(spec, trial.cold, value, cells)
             enter("prepare")
@@ -83,10 +83,12 @@ def run(spec: Spec, say: Say, keep: Callable[[Trial], None]) -> None:
             trial.statement = joined(trial.statement, lane.statement())
             if spec.trying:
                 continue
-            # With the last statement the record is whole: what comes now only adds to it.
+            # With the last statement the record is whole: what comes now only adds to it. Before, an engine that dies over its
+            # own times would take the trial along, so they are asked of the last value's cells alone.
             whole = place == len(values) and not all(record.hole for record in trial.cells)
             keep_so_far = (lambda: keep(trial)) if whole else keep_unfinished
-            besides.engine_metrics(lane, workload, records, spec, trial, enter, keep_so_far)
+            if whole:
+                besides.engine_metrics(lane, workload, records, spec, trial, enter, keep_so_far)
             besides.profile(lane, workload, records, spec, trial, enter, keep_so_far)
         if trial.cells and all(record.hole for record in trial.cells):
             trial.failure = Failure(phase="cells", reason=trial.cells[0].hole or "no cell could run")
@@ -150,6 +152,7 @@ def imported(spec: Spec, cold: Cold, value: str, cells: Sequence[Cell]) -> Lane:
             cache=Path(spec.cache),
             model_name=spec.model.name,
             value=value,
+            others=tuple(cell for cell in spec.cells if cell not in cells),
         )
     )
     cold.imports = (cold.imports or 0) + time.perf_counter_ns() - start

@@ -313,6 +313,11 @@ NETWORK_NAMES = (
     *("HF_ENDPOINT", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"),
     *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
 )
+# By these users help TensorRT-LLM along where its messages say so; handed on too.
+ENGINE_NAMES = (
+    *("TLLM_WORKER_USE_SINGLE_PROCESS", "TRTLLM_ENABLE_PDL"),
+    *("OMPI_MCA_btl_tcp_if_include", "OMPI_MCA_rmaps_base_oversubscribe"),
+)
 
 
 def show(name: str, value: Any) -> str:
@@ -339,4 +344,10 @@ def env_example() -> str:
         default = DEFAULTS[name]
         value = "data" if name == "DATA_DIR" else show(name, default)
         lines.append(f"#{name}={row.example or value}")
+    for what, names in (
+        ("Docker Compose reads these", COMPOSE_NAMES),
+        ("Handed on to what downloads", NETWORK_NAMES),
+        ("Handed on to TensorRT-LLM, where a message says so", ENGINE_NAMES),
+    ):
+        lines += ["", f"# {what}; docs/troubleshooting.md", *(f"#{name}=" for name in names)]
     return "\n".join(lines) + "\n"

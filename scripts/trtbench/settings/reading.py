@@ -17,6 +17,7 @@ from trtbench.settings.knobs import (
     ALIASES,
     COMPOSE_NAMES,
     DEFAULTS,
+    ENGINE_NAMES,
     NETWORK_NAMES,
     ROOT,
     ROWS,
@@ -88,7 +89,7 @@ def read_file(path: Path) -> dict[str, str]:
     for line in env_file.lines(path):
         if line.value is None:
             raise UserError(f"{path}, line {line.number} is not NAME=value.")  # the line may be a secret
-        if line.name not in (*ROWS, *ALIASES, *COMPOSE_NAMES, *NETWORK_NAMES):
+        if line.name not in (*ROWS, *ALIASES, *COMPOSE_NAMES, *NETWORK_NAMES, *ENGINE_NAMES):
             raise UserError(f"{path}, line {line.number}: {line.name} is not a setting{_nearest(line.name)}")
         values[line.name] = line.value
     return values
@@ -189,7 +190,7 @@ def resolve(
     _refuse_misspelt(environment)
     from_file = read_file(file if file is not None else ROOT / ".env")
     if environment is os.environ:
-        for name in NETWORK_NAMES:
+        for name in (*NETWORK_NAMES, *ENGINE_NAMES):
             if from_file.get(name) and not os.environ.get(name):
                 os.environ[name] = from_file[name]
     layers = [

@@ -41,7 +41,7 @@ class TensorRTEngine(TensorRTLLM):
             ("gpu", "compute capability", preflight.capability(preflight.gpu_in_use())),
         ]
         engines = on_disk.home(self.plan.cache.parent)
-        sizes = plan.sizes_for(self.plan.cells)
+        sizes = plan.sizes_for(self.plan.all_cells)
         engine = on_disk.find(engines, self.plan.model_digest, self.plan.precision, sizes, versions)
         if isinstance(engine, str):
             raise Unsupported(f"TensorRT engine not found: {engine}; build it: {self.command()}")
@@ -49,7 +49,7 @@ class TensorRTEngine(TensorRTLLM):
 
     def command(self) -> str:
         """The command line that builds the engine of this plan."""
-        cells = self.plan.cells
+        cells = self.plan.all_cells
         flags = {
             "--model-name": self.plan.model_name,
             "--precision": self.plan.precision,
@@ -65,7 +65,7 @@ class TensorRTEngine(TensorRTLLM):
 
         folder, self.engine = self.find_engine()
         self.built = on_disk.read_config(folder)
-        self.pool = kv_cache.kv_tokens(self.plan.cells, self.built.tokens_per_block)
+        self.pool = kv_cache.kv_tokens(self.plan.all_cells, self.built.tokens_per_block)
         return LLM(
             model=str(self.on_local_disk(folder)),
             skip_tokenizer_init=True,

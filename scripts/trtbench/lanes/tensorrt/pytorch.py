@@ -37,10 +37,10 @@ class TensorRTPyTorch(TensorRTLLM):
         from tensorrt_llm import LLM
         from tensorrt_llm.llmapi import CudaGraphConfig, KvCacheConfig
 
-        sizes = plan.sizes_for(self.plan.cells)
+        sizes = plan.sizes_for(self.plan.all_cells)
         # One token more for each sequence: the overlap scheduler starts a step before it knows that it was the last. And one
         # block for the sequence that batches are padded with, which keeps it.
-        self.pool = kv_cache.kv_tokens(self.plan.cells, plan.TOKENS_PER_BLOCK, beyond=1) + plan.TOKENS_PER_BLOCK
+        self.pool = kv_cache.kv_tokens(self.plan.all_cells, plan.TOKENS_PER_BLOCK, beyond=1) + plan.TOKENS_PER_BLOCK
         self.folder = model_folder.for_tools(self.plan.model, self.plan.cache, dtype=self.plan.precision)
         return LLM(
             model=str(self.folder),
@@ -49,7 +49,7 @@ class TensorRTPyTorch(TensorRTLLM):
             max_seq_len=sizes.sequence,
             max_num_tokens=sizes.num_tokens,
             kv_cache_config=KvCacheConfig(enable_block_reuse=False, max_tokens=self.pool),
-            cuda_graph_config=CudaGraphConfig(**graphs_for([cell.batch for cell in self.plan.cells])),
+            cuda_graph_config=CudaGraphConfig(**graphs_for([cell.batch for cell in self.plan.all_cells])),
             disable_overlap_scheduler=False,
             enable_autotuner=True,
         )
@@ -67,8 +67,7 @@ class TensorRTPyTorch(TensorRTLLM):
             attention="TRTLLM",
             versions={"tensorrt_llm": tensorrt_llm.__version__},
             notes=[
-                f"CUDA graphs for batch {', '.join(map(str, self.recorded()))}, smaller batches padded; overlap scheduler on, "
-                "autotuner on",
+                f"CUDA graphs for batch {self.recorded()}, smaller batches padded; overlap scheduler on, autotuner on",
                 "the precision is the engine's own word"
                 if told
                 else "the precision is that of the config.json that this runtime read; it does not tell it",
@@ -82,9 +81,12 @@ class TensorRTPyTorch(TensorRTLLM):
             found = getattr(found, name, None)
         return None if found is None else str(found).removeprefix("torch.")
 
-    def recorded(self) -> list[int]:
-        """The batches that have a CUDA graph, as the runtime completed its own arguments."""
-        return list(self.llm.args.cuda_graph_config.batch_sizes)
+    def recorded(self) -> str:
+        """The batches that have a CUDA graph, as the runtime completed its own arguments, where it lets see them."""
+        batches: Any = self.llm
+        for name in ("args", "cuda_graph_config", "batch_sizes"):
+            batches = getattr(batches, name, None)
+        return ", ".join(map(str, batches)) if batches else "sizes that the runtime does not tell"
 
     def memory(self) -> Memory:
         return Memory(kv_pool=self.pool * kv_cache.bytes_per_token_of(read_config(self.plan.model)))

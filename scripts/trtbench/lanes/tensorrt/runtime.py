@@ -51,10 +51,9 @@ class TensorRTLLM(Lane):
         self._end = eos[0] if isinstance(eos, list) else eos if isinstance(eos, int) else -1
         self._why = worker_process.set_place(self.plan.value)
         self.llm = self.start()
-        if self.place() not in (None, os.environ.get(worker_process.VARIABLE, worker_process.SPAWNED)):
-            raise Unsupported(
-                f"{worker_process.VARIABLE}={os.environ[worker_process.VARIABLE]} was set, and the engine {self.where()}"
-            )
+        asked = os.environ.get(worker_process.VARIABLE)
+        if asked is not None and self.place() not in (None, asked):
+            raise Unsupported(f"{worker_process.VARIABLE}={asked} was set, and the engine {self.where()}")
 
     def place(self) -> str | None:
         """Where the engine runs, told by what TensorRT-LLM made for it; None for what is not known."""

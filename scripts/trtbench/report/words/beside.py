@@ -10,7 +10,7 @@ BESIDE: dict[str, tuple[str, str]] = {
     ),
     "clocks.trtllm_bench": (
         "trtllm-bench streams one sequence at a time, by its own clock. It also turns on TRTLLM_ENABLE_PDL and FORCE_MULTI_BLOCK_MODE and sets the block size of the MMHA kernels, which the lane does not. It changes no verdict.",
-        "trtllm-bench diffuse une séquence à la fois, d'après sa propre horloge. Il active aussi TRTLLM_ENABLE_PDL et FORCE_MULTI_BLOCK_MODE et fixe la taille de bloc des noyaux MMHA, ce que la voie ne fait pas. Il ne change aucun verdict.",
+        "trtllm-bench produit en flux une séquence à la fois, d'après sa propre horloge. Il active aussi TRTLLM_ENABLE_PDL et FORCE_MULTI_BLOCK_MODE et fixe la taille de bloc des noyaux MMHA, ce que la voie ne fait pas. Il ne change aucun verdict.",
     ),
     "clocks.problem": (
         "trtllm-bench, {precision}: not shown, since {reason}",
