@@ -98,7 +98,7 @@ class Machine:
 
 
 def test_a_machine_with_all_of_it_installs_nothing(tmp_path: Path) -> None:
-    machine = Machine(tmp_path, (*RUNNER, "htpasswd", "bats", "docker-registry", "docker-compose"))
+    machine = Machine(tmp_path, (*RUNNER, "htpasswd", "bats", "debootstrap", "docker-registry", "docker-compose"))
     (tmp_path / "compose1").write_text("1.29.2\n")
     done = machine.run()
     assert done.returncode == 0, done.stderr
@@ -113,6 +113,7 @@ def test_githubs_runner_keeps_its_browser_and_its_docker(tmp_path: Path, uid: in
     assert machine.installed() == [
         "apache2-utils",
         "bats",
+        "debootstrap",
         "docker-registry",
         "docker-compose",
         "python3-setuptools",  # Python 3.12 has no distutils
