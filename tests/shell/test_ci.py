@@ -110,10 +110,12 @@ def test_githubs_runner_keeps_its_browser_and_its_docker(tmp_path: Path, uid: in
     machine = Machine(tmp_path, RUNNER, uid=uid)
     done = machine.run()
     assert done.returncode == 0, done.stderr
+    # Under sudo the real /usr/sbin is looked into too.
+    has_debootstrap = uid != 0 and shutil.which("debootstrap", path="/usr/sbin:/sbin") is not None
     assert machine.installed() == [
         "apache2-utils",
         "bats",
-        "debootstrap",
+        *([] if has_debootstrap else ["debootstrap"]),
         "docker-registry",
         "docker-compose",
         "python3-setuptools",  # Python 3.12 has no distutils
