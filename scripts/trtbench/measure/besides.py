@@ -42,6 +42,14 @@ def leave_out(trial: Trial, kind: Kind, reason: str) -> None:
     trial.left_out = [*(one for one in trial.left_out or [] if one.kind != kind), LeftOut(kind=kind, reason=reason)]
 
 
+def keep_without(trial: Trial, kind: Kind, keep: Callable[[], None]) -> None:
+    """Keep the record as it is should the process not come to the end of what begins now."""
+    earlier = trial.left_out
+    leave_out(trial, kind, UNFINISHED)
+    keep()
+    trial.left_out = earlier
+
+
 def attempt(trial: Trial, kind: Kind, take: Callable[[], T]) -> T | None:
     """What `take` returns; None where it fails, which the record and the log then tell. A wrong count of ids goes on: whatever
     a lane is asked for, it must answer with as many as asked for."""
@@ -124,9 +132,7 @@ def engine_metrics(
         if record.e2e is None:
             continue
         cell, earlier = record.cell, trial.left_out
-        leave_out(trial, "engine_metrics", UNFINISHED)
-        keep()
-        trial.left_out = earlier
+        keep_without(trial, "engine_metrics", keep)
         say("engine metrics", limits.extra_call(record.e2e.times))
         prompts = workload.prompts(cell, 2 * spec.iterations)
         record.engine_metrics = attempt(
@@ -149,10 +155,7 @@ def profile(
     measured = [record for record in records if record.e2e is not None]
     if not spec.profile or not measured:
         return
-    earlier = trial.left_out
-    leave_out(trial, "profile", UNFINISHED)
-    keep()
-    trial.left_out = earlier
+    keep_without(trial, "profile", keep)
     say("profile", sum(limits.first_call(record.cell) for record in measured))
     cells = [(record.cell, workload.prompts(record.cell, 0)) for record in measured]
     attempt(trial, "profile", lambda: profiling.write(lane, cells, spec.device, Path(spec.profile)))

@@ -15,10 +15,8 @@ FIRST = 3600.0  # seconds of a call that may compile
 TOKEN = 1.0  # seconds besides for each token of its batch
 STEADY = 600.0  # seconds of any number of calls whose time is known
 SLOWER = 10.0  # times as long as the slowest call so far may each of them take
-EXTRA = (
-    120.0,
-    3.0,
-)  # the same of what comes when the record is whole: nothing but itself is lost, and the audit counts its time
+# STEADY and SLOWER of what comes when the record is whole: nothing but itself is lost, and the audit counts its time.
+EXTRA = (120.0, 3.0)
 CLOSE = 60.0  # seconds of giving back what a lane holds, and of the end of its process
 
 

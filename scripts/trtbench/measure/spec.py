@@ -11,9 +11,8 @@ from trtbench.records.trial import Environment, Failure, Model, Sampling, Sealed
 from trtbench.settings.cells import Cell
 
 SEE_LOG = "The trial's log has the whole message."
-UNFINISHED = (
-    "unfinished"  # why a trial, or what stands beside it, failed, as long as its process has not come to the end of it
-)
+# Why a trial, or what stands beside it, failed, as long as its process has not come to the end of it.
+UNFINISHED = "unfinished"
 
 
 class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
