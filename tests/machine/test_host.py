@@ -204,3 +204,48 @@ def test_a_distribution_without_a_version_is_not_listed(monkeypatch: pytest.Monk
     monkeypatch.setattr("importlib.metadata.version", lambda name: None if name == "torch" else "1.0")
     listed = host.libraries()
     assert "torch" not in listed and listed["msgspec"] == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        pytest.param({"proc/self/cgroup": "0::/"}, None, id="no limit"),
+        pytest.param({}, None, id="no control groups"),
+        pytest.param({"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": "max 100000"}, None, id="v2, unlimited"),
+        pytest.param({"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": "200000 100000"}, 2.0, id="v2, a container"),
+        pytest.param(
+            {
+                "proc/self/cgroup": "0::/user.slice/run.scope",
+                "sys/fs/cgroup/user.slice/cpu.max": "150000 100000",
+                "sys/fs/cgroup/user.slice/run.scope/cpu.max": "400000 100000",
+            },
+            1.5,
+            id="v2, a parent is tighter",
+        ),
+        pytest.param(
+            {
+                "proc/self/cgroup": "12:memory:/docker/1\n4:cpu,cpuacct:/docker/1\n0::/",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "765000",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000",
+            },
+            7.65,
+            id="v1, a container that sees its own group as the root",
+        ),
+        pytest.param(
+            {
+                "proc/self/cgroup": "4:cpu,cpuacct:/",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us": "-1",
+                "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us": "100000",
+            },
+            None,
+            id="v1, unlimited",
+        ),
+    ],
+)
+def test_a_processor_quota_is_found_in_both_versions_of_control_groups(
+    tmp_path: Path, files: dict[str, str], quota: float | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    assert host.processor_quota(tmp_path) == quota

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -207,3 +208,18 @@ def test_sequences_longer_than_the_model_are_refused(name: str) -> None:
     with pytest.raises(UserError, match=r"MAX_INPUT_LEN=301 and NEW_TOKENS=200 make 501 tokens"):
         check_lengths(Settings(prompt_lengths=(301,), new_tokens=(200,)), model, {"MAX_INPUT_LEN": "environment"})
     check_lengths(Settings(prompt_lengths=(9999,)), factory.model(config={}), {})
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"n_positions": 300},
+        {"max_seq_len": 300, "model_type": "mpt"},
+        {"text_config": {"max_position_embeddings": 300}, "model_type": "gemma3"},
+    ],
+)
+def test_positions_are_found_under_every_name(config: dict[str, Any]) -> None:
+    model = factory.model(config=config)
+    check_lengths(Settings(prompt_lengths=(100,), new_tokens=(200,)), model, {})
+    with pytest.raises(UserError, match="300 positions"):
+        check_lengths(Settings(prompt_lengths=(101,), new_tokens=(200,)), model, {})

@@ -81,11 +81,30 @@ def usable_cores() -> int:
     """Physical cores among the CPUs that this process may use: more threads than that rarely help arithmetic."""
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
     siblings = {_read(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") or str(cpu) for cpu in allowed}
-    limit = _first_line("/sys/fs/cgroup/cpu.max")
-    quota = limit.split() if limit else []
-    if len(quota) == 2 and quota[0].isdigit():
-        return max(1, min(len(siblings), int(quota[0]) // int(quota[1])))
-    return max(1, len(siblings))
+    quota = processor_quota()
+    return max(1, len(siblings) if quota is None else min(len(siblings), int(quota)))
+
+
+def processor_quota(system: Path = Path("/")) -> float | None:
+    """Processors' worth of time that the control groups of this process allow (docker --cpus, Kubernetes limits, systemd's
+    CPUQuota), the tightest of all levels; None without a limit. More threads than that are stopped together, time and again.
+
+    Source: the kernel's cgroup-v2.rst (cpu.max) and sched-bwc.rst (cpu.cfs_quota_us, of version 1)."""
+    quotas: list[float] = []
+    for line in _read(str(system / "proc/self/cgroup")).splitlines():
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        mount = system / "sys/fs/cgroup" / controllers
+        # A container may see its own group as the root, whatever the path says: so all levels, those that are there.
+        for group in (mount / path.lstrip("/"), *(mount / path.lstrip("/")).parents):
+            limit = _read(str(group / "cpu.max")).split()
+            limit = limit or [_read(str(group / f"cpu.cfs_{part}_us")) for part in ("quota", "period")]
+            if len(limit) == 2 and all(part.isdigit() for part in limit) and int(limit[1]):
+                quotas.append(int(limit[0]) / int(limit[1]))
+            if group == mount:
+                break
+    return min(quotas, default=None)
 
 
 def last_level_cache() -> int | None:

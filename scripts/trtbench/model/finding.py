@@ -23,6 +23,9 @@ from trtbench.records.trial import CONFIG_TEXT, Model
 from trtbench.settings.knobs import Settings, show
 from trtbench.settings.reading import typed
 
+# How configurations call the number of positions: most of them, GPT-2 and GPT-J, MPT.
+POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len")
+
 
 def to_be_fetched(settings: Settings) -> bool:
     """Whether the model may have to come over the network first."""
@@ -110,7 +113,9 @@ def _content_digest(file: Path, cache: Path) -> str:
 
 def check_lengths(settings: Settings, model: Model, sources: Mapping[str, str]) -> None:
     """Refuse sequences longer than the model has positions. `sources` of the settings say by which names they were given."""
-    limit = model.config.get("max_position_embeddings") or model.config.get("n_positions")
+    text = model.config.get("text_config")  # of a model that also sees pictures
+    config = {**(text if isinstance(text, dict) else {}), **model.config}
+    limit = next((config[name] for name in POSITIONS if config.get(name)), None)
     longest = max(settings.prompt_lengths) + max(settings.new_tokens)
     if isinstance(limit, int) and longest > limit:
         raise UserError(
