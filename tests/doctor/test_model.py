@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -112,7 +113,7 @@ def _download_cut_off(tiny: Path, data: Path, hub: Hub) -> dict[str, str]:
 
 
 def _cache_of_the_hub(tiny: Path, data: Path, hub: Hub) -> dict[str, str]:
-    """huggingface_hub's own cache is no place of this program."""
+    """huggingface_hub's own cache is no place of this program; both say which folder it is."""
     cache = data / "cache" / "huggingface" / "hub" / "models--org--tiny" / "snapshots" / COMMIT
     shutil.copytree(tiny, cache)
     return {
@@ -391,3 +392,21 @@ def test_a_folder_must_be_where_containers_see_it(
     shutil.copytree(tiny_model, clone / "data" / "models" / "mine")
     row, _, _ = commands(clone, "docker", MODEL_NAME=name, OFFLINE="1")
     assert row["level"] == level and words in row["sentence"], row
+
+
+def test_a_snapshot_in_the_cache_that_other_programs_share_is_named(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "hf" / "hub" / "models--org--tiny"
+    shutil.copytree(tiny_model, home / "snapshots" / COMMIT)
+    (home / "refs").mkdir()
+    (home / "refs" / "main").write_text(COMMIT)
+    for name, value in {"DATA_DIR": str(tmp_path / "data"), "OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")}.items():
+        monkeypatch.setenv(name, value)
+    settings, _ = resolve({"MODEL_NAME": "org/tiny"}, file=tmp_path / "no.env")
+    with pytest.raises(UserError) as refused:
+        finding.resolve(settings)
+    folder = re.findall(r"set MODEL_NAME to (\S+), where", str(refused.value))[0]
+    settings, _ = resolve({"MODEL_NAME": folder}, file=tmp_path / "no.env")
+    model = finding.describe(finding.resolve(settings), settings)
+    assert (model.source, model.revision) == ("local", COMMIT)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from trtbench.model import shared_cache
 from trtbench.model.built_in import SYNTHETIC
 
 
@@ -83,9 +84,11 @@ def offline_sentence(source: Source, setting: str) -> str:
     """Say that the network is forbidden and the model is not here, and which commits are."""
     commits = sorted(p.name for p in (source.home / "snapshots").glob("*") if p.is_dir())
     others = f" (there: {', '.join(commits)}, to be named with MODEL_REVISION)" if commits else ""
+    shared = shared_cache.found(source.name, source.revision)
+    folder = f"{shared}, where another program keeps it" if shared else "a local folder"
     return (
         f"{setting} forbids the network, and MODEL_NAME={source.name!r} at {source.revision} is not in "
-        f"{source.home}{others}; run once without it, or set MODEL_NAME to a local folder."
+        f"{source.home}{others}; run once without it, or set MODEL_NAME to {folder}."
     )
 
 
