@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 def load_model(folder: Path, precision: str, device: str, threads: int, attention: str = "sdpa") -> Any:
     """Load the causal LM in `folder` in this precision onto the device, eval mode, no gradients, safetensors only.
 
-    Raises Unsupported for a precision that PyTorch does not run here and for a model that transformers cannot load."""
+    Raises Unsupported for a precision that PyTorch does not run here, for a model that transformers cannot load, and for
+    weights that are missing or are no numbers."""
     if precision not in DTYPES:
         raise Unsupported(f"PyTorch runs float32, float16 and bfloat16 here, not {precision}")
     torch.set_num_threads(threads)
@@ -26,22 +28,44 @@ def load_model(folder: Path, precision: str, device: str, threads: int, attentio
     parameters = inspect.signature(transformers.PreTrainedModel.from_pretrained).parameters
     name = "dtype" if "dtype" in parameters or int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
     try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(
+        model, info = transformers.AutoModelForCausalLM.from_pretrained(
             folder,
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
             attn_implementation=attention,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # `_check_whole` names them; transformers only says that there are some
             **{name: DTYPES[precision]},
         )
     except (ValueError, KeyError) as error:
         raise Unsupported(
             f"transformers {transformers.__version__} cannot load this model: {_first_line(error)}"
         ) from error
+    _check_whole(model, info)
     # The checkpoint's own defaults (end id, penalties, top-k) would fill whatever a call leaves open: no end id there,
     # and the sequence would stop early.
     model.generation_config = transformers.GenerationConfig()
     return model.to(device).eval()
+
+
+def _check_whole(model: Any, info: Mapping[str, Any]) -> None:
+    """Refuse a model of which a part does not come from its files: transformers fills in random weights with no more than a
+    warning, other ones in each process, and a judge that loads it so would take them for the reference."""
+    for key, trouble in (("missing_keys", "are not in its files"), ("mismatched_keys", "have another size there")):
+        names = sorted(name if isinstance(name, str) else name[0] for name in info[key])
+        if names:
+            others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            raise Unsupported(
+                f"{names[0]}{others} of this model {trouble}, and random weights would stand in for them; save or fetch the "
+                "whole model again, with the names that transformers gives its weights"
+            )
+    for name, weight in model.named_parameters():
+        if weight.dtype in DTYPES.values() and weight.numel():
+            lowest, highest = torch.aminmax(weight.detach())  # a NaN is both; no copy of the weight is made
+            if not bool(torch.isfinite(lowest) & torch.isfinite(highest)):
+                kind = str(weight.dtype).removeprefix("torch.")
+                raise Unsupported(f"{name} of this model holds values that are infinite or no numbers in {kind}")
 
 
 def _first_line(error: BaseException) -> str:
