@@ -163,3 +163,23 @@ def test_a_configuration_that_no_record_can_hold_is_refused_before_the_run(
     edit_json(folder / "config.json", model_max_length=value)
     with pytest.raises(UserError, match=f"config.json holds {said}"):
         finding.describe(folder, Settings(model_name=str(folder), data_dir=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("https://huggingface.co/org/tiny", "org/tiny"),
+        ("https://huggingface.co/org/tiny/tree/main", "org/tiny"),
+        ("hf.co/org/tiny:Q4_K_M", "org/tiny"),
+        ("org/tiny@main", "org/tiny"),
+        ("org/tiny/", "org/tiny"),
+        (r"C:\models\tiny", None),
+        ("llama3.2:1b", None),
+    ],
+)
+def test_an_address_in_place_of_an_id_is_told_the_id(tmp_path: Path, name: str, meant: str | None) -> None:
+    settings = Settings(model_name=name, data_dir=str(tmp_path))
+    with pytest.raises(UserError, match="neither a folder that exists nor a Hub id") as refused:
+        finding.resolve(settings)
+    assert (f"did you mean {meant}, " if meant else "TinyLlama-1.1B-Chat-v1.0.") in str(refused.value)
+    assert "did you mean" in str(refused.value) or meant is None

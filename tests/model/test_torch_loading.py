@@ -76,7 +76,9 @@ def test_a_weight_that_a_smaller_precision_cannot_hold_is_refused_there(tiny_mod
     folder = tmp_path / "model"
     shutil.copytree(tiny_model, folder)
     weights = _with(DOWN, 1e6)(load_file(folder / "model.safetensors"))
-    save_file({name: weight.float() for name, weight in weights.items()}, folder / "model.safetensors", {"format": "pt"})
+    save_file(
+        {name: weight.float() for name, weight in weights.items()}, folder / "model.safetensors", {"format": "pt"}
+    )
     load_model(folder, "bfloat16", "cpu", threads=1)
     with pytest.raises(Unsupported, match=f"{DOWN} .* in float16"):
         load_model(folder, "float16", "cpu", threads=1)

@@ -24,7 +24,7 @@ from trtbench.errors import UserError
 from trtbench.machine.checks import SECONDS, Check, run_program
 from trtbench.model.built_in import PACKAGED, SYNTHETIC
 from trtbench.model.files import check_config
-from trtbench.model.hub_errors import Source, not_usable, offline_sentence
+from trtbench.model.hub_errors import Source, no_id, not_usable, offline_sentence
 from trtbench.model.whereabouts import PINNED, hub_source, local_folder, packaged_folder, snapshot, source_of
 from trtbench.settings.knobs import ROOT, Settings
 
@@ -113,9 +113,7 @@ def _packaged_check(settings: Settings, offline: str | None) -> Check:
 def _hub_check(settings: Settings, offline: str | None) -> Check:
     name = settings.model_name
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", name):
-        raise UserError(
-            f"MODEL_NAME={name!r} is neither a folder that exists nor a Hub id such as {next(iter(PINNED))}."
-        )
+        raise UserError(no_id(name, next(iter(PINNED))))
     source = hub_source(settings)
     if folder := snapshot(source, bool(offline)):
         return Check("model", "ok", f"{name} is in {folder}.", "", {"cached": True, "folder": str(folder)})

@@ -16,7 +16,7 @@ from pathlib import Path
 from trtbench.errors import UserError
 from trtbench.model import whereabouts
 from trtbench.model.files import INDEX, check_config, indexed_files
-from trtbench.model.hub_errors import Source, no_such_file, not_usable, offline_sentence, sentence
+from trtbench.model.hub_errors import Source, no_id, no_such_file, not_usable, offline_sentence, sentence
 from trtbench.model.hub_transfer import DISK_ERRORS, File, check_room, fetch_file
 from trtbench.model.offline import offline_by
 from trtbench.model.whereabouts import PINNED, SHA1, refs
@@ -86,9 +86,7 @@ def _source(settings: Settings) -> Source:
     try:
         validate_repo_id(name)
     except HFValidationError:
-        raise UserError(
-            f"MODEL_NAME={name!r} is neither a folder that exists nor a Hub id such as {next(iter(PINNED))}."
-        ) from None
+        raise UserError(no_id(name, next(iter(PINNED)))) from None
     return whereabouts.hub_source(settings)
 
 

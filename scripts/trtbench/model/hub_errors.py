@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -78,6 +79,13 @@ def _cause(error: BaseException) -> str:
         error = inner
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__
+
+
+def no_id(name: str, example: str) -> str:
+    """Say that MODEL_NAME is no folder and no id, and the id where it is an address of the Hub, or one with a revision."""
+    meant = re.match(r"(?:https?://)?(?:[\w.-]+\.co/)?([\w.-]+/[\w.-]+)(?:/(?:tree|blob|resolve)/|[@:/]|$)", name)
+    hint = f"; did you mean {meant[1]}, with MODEL_REVISION for another than the main branch?" if meant else "."
+    return f"MODEL_NAME={name!r} is neither a folder that exists nor a Hub id such as {example}{hint}"
 
 
 def offline_sentence(source: Source, setting: str) -> str:
