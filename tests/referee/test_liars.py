@@ -151,6 +151,15 @@ def test_first_tokens_well_above_the_whole_are_told_by_three_calls_of_each(itera
     assert finding.level == FAIL and finding.figures["trials"] == "1, 2, 3"
 
 
+def test_first_tokens_above_the_whole_in_disturbed_trials_alone_void_nothing() -> None:
+    story = Story(first=20.0, iterations=3, rounds=3).tell()
+    times_another_first_token(story)
+    for trial in story.of(TRT):
+        beside_a_neighbour(trial, story)
+    codes = {f.code: f.level for f in caught(story.seal())}
+    assert "ceiling.ttft_above_whole" not in codes and codes["ceiling.tpot_negative"] == WARN
+
+
 @pytest.mark.parametrize(("tuned", "finished"), [(9000.0, 1), (2300.0, 3)])
 def test_a_lane_that_left_by_the_rules_is_no_finding_and_voids_nothing(tuned: float, finished: int) -> None:
     story = Story()
