@@ -20,7 +20,7 @@ from trtbench.comparison.clean_text import plain
 from trtbench.errors import UserError, counted, run_main
 from trtbench.referee import claim_options, roofline
 from trtbench.referee.claim_formats import table
-from trtbench.referee.claim_formats.row import Row
+from trtbench.referee.claim_formats.row import Reading, Row
 from trtbench.referee.claim_table import FAIL, PASS, check
 from trtbench.referee.claim_units import settled
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise UserError("--model and --gpu (or --bandwidth-gbs) go together; give both for the roofline, or neither.")
     precision = roofline.precision(options.precision)
     roof = claim_options.roof(options) if has_card else None
-    reading = table.read(options.file)
+    reading = _read(options.file)
     rows, notes = settled(
         [_filled(row, options) for row in reading.rows], options.latency_unit, options.throughput_unit
     )
@@ -52,6 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _say(f"{finding.level.upper()} {finding.code} - {finding.sentence}")
             print(f"  > {finding.advice}")
     return 1 if any(finding.level == FAIL for finding in findings) else 0
+
+
+def _read(file: Path) -> Reading:
+    try:
+        return table.read(file)
+    except UserError as error:  # it names what stands in the file
+        raise UserError(plain(str(error), limit=600)) from None
 
 
 def _filled(row: Row, options: Namespace) -> Row:

@@ -13,6 +13,7 @@ from trtbench.errors import UserError
 from trtbench.machine import cards
 from trtbench.model.shape import TINYLLAMA, ModelShape
 from trtbench.referee import roofline
+from trtbench.referee.claim_formats.numbers import LEAST, MOST
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,11 @@ def count_or_zero(text: str) -> int:
 
 
 def positive(text: str) -> float:
-    """A finite number above 0."""
+    """A number above 0 that a benchmark can give."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not 0 < number < math.inf:
+    if not LEAST <= number <= MOST:
         raise argparse.ArgumentTypeError(f"{text[:60]!r} is not a number above 0")
     return number

@@ -165,6 +165,12 @@ class _Judge:
                 f"{rate:,.1f} a second x {latency:,.1f} ms is {rate * latency / 1e3:,.1f}, the batch of {batch}: that is a rate of "
                 "requests, not of tokens.",
             )
+        if batch > 1 and math.isclose(rate * latency / 1e3, row.new_tokens or 0, rel_tol=AGREEMENT):
+            return self.found(
+                "claims.unit",
+                f"{rate:,.1f} tok/s x {latency:,.1f} ms is {row.new_tokens or 0:,.0f}, the new tokens of one sequence: that is a "
+                f"rate of one of the {batch}, not of all.",
+            )
         prefill = None
         if self.shape is not None and self.machine is not None and self.precision is not None:
             prefill = roofline.prefill_floor(self.shape, self.precision, self.machine, batch, max(self.prompt, 1))

@@ -15,6 +15,7 @@ from trtbench.referee.claim_formats.row import Row
 from trtbench.referee.claim_rate import AGREEMENT
 
 MS = {"ms": 1.0, "s": 1e3}  # a unit of time in ms
+_ROUGHLY = 0.1  # requests a second are often given in two digits
 _WORDS = {"ms": "milliseconds", "s": "seconds"}
 
 
@@ -59,7 +60,7 @@ def is_requests(row: Row) -> bool:
     if row.rate_unit is not None or row.batch is None or not row.new_tokens or not row.latency or not row.throughput:
         return False
     product = row.throughput * row.latency / 1e3
-    return _close(product, row.batch) and not _close(product, row.batch * row.new_tokens)
+    return math.isclose(product, row.batch, rel_tol=_ROUGHLY) and 2 * product < row.batch * row.new_tokens
 
 
 def _told(row: Row, throughput_unit: str | None) -> Row:

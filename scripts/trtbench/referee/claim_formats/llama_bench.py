@@ -49,6 +49,8 @@ def read(document: Document) -> Reading:
         time = positive(cells.get("avg_ns"), f"Row {number}: avg_ns", document.comma)
         spread = positive(cells.get("stddev_ns") or None, f"Row {number}: stddev_ns", document.comma) or 0
         both = prompt > 0
+        if both and time is None and rate:  # its Markdown has the rate alone, which is the ids over the time
+            time = (prompt + new) / rate * 1e9
         steady = time is not None and spread <= _STEADY * time
         rows.append(
             Row(
@@ -61,7 +63,8 @@ def read(document: Document) -> Reading:
                 new_tokens=new,
                 latency=time / 1e6 if time and both else None,
                 decode=None if time is None or both else time / 1e6,
-                throughput=None if both else rate,
+                throughput=rate,
+                rate_unit="total" if both else "tokens",
                 sums=(Sum(rate, time / 1e9, prompt + new, "timed tokens"),) if rate and time and steady else (),
                 cards=len(str(cells.get("gpu_info") or "").split(",")),
                 precision=_stored(str(cells.get("model_type", cells.get("model", "")))),

@@ -14,6 +14,7 @@ from typing import Any
 from trtbench.errors import UserError
 
 MOST = 1e12  # no count, time or rate of a benchmark is above it
+LEAST = 1e-9  # nor, where it is above 0, below this
 UNSAID = {"", "-", "–", "—", "n/a", "na", "none", "null"}
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.IGNORECASE)
 _SPACED = re.compile(r"[+-]?\d{1,3}([ \u00a0\u202f'’]\d{3})+([.,]\d+)?")
@@ -57,7 +58,7 @@ def read(value: Any, where: str, comma: bool | None = None) -> float | None:
 def positive(value: Any, where: str, comma: bool | None = None) -> float | None:
     """A number above 0: a time or a rate of 0 is a step that failed, written down as a figure."""
     number = read(value, where, comma)
-    if number is not None and number <= 0:
+    if number is not None and number < LEAST:
         raise UserError(f"{where}={_short(value)} is no time, rate or number of anything; it has to be above 0.")
     return number
 

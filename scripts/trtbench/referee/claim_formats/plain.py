@@ -53,8 +53,8 @@ def _none(names_there: Any) -> str:
     seen = [str(name)[:40] for name in list(names_there)[:8]] if isinstance(names_there, Mapping) else []
     there = f" (it names {', '.join(seen)})" if seen else ""
     return (
-        f"No rows{there}; objects or lines with batch, new_tokens, latency_ms and tokens_per_s are needed, or the report of a "
-        "tool that docs/methodology.md lists. What has neither time nor rate lacks new_tokens too."
+        f"No rows{there}: nothing in it is named as a time or a rate; name columns batch, new_tokens, latency_ms and tokens_per_s, "
+        "or give the file of a tool that docs/methodology.md lists."
     )
 
 
@@ -83,18 +83,21 @@ def _objects(value: Any, above: Cells, path: str, depth: int) -> Iterator[tuple[
 
 def _settings(value: Cells) -> dict[str, Any]:
     """What an object and the objects in it without figures say of all rows; twice is refused where it differs."""
-    shared: dict[str, Any] = {}
+    shared: dict[str, tuple[int, Any]] = {}
     for key, part in _scalars(value, 0):
         column = names.column(key)
         if column is None or column.quantity not in SHARED or not _is_setting(column.quantity, part):
             continue
-        first = shared.setdefault(column.quantity, part)
-        if first is not part and first != part:
+        rank, first = shared.setdefault(column.quantity, (column.rank, part))
+        if (
+            column.quantity == "precision" and rank != column.rank
+        ):  # a quantisation beside the precision it was made from
+            shared[column.quantity] = min((rank, first), (column.rank, part), key=lambda said: said[0])
+        elif first is not part and first != part:
             raise UserError(
-                f"above the rows {column.quantity} is said twice, {str(shared[column.quantity])[:40]} and {str(part)[:40]}; "
-                "say it in the rows."
+                f"above the rows {column.quantity} is said twice, {str(first)[:40]} and {str(part)[:40]}; say it in the rows."
             )
-    return shared
+    return {quantity: part for quantity, (_, part) in shared.items()}
 
 
 def _is_setting(quantity: str, part: Any) -> bool:
