@@ -105,8 +105,8 @@ def test_the_figures_of_each_tool_mean_what_the_tool_means() -> None:
     assert sample("llama_bench.jsonl") == sample("llama_bench.json") == sample("llama_bench.csv")
     assert [row.throughput for row in sample("llama_bench.md")] == [94.87, 470.1, 88.31]
     (optimum,) = sample("optimum_benchmark.json")
-    assert (optimum.batch, optimum.prompt, optimum.new_tokens, optimum.decode) == (8, 128, 200, 7960.0)
-    assert optimum.latency == pytest.approx(8060.0) and optimum.rate_unit == "decode"
+    assert (optimum.batch, optimum.prompt, optimum.new_tokens, optimum.decode) == (8, 128, 20, 796.0)
+    assert optimum.latency == pytest.approx(896.0) and optimum.rate_unit == "decode"
     (guide,) = sample("guidellm.json")
     assert (guide.batch, guide.at_most, guide.latency, guide.throughput) == (8, True, 2450.0, 409.6)
     ours = sample("own_report.json")
@@ -124,7 +124,7 @@ def test_the_figures_of_each_tool_mean_what_the_tool_means() -> None:
         ("vllm_throughput.json", "1640.0", "2000.0", "claims.rate"),
         ("llama_bench.json", '"avg_ts": 94.87', '"avg_ts": 194.87', "claims.rate"),
         ("llama_bench.csv", '"94.87"', '"194.87"', "claims.rate"),
-        ("optimum_benchmark.json", '"value": 200.0', '"value": 400.0', "claims.rate"),
+        ("optimum_benchmark.json", '"value": 190.95', '"value": 201.0', "claims.rate"),
         ("aiperf.json", '"avg": 207.4', '"avg": 307.4', "claims.rate"),
         ("own_report.json", '"latency": 4810.0', '"latency": 2405.0', "claims.rate"),
         ("own_report.json", '"latency": 4810.0', '"latency": 9620.0', "claims.decode"),
@@ -258,6 +258,21 @@ def test_numbers_that_could_be_two_or_none_are_refused(text: str, comma: bool | 
         numbers.read(text, "x", comma)
 
 
+def test_decimal_points_beside_them_tell_what_commas_are(tmp_path: Path) -> None:
+    head, rest = "batch{0}new_tokens{0}latency_ms{0}tok_s\n", "1{0}200{0}{1}{0}{2}\n"
+    for separator, latency, rate, read in (
+        ("|", "2,000", "99.5", [2000, 99.5]),
+        (";", "2,000", "99", [2, 99]),
+        (";", "2,000.5", "1,234", [2000.5, 1234]),
+    ):
+        text = head.format(separator) + rest.format(separator, latency, rate)
+        text = text.replace("\n", "\n|-|-|-|-|\n", 1) if separator == "|" else text
+        (row,) = table.read(written(tmp_path, text, "a.md")).rows
+        assert [row.latency, row.throughput] == read
+    with pytest.raises(UserError, match="two ways"):
+        table.read(written(tmp_path, head.format("\t") + rest.format("\t", "2,000", "99"), "a.tsv"))
+
+
 def test_decimal_commas_that_split_cells_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="7 cells under 5 names; if commas are decimal signs"):
         table.read(
@@ -303,7 +318,7 @@ def test_names_that_are_not_read_are_said(tmp_path: Path, capsys: pytest.Capture
 # Every kind of cell that was ever found in such a file, and some that weren't.
 NASTY: tuple[Any, ...] = (
     math.nan, math.inf, -math.inf, -1, 0, 0.0, -0.0, True, False, None, "", "120 ms", "190.5 tok/s", "n/a", "NaN", "-", "1,5",
-    "1,234", "1e400", 10**400, -(10**30), 1e300, 2**63, 1.5, 200, "200", [], [1], {}, {"mean": math.nan}, {"mean": [1]},
+    "1,234", "1e400", 10**400, -(10**30), 1e300, 5e-324, 2**63, 1.5, 200, "200", [], [1], {}, {"mean": math.nan}, {"mean": [1]},
     {"mean": 5, "unit": "fortnights"}, {"value": None}, "\ud800", "\u202e", "\x00", "x" * 5000, {"unit": 3, "avg": "7"},
 )  # fmt: skip
 KEYS = (

@@ -299,3 +299,19 @@ def test_claims_and_possible_need_nothing_but_python(tmp_path: Path) -> None:
     for arguments in (["--tokkens", "5"], [str(tmp_path / "none.csv")], []):
         bad = alone("claims", *arguments)
         assert bad.returncode == 2 and bad.stdout == "" and len(bad.stderr.splitlines()) == 1
+
+
+def test_a_file_whose_times_fit_in_both_units_is_asked_about(tmp_path: Path) -> None:
+    mixed = [SECONDS | {"latency": 1.05, "tok_s": 190.5}, SECONDS | {"latency": 1050, "tok_s": 190.5}]
+    assert [f.code for f in check(rows(tmp_path, mixed))] == ["claims.unit", "claims.unit"]
+
+
+def test_a_request_among_others_is_held_against_one_alone() -> None:
+    card = machine("RTX 4070")
+    alone = roofline.generation_floor(TINYLLAMA, FP16, card, 1, 128, 200).seconds * 1e3
+    row = Row(name="x", batch=64, at_most=True, new_tokens=200.0, prompt=128.0, latency=alone, throughput=200.0)
+    assert [f.code for f in check([row], TINYLLAMA, FP16, card)] == ["claims"]
+    fast = Row(name="x", batch=64, at_most=True, new_tokens=200.0, prompt=128.0, latency=alone / 2, throughput=200.0)
+    assert [f.code for f in check([fast], TINYLLAMA, FP16, card)] == ["claims.ceiling"]
+    # Without a card nothing of it was checked, and that is said.
+    assert [f.code for f in check([row])] == ["claims.incomplete"]

@@ -77,9 +77,13 @@ def _json(text: str, lines: list[str]) -> Any:
 
 
 def _table(rows: list[dict[str, str]], semicolons: bool = False) -> Document:
-    # Who separates cells by semicolons does so because commas are decimal signs, unless the cells say otherwise.
-    told = numbers.decimal_comma(cell for row in rows for cell in row.values())
-    return Document(table=tuple(rows), comma=told if told is not None or not semicolons else True)
+    cells = [cell for row in rows for cell in row.values()]
+    comma = numbers.decimal_comma(cells)
+    if comma is None and semicolons:
+        comma = True  # who separates cells by semicolons does so because commas are decimal signs
+    elif comma is None and any(re.fullmatch(r"\d+\.(\d{1,2}|\d{4,})", cell.strip()) for cell in cells):
+        comma = False  # points are the decimal signs
+    return Document(table=tuple(rows), comma=comma)
 
 
 def _marked(lines: list[str]) -> list[dict[str, str]]:
