@@ -161,6 +161,7 @@ def test_a_model_that_fits_the_cache_is_not_refused(tmp_path: Path) -> None:
         (["--model", "/nowhere/at/all", "--gpu", "RTX 4070", "--tokens-per-s", "5"], "/nowhere/at/all"),
         (["--model", "tinyllama", "--gpu", "T4", "--tokens-per-s", "nan"], "'nan'"),
         (["--model", "tinyllama", "--gpu", "T4", "--tokens-per-s", "-1"], "'-1'"),
+        (["--model", "tinyllama", "--gpu", "T4", "--tokens", "5", "--latency-ms", "5e-324"], "'5e-324'"),
         (["--model", "tinyllama", "--gpu", "T4", "--tokens-per-s", "5", "--batch", "0"], "'0'"),
         (["--model", "tinyllama", "--gpu", "T4", "--tokens-per-s", "5", "--batch", "1.5"], "'1.5'"),
         (["--model", "tinyllama", "--gpu", "T4", "--tokens-per-s", "5", "--precision", "fp12"], "'fp12'"),
@@ -197,3 +198,37 @@ def test_it_loads_nothing_heavy_and_starts_at_once() -> None:
 
     pairs = [(seconds("-m", "trtbench.possible", *arguments), seconds("-c", "pass")) for _ in range(5)]
     assert statistics.median(whole - bare for whole, bare in pairs) < 0.2
+
+
+def thirteen(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Llama 2 13B on a card of 4,078 GB/s, 190 new tokens: TensorRT-LLM #1410."""
+    config = {"model_type": "llama", "vocab_size": 32000, "hidden_size": 5120, "intermediate_size": 13824}
+    config |= {"num_hidden_layers": 40, "num_attention_heads": 40, "num_key_value_heads": 40}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return run("--model", str(tmp_path), "--bandwidth-gbs", "4078", "--tokens", "190", *arguments)
+
+
+def test_a_rate_that_leaves_the_prompt_out_does_not_contradict_the_whole_time(tmp_path: Path) -> None:
+    done = thirteen(tmp_path, "--prompt", "710", "--latency-ms", "4409.816", "--tokens-per-s", "50.379")
+    assert done.returncode == 0, done.stdout
+    assert "the rate leaves the prompt out: the steps after the first token leave 658.3 ms" in done.stdout
+    done = thirteen(tmp_path, "--latency-ms", "4409.816", "--tokens-per-s", "50.379")
+    assert done.returncode == 0, done.stdout
+    assert "contradict each other unless the rate leaves the prompt out, which then took 658.3 ms" in done.stdout
+
+
+def test_what_such_a_rate_leaves_must_be_enough_for_the_prompt(tmp_path: Path) -> None:
+    done = thirteen(tmp_path, "--prompt", "710", "--latency-ms", "4409.816", "--tokens-per-s", "42")
+    assert done.returncode == 1
+    assert "fewer tokens came" in done.stdout
+    done = run(
+        *("--model", "tinyllama", "--bandwidth-gbs", "20", "--prompt", "128", "--tokens", "20"),
+        *("--latency-ms", "2300", "--tokens-per-s", "8.9"),
+    )
+    assert done.returncode == 0, done.stdout
+    done = run(
+        *("--model", "tinyllama", "--bandwidth-gbs", "20", "--prompt", "64", "--tokens", "20"),
+        *("--latency-ms", "2180", "--tokens-per-s", "8.8"),
+    )
+    assert done.returncode == 1, done.stdout
+    assert "would leave 20.9 ms of the 2,180.0 ms for the prompt, and its least is 103.5 ms" in done.stdout

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from trtbench.model.shape import ModelShape
 from trtbench.referee import roofline
-
-AGREEMENT = 0.02  # how far rate x time may be from the tokens made: room for rounded figures
+from trtbench.referee.claim_rate import AGREES, CONTRADICTS, DECODE, PROMPT, Held, held
 
 
 @dataclass(frozen=True)
@@ -52,9 +50,11 @@ def examine(shape: ModelShape, precision: roofline.Precision, machine: roofline.
         if decode.refutes(seconds):
             faults.append("the rate is above the ceiling")
     if claim.rate is not None and claim.latency_s is not None:
-        disagreement = _disagreement(claim, claim.rate * claim.latency_s)
-        if disagreement:
-            lines.append(disagreement)
+        prefill = roofline.prefill_floor(shape, precision, machine, claim.batch, max(claim.prompt, 1))
+        verdict = held(claim.batch, claim.prompt, claim.tokens, claim.latency_s, claim.rate, prefill)
+        if verdict.word != AGREES:
+            lines.append(_disagreement(verdict, claim.latency_s, prefill.seconds))
+        if verdict.word in (PROMPT, CONTRADICTS):
             faults.append("rate and time contradict each other")
     lines.append(
         f"IMPOSSIBLE: {'; '.join(faults)}."
@@ -106,18 +106,24 @@ def _compared(floor: roofline.Floor, seconds: float, machine: roofline.Machine) 
     return f": {ratio:.0%} of the ceiling (memory bandwidth utilisation {share:.0%})."
 
 
-def _disagreement(claim: Claim, product: float) -> str | None:
-    tokens_made = claim.batch * claim.tokens
-    if math.isclose(product, tokens_made, rel_tol=AGREEMENT):
-        return None
-    with_prompt = claim.batch * (claim.prompt + claim.tokens)
-    if claim.prompt and math.isclose(product, with_prompt, rel_tol=AGREEMENT):
-        cause = "that is prompt and output together: prompt tokens were counted as output"
-    elif product > tokens_made:
-        cause = (
-            "prompt tokens were counted, ratios were averaged, padding was counted, "
-            "or the rate leaves out part of the time"
-        )
-    else:
-        cause = "fewer tokens came than were asked for, or the time holds more than the generation"
-    return f"Rate x time is {product:,.0f} tokens where {tokens_made:,} were made ({product / tokens_made:.2f} times as many): {cause}."
+def _disagreement(verdict: Held, seconds: float, prefill: float) -> str:
+    """Why rate x time is not the tokens made; `seconds` is the whole time, `prefill` the prompt's floor (s)."""
+    product, made = verdict.product, verdict.made
+    start = f"Rate x time is {product:,.0f} tokens where {made:,.0f} were made ({product / made:.2f} times as many): "
+    if verdict.word == PROMPT:
+        return f"{start}that is prompt and output together: prompt tokens were counted as output."
+    if verdict.left is None and product < made:
+        return f"{start}fewer tokens came than were asked for, or the time holds more than the generation."
+    counted = "prompt tokens were counted, ratios were averaged or padding was counted"
+    if verdict.left is None:
+        return f"{start}{counted}, or the rate leaves out part of the time."
+    left = f"{verdict.left * 1e3:,.1f} ms of the {seconds * 1e3:,.1f} ms"
+    least = f"its least is {prefill * 1e3:,.1f} ms"
+    if verdict.word == DECODE:
+        return f"{start}the rate leaves the prompt out: the steps after the first token leave {left} for the prompt, and {least}."
+    if verdict.word == CONTRADICTS:
+        return f"{start}{counted}; a rate that leaves the prompt out would leave {left} for the prompt, and {least}."
+    return (
+        f"{start}rate and time contradict each other unless the rate leaves the prompt out, which then took {left}; "
+        f"else {counted}."
+    )

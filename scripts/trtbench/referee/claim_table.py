@@ -1,113 +1,71 @@
-"""A table of published figures, read under the names that tools use and held against themselves and against the roofline."""
+"""Published rows held against themselves and against a card, as findings in English."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
-import msgspec
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from trtbench.errors import UserError
 from trtbench.model.shape import ModelShape
 from trtbench.referee import roofline
-from trtbench.referee.audit import findings
-from trtbench.referee.audit.findings import PASS, Finding, found
-from trtbench.referee.claim import AGREEMENT
+from trtbench.referee.claim_formats.row import Row
+from trtbench.referee.claim_rate import AGREEMENT, AGREES, CONTRADICTS, DECODE, PROMPT, held
+from trtbench.referee.claim_units import MS, is_requests
 
-# What a column may be called, and what turns its unit into ours (ms, output tokens/s of the whole batch).
-ALIASES: dict[str, dict[str, float]] = {
-    "name": {"name": 1, "lane": 1, "backend": 1, "engine": 1, "runtime": 1},
-    "batch": {"batch": 1, "batch_size": 1},
-    "prompt": {"prompt": 1, "prompt_length": 1, "prompt_tokens": 1, "input_tokens": 1, "input_len": 1, "isl": 1},
-    "new_tokens": {"new_tokens": 1, "max_new_tokens": 1, "output_tokens": 1, "output_len": 1, "osl": 1, "tokens": 1},
-    "latency": {"latency_ms": 1, "latency": 1, "e2e_ms": 1, "mean_latency_ms": 1, "latency_s": 1e3, "latency_ns": 1e-6},
-    "throughput": {
-        "throughput": 1,
-        "tokens_per_s": 1,
-        "tokens_per_second": 1,
-        "tok_s": 1,
-        "output_tokens_per_s": 1,
-        "throughput_tok_s": 1,
-    },
+PASS, WARN, FAIL = "pass", "warn", "fail"
+LEVELS = (FAIL, WARN, PASS)
+
+# Code: level, when it is made, what to do about it. They stand in docs/methodology.md too.
+TABLE: dict[str, tuple[str, str, str]] = {
+    "claims.rate": (
+        FAIL,
+        "rate x time is not the number of new tokens (2 %), and no prompt left out of the rate explains it",
+        "Rate and time contradict each other: refuse both.",
+    ),
+    "claims.prompt": (
+        FAIL,
+        "rate x time is the number of prompt and new tokens together (2 %)",
+        "Prompt tokens are no output: divide by the new ones.",
+    ),
+    "claims.ceiling": (FAIL, "time or rate is beyond the roofline of the card", "Not possible on this card."),
+    "claims.decode": (
+        WARN,
+        "rate x time is above the new tokens, and the rate may leave the prompt's time out",
+        "Compare it with no rate over the whole time.",
+    ),
+    "claims.unit": (
+        WARN,
+        "a name says no unit, and rate and time do not tell it",
+        "Say it: --latency-unit s or ms, --throughput-unit tokens or requests.",
+    ),
+    "claims.incomplete": (
+        WARN,
+        "of time, rate, batch, new tokens and precision something is missing that a check needs",
+        "Ask for latency, throughput, batch and new tokens; --batch, --prompt and --tokens say what a file leaves out.",
+    ),
+    "claims": (PASS, "evidence was there and nothing above was found", ""),
 }
 
 
-class Row(msgspec.Struct, kw_only=True, frozen=True):
-    """One published row: `latency` in ms of a whole generation, `throughput` in output tokens/s; None if not said."""
+@dataclass(frozen=True)
+class ClaimFinding:
+    """One thing said of a row: a code of TABLE, and a sentence with its figures."""
 
-    name: str
-    batch: int
-    new_tokens: int
-    prompt: int | None = None
-    latency: float | None = None
-    throughput: float | None = None
+    code: str
+    name: str = ""
+    sentence: str = ""
 
+    @property
+    def level(self) -> str:
+        """pass, warn or fail."""
+        return TABLE[self.code][0]
 
-def read(file: Path) -> list[Row]:
-    """Read the rows of a JSON or CSV file; a UserError says what is missing."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} can't be read ({error}); give JSON or CSV.") from None
-    if file.suffix.lower() == ".csv":
-        return parse(list(csv.DictReader(io.StringIO(text))))
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{file} is not JSON ({error}); give JSON, or a CSV file named .csv.") from None
-    return parse(_rows(document))
-
-
-def _rows(value: Any) -> Sequence[Mapping[str, Any]]:
-    """The list of objects in it: the value itself, the first list of objects of an object, or the object alone."""
-    if isinstance(value, dict):
-        lists = [part for part in value.values() if isinstance(part, list) and part and isinstance(part[0], dict)]
-        value = lists[0] if lists else [value]
-    if not isinstance(value, list) or not value or not all(isinstance(row, dict) for row in value):
-        raise UserError("No rows; a list of objects with batch, new_tokens, latency and throughput is needed.")
-    return value
-
-
-def parse(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Rows from mappings with any of the ALIASES as keys."""
-    parsed = []
-    for number, row in enumerate(rows, 1):
-        values = {name: _value(row, name, number) for name in ALIASES if name != "name"}
-        label = next((str(row[key]) for key in ALIASES["name"] if row.get(key)), f"row {number}")
-        if values["new_tokens"] is None:
-            raise UserError(f"Row {number} ({label}) lacks new_tokens; without it a time says nothing.")
-        batch, new = values["batch"], values["new_tokens"]
-        if new < 1 or (batch is not None and batch < 1):
-            raise UserError(f"Row {number} ({label}) has batch={batch} and new_tokens={new}; both are at least 1.")
-        parsed.append(
-            Row(
-                name=label,
-                batch=int(batch or 1),
-                new_tokens=int(new),
-                prompt=None if values["prompt"] is None else int(values["prompt"]),
-                latency=values["latency"],
-                throughput=values["throughput"],
-            )
-        )
-    return parsed
-
-
-def _value(row: Mapping[str, Any], name: str, number: int) -> float | None:
-    lower = {str(key).strip().lower(): value for key, value in row.items()}
-    for key, factor in ALIASES[name].items():
-        value = lower.get(key)
-        if value is None or value == "":
-            continue
-        try:
-            return float(value) * factor
-        except (TypeError, ValueError):
-            raise UserError(f"Row {number}: {key}={value!r} is not a number.") from None
-    return None
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        return TABLE[self.code][2]
 
 
 def check(
@@ -115,58 +73,205 @@ def check(
     shape: ModelShape | None = None,
     precision: roofline.Precision | None = None,
     machine: roofline.Machine | None = None,
-) -> list[Finding]:
-    """Findings about published rows: each against itself and, with shape, precision and machine, against the roofline."""
-    claim_findings: list[Finding] = []
+) -> list[ClaimFinding]:
+    """Findings about published rows, fails first: each row against itself and, with shape, precision and machine, against the
+    roofline. `precision` is that of rows which say none."""
+    findings: list[ClaimFinding] = []
     for row in rows:
-        row_findings = _against_itself(row)
-        nonsense = any(f.code == "claims.nonsense" for f in row_findings)
-        if shape is not None and precision is not None and machine is not None and not nonsense:
-            row_findings += _against_roofline(row, shape, precision, machine)
-        claim_findings += row_findings
-    if not claim_findings:
-        claim_findings.append(found("claims", level=PASS))
-    return findings.ordered(claim_findings)
+        judge = _Judge(row, shape, precision, machine)
+        findings += judge.against_itself() + judge.against_card()
+    if not findings:
+        return [ClaimFinding("claims")]
+    return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
 
 
-def _against_itself(row: Row) -> list[Finding]:
-    stated = [value for value in (row.latency, row.throughput) if value is not None]
-    if any(not 0 < value < math.inf for value in stated):
-        return [found("claims.nonsense", name=row.name, latency=f"{row.latency}", rate=f"{row.throughput}")]
-    if row.latency is None or row.throughput is None:
-        what = " and ".join(
-            name for name, value in (("latency", row.latency), ("throughput", row.throughput)) if value is None
+class _Judge:
+    """One row, with what it can be held against."""
+
+    def __init__(
+        self,
+        row: Row,
+        shape: ModelShape | None,
+        precision: roofline.Precision | None,
+        machine: roofline.Machine | None,
+    ) -> None:
+        self.row, self.shape = row, shape
+        self.precision, self.unknown = _stored(row, precision)
+        self.machine = machine and _together(machine, row.cards)
+        # Lengths that vary are means; rounded down they bound less.
+        self.prompt, self.tokens = int(row.prompt or 0), int(row.new_tokens or 0)
+
+    def found(self, code: str, sentence: str) -> list[ClaimFinding]:
+        return [ClaimFinding(code, self.row.name, f"{self.row.name}: {sentence}")]
+
+    def against_itself(self) -> list[ClaimFinding]:
+        """Rate against time, or each rate against what the file says that it was made of."""
+        row = self.row
+        findings = []
+        for part in row.sums:
+            product = part.rate * part.seconds
+            if not math.isclose(product, part.tokens, rel_tol=AGREEMENT):
+                findings += self.found(
+                    "claims.rate",
+                    f"{part.rate:,.1f} tok/s x {part.seconds * 1e3:,.1f} ms is {product:,.0f} where {part.tokens:,.0f} "
+                    f"{part.what} were counted.",
+                )
+        missing = [
+            name
+            for name, value in (
+                ("latency", row.latency),
+                ("throughput", row.throughput),
+                ("batch", row.batch),
+                ("new tokens", row.new_tokens),
+            )
+            if value is None and not (row.sums and name in ("latency", "throughput"))
+        ]
+        if missing:
+            are = "are" if len(missing) > 1 else "is"
+            return findings + self.found(
+                "claims.incomplete",
+                f"{', '.join(missing)} {are} missing, so that not all of its figures can be held against each other.",
+            )
+        if row.sums or row.at_most:
+            return findings + ([] if row.sums or self._has_card() else self._nothing_to_check())
+        return findings + self._rate_and_time()
+
+    def _has_card(self) -> bool:
+        return self.shape is not None and self.machine is not None and self.precision is not None
+
+    def _nothing_to_check(self) -> list[ClaimFinding]:
+        return self.found(
+            "claims.incomplete",
+            "its means are over requests that overlap: without --model and a card nothing was checked.",
         )
-        return [found("claims.incomplete", name=row.name, what=what)]
-    product, new_tokens = row.throughput * row.latency / 1e3, row.batch * row.new_tokens
-    if math.isclose(product, new_tokens, rel_tol=AGREEMENT):
-        return []
-    with_prompt = row.batch * (row.new_tokens + (row.prompt or 0))
-    code = "claims.prompt" if row.prompt and math.isclose(product, with_prompt, rel_tol=AGREEMENT) else "claims.rate"
-    return [found(code, name=row.name, rate=row.throughput, latency=row.latency, product=product, made=new_tokens)]
 
-
-def _against_roofline(
-    row: Row, shape: ModelShape, precision: roofline.Precision, machine: roofline.Machine
-) -> list[Finding]:
-    prompt, steps = row.prompt or 0, max(row.new_tokens - 1, 1)
-    floors = []
-    if row.latency is not None:
-        whole = roofline.generation_floor(shape, precision, machine, row.batch, prompt, row.new_tokens)
-        floors.append(("generation", whole, row.latency / 1e3))
-    if row.throughput is not None:
-        # A rate may leave the prefill out, so only the decode steps bound it.
-        decode = roofline.decode_floor(shape, precision, machine, row.batch, prompt, steps)
-        floors.append(("decode", decode, row.batch * steps / row.throughput))
-    return [
-        found(
-            "claims.ceiling",
-            name=row.name,
-            what=what,
-            ratio=floor.seconds / seconds,
-            gbs=machine.bandwidth / 1e9,
-            weights=precision.name,
+    def _rate_and_time(self) -> list[ClaimFinding]:
+        row = self.row
+        batch, rate, latency = row.batch or 1, row.throughput or 0.0, row.latency or 0.0
+        if row.latency_unit is None:
+            return self._open_unit(batch, rate, latency)
+        if row.rate_unit == "total":
+            if not row.prompt:
+                return self.found(
+                    "claims.incomplete", "its rate counts prompt tokens, and how many there are is not said."
+                )
+            made, product = batch * (row.prompt + (row.new_tokens or 0)), rate * latency / 1e3
+            if math.isclose(product, made, rel_tol=AGREEMENT):
+                return []
+            return self._contradiction(rate, latency, product, made, "prompt and new tokens")
+        if is_requests(row):
+            return self.found(
+                "claims.unit",
+                f"{rate:,.1f} a second x {latency:,.1f} ms is {rate * latency / 1e3:,.1f}, the batch of {batch}: that is a rate of "
+                "requests, not of tokens.",
+            )
+        if batch > 1 and math.isclose(rate * latency / 1e3, row.new_tokens or 0, rel_tol=AGREEMENT):
+            return self.found(
+                "claims.unit",
+                f"{rate:,.1f} tok/s x {latency:,.1f} ms is {row.new_tokens or 0:,.0f}, the new tokens of one sequence: that is a "
+                f"rate of one of the {batch}, not of all.",
+            )
+        prefill = None
+        if self.shape is not None and self.machine is not None and self.precision is not None:
+            prefill = roofline.prefill_floor(self.shape, self.precision, self.machine, batch, max(self.prompt, 1))
+        # A rate that is said to leave the prompt out counts no prompt tokens, and its sum may come near theirs by chance.
+        prompt = 0 if row.rate_unit == "decode" else row.prompt or 0
+        verdict = held(batch, prompt, row.new_tokens or 0, latency / 1e3, rate, prefill)
+        if verdict.word == AGREES or (row.rate_unit == "decode" and verdict.word != CONTRADICTS):
+            return []
+        said = f"{rate:,.1f} tok/s x {latency:,.1f} ms is {verdict.product:,.0f} tokens"
+        new = f"{verdict.made:,.0f} are new"
+        if verdict.word == PROMPT:
+            return self.found("claims.prompt", f"{said}: prompt and output together, {new}.")
+        if verdict.left is None:
+            return self.found("claims.rate", f"{said} where {new}.")
+        left = f"{verdict.left * 1e3:,.1f} ms"
+        if verdict.word == CONTRADICTS:
+            return self.found(
+                "claims.rate",
+                f"{said} where {new}; a rate without the prompt's time leaves {left} for it, which is too short.",
+            )
+        if verdict.word == DECODE:
+            return self.found(
+                "claims.decode",
+                f"the rate leaves the prompt out: {said} where {new}, and its steps leave {left} for the prompt.",
+            )
+        return self.found(
+            "claims.decode",
+            "rate and time contradict each other unless the rate leaves the prompt out, which then took "
+            f"{left}: {said} where {new}.",
         )
-        for what, floor, seconds in floors
-        if floor.refutes(seconds)
-    ]
+
+    def _contradiction(self, rate: float, latency: float, product: float, made: float, what: str) -> list[ClaimFinding]:
+        return self.found(
+            "claims.rate",
+            f"{rate:,.1f} tok/s x {latency:,.1f} ms is {product:,.0f} where {made:,.0f} {what} were made.",
+        )
+
+    def _open_unit(self, batch: int, rate: float, latency: float) -> list[ClaimFinding]:
+        """A time that may be in s or ms and agrees with its rate in neither, or in both."""
+        product, made = rate * latency, batch * (self.row.new_tokens or 0)
+        if product < made * (1 - AGREEMENT) and self.row.rate_unit in ("tokens", "decode"):
+            return self.found(
+                "claims.rate",
+                f"{rate:,.1f} tok/s x {latency:,.1f} s is {product:,.0f} tokens where {made:,.0f} are new, and in ms a thousandth.",
+            )
+        return self.found(
+            "claims.unit",
+            f"a latency of {latency:,g} says no unit: with its rate it is {product:,.0f} tokens in s and {product / 1e3:,.1f} in ms "
+            f"where {made:,.0f} are new.",
+        )
+
+    def against_card(self) -> list[ClaimFinding]:
+        """Time and rate against the least that the card needs."""
+        shape, machine, precision, row = self.shape, self.machine, self.precision, self.row
+        if shape is None or machine is None:
+            return []
+        if precision is None:
+            return self.found(
+                "claims.incomplete",
+                f"weights in {self.unknown!r} are not known here, so that nothing was held against the card.",
+            )
+        if not self.tokens:
+            return []
+        batch, steps = row.batch or 1, max(self.tokens - 1, 1)
+        alone = 1 if row.at_most else batch  # of a request among others no more is known than that it ran
+        floors = []
+        if row.latency is not None:
+            # A time without a unit is refuted where it is too short in the longer one.
+            seconds = row.latency * (MS["s"] if row.latency_unit is None else 1) / 1e3
+            whole = roofline.generation_floor(shape, precision, machine, alone, self.prompt, self.tokens)
+            floors.append(("whole generation", whole, seconds))
+        if row.decode is not None and self.tokens > 1:
+            later = roofline.decode_floor(shape, precision, machine, alone, self.prompt, self.tokens - 1)
+            floors.append(("decode", later, row.decode / 1e3))
+        if row.throughput is not None and row.batch is not None and row.rate_unit != "total":
+            # A rate may leave the prefill out, so only the decode steps bound it.
+            decode = roofline.decode_floor(shape, precision, machine, batch, self.prompt, steps)
+            floors.append(("decode", decode, batch * steps / row.throughput))
+        return [
+            ClaimFinding(
+                "claims.ceiling",
+                row.name,
+                f"{row.name}: {floor.seconds / seconds:,.2f} times what {machine.bandwidth / 1e9:,.1f} GB/s and "
+                f"{precision.name} weights allow ({what}).",
+            )
+            for what, floor, seconds in floors
+            if floor.refutes(seconds)
+        ]
+
+
+def _stored(row: Row, precision: roofline.Precision | None) -> tuple[roofline.Precision | None, str | None]:
+    """The precision of a row, and its name where it isn't known."""
+    if row.precision is None:
+        return precision, None
+    try:
+        return roofline.precision(row.precision.removeprefix("torch.")), None
+    except UserError:
+        return None, row.precision
+
+
+def _together(machine: roofline.Machine, cards: int) -> roofline.Machine:
+    """What several of these cards do at most, together."""
+    peak = machine.peak and machine.peak * cards
+    return dataclasses.replace(machine, bandwidth=machine.bandwidth * cards, peak=peak, cache=machine.cache * cards)

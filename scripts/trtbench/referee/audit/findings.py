@@ -56,7 +56,6 @@ THEMES = (
     "provenance",
     "base",
     "aa",
-    "claims",
 )
 
 TABLE: dict[str, Row] = {
@@ -311,12 +310,6 @@ TABLE: dict[str, Row] = {
     # a/a
     "aa.differs": Row((WARN,), "the best PyTorch lane's odd and even trials differ (Welch, 95 %)"),
     "aa.few": Row((WARN,), "fewer than three trials in a half"),
-    # claims of others
-    "claims.rate": Row((FAIL,), "rate x time is not the number of new tokens (2 %)"),
-    "claims.prompt": Row((FAIL,), "rate x time is the number of prompt and new tokens together (2 %)"),
-    "claims.ceiling": Row((FAIL,), "time or rate is beyond the roofline of the card"),
-    "claims.nonsense": Row((FAIL,), "time or rate is zero, negative or not a number"),
-    "claims.incomplete": Row((WARN,), "time or rate is missing, so the two cannot be held against each other"),
 } | {theme: Row((PASS,), "evidence was there and nothing above was found") for theme in THEMES}
 
 
