@@ -249,12 +249,27 @@ def test_prompts_survive_text(prompts: list[str], tmp_path_factory: pytest.TempP
     assert read_file(tmp_path_factory.getbasetemp() / "p.txt", "\n\n".join(prompts)) == prompts
 
 
+FIELDS = [
+    "prompt",
+    "messages",
+    "turns",
+    "role",
+    "from",
+    "content",
+    "value",
+    "text",
+    "type",
+    "input",
+    "body",
+    "input_ids",
+    "x",
+]
 JSONISH = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.sampled_from(["", "a", "user", "human"]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from("prompt messages turns role from content value text type input body input_ids x".split()),
+            st.sampled_from(FIELDS),
             inner,
             max_size=3,
         )
