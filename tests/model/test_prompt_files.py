@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trtbench.errors import UserError
@@ -215,6 +215,7 @@ NASTY = st.sampled_from(
 TEXT = PROMPT | st.lists(NASTY, min_size=1).map("".join).filter(lambda text: bool(text.strip()))
 
 
+@settings(max_examples=40)
 @given(prompts=st.lists(TEXT, min_size=1, max_size=4), escaped=st.booleans(), indent=st.sampled_from([None, 2]))
 @example(prompts=['{"prompt": "x"}', "a"], escaped=False, indent=None)
 def test_prompts_survive_every_format(
@@ -345,6 +346,7 @@ IDS = "holds token ids (input_ids), which do not say by which tokenizer"
         ("p.txt", "[{'prompt': 'a'}]", ", line 1, is not JSON (Expecting property name enclosed in double quotes; JSON takes"),
         ("p.txt", "['a', 'b']", "; JSON takes double quotes"),
         ("p.json", "The weather in April.", ", line 1, is not JSON"),
+        ("p.txt", "[" * 100_000, ", line 1, is not JSON (nested too deeply)"),
         ("p.json", "[" * 100_000, ", line 1, is not JSON (nested too deeply)"),
         ("p.json", '{"input":' * 900 + '"a"' + "}" * 900, ", line 1"),
         ("p.json", '{"prompt": ' + "1" * 5000 + "}", "is not JSON (a number that is too long)"),
@@ -412,7 +414,7 @@ def test_a_database_and_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
     [
         ("p.json", json.dumps([f"prompt {at}" for at in range(5000)])),
         ("p.jsonl", lines(*({"prompt": f"prompt {at}"} for at in range(5000)))),
-        ("p.csv", table([["prompt", "n"], *([f"prompt {at}", "1"] for at in range(5000))], ",")),
+        ("p.csv", table([["n", "prompt"], *(["1", f"prompt {at}"] for at in range(5000))], ",")),
         ("p.txt", "\n\n".join(f"prompt {at}" for at in range(5000))),
     ],
 )
@@ -427,6 +429,13 @@ def test_of_a_long_file_the_first_prompts_are_taken_whole(
     assert prompts == [f"prompt {at}" for at in range(len(prompts))]
     assert len(prompts) == 1000 if limit == prompt_files.LIMIT and limit > 10_000 else 100 < len(prompts) < 1000
     assert notes == [f"{name} is long: its first {len(prompts):,} prompts are taken"]
+
+
+def test_a_row_with_other_cells_in_the_middle_of_a_long_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt_files, "LIMIT", 100)
+    (tmp_path / "p.csv").write_text("n,prompt\n" + "1,a\n" * 3 + "1,a,b\n" + "1,a\n" * 99)
+    with pytest.raises(UserError, match=r"line 5: 3 cells in a row where the header has 2"):
+        read_prompts(tmp_path / "p.csv")
 
 
 def test_no_more_is_read_than_the_limit(tmp_path: Path) -> None:

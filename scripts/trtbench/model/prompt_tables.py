@@ -8,7 +8,6 @@ import io
 import itertools
 import re
 from collections.abc import Iterator
-from typing import NoReturn
 
 from trtbench.errors import counted
 from trtbench.model.prompt_records import BESIDE, IDS, MESSAGES, SUCH, TEXTS, Malformed
@@ -17,7 +16,8 @@ DELIMITERS = ",;\t"
 NAME = re.compile(r"[^\W\d][\w .()/-]{0,39}")  # of a column
 KNOWN = {*TEXTS, *MESSAGES}
 READ = KNOWN.union(*BESIDE.values())
-LOOK = 4  # rows that tell whether a text is a table
+SEEN = 2**16  # letters, and …
+LOOK = 4  # … rows in them that tell whether a text is a table
 LONGEST = 2**24  # letters of a cell
 
 
@@ -25,7 +25,7 @@ def is_table(text: str) -> bool:
     """Whether a text is a table by its content: its first line has two names or more and nothing else between delimiters, one
     of them of a column that is known; or its next rows have as many cells."""
     for delimiter in DELIMITERS:
-        rows = _first_rows(text, delimiter, LOOK)
+        rows = _first_rows(text[:SEEN], delimiter, LOOK)
         header = rows[0] if rows else []
         bare = all(NAME.fullmatch(cell) for cell in header)
         known = bool(KNOWN & {*_names(header)})
@@ -42,23 +42,27 @@ def table_records(text: str, cut: bool) -> Iterator[tuple[str, object]]:
     rows = _table(text, delimiter)
     line, header = next(rows)
     names = _names(header)
-    held: tuple[str, object] | None = None
+    held: tuple[int, list[str]] | None = None  # the row before, which is whole where another follows
     try:
         for line, row in rows:
             if held is not None:
-                yield held
-                held = None
-            if len(row) == len(header):
-                held = (f"line {line}", {name: cell for name, cell in zip(names, row) if name in READ})
-            elif not cut:
-                _refuse_row(line, row, header, delimiter)
-            else:
-                break
-        if held is not None and not cut:
-            yield held
+                yield _record(*held, names, delimiter)
+            held = line, row
     except csv.Error as error:
         if not cut:
             raise Malformed(f", the row after line {line}: {error}.") from None
+    if held is not None and not cut:
+        yield _record(*held, names, delimiter)
+
+
+def _record(line: int, row: list[str], names: list[str], delimiter: str) -> tuple[str, object]:
+    if len(row) != len(names):
+        sign = {",": "a comma", ";": "a semicolon", "\t": "a tab"}[delimiter]
+        raise Malformed(
+            f", line {line}: {counted(len(row), 'cell')} in a row where the header has {len(names)}; text with {sign} or a line's "
+            "end in it stands in double quotes."
+        )
+    return f"line {line}", {name: cell for name, cell in zip(names, row) if name in READ}
 
 
 def _table(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -99,11 +103,3 @@ def _delimiter(text: str) -> str:
     names = ", ".join(cell.strip()[:40] for cell in header[:8])
     ids = "; token ids do not say by which tokenizer they were made" if {*IDS} & {*_names(header)} else ""
     raise Malformed(f", line 1: a table wants a header with a column such as {SUCH}; it has {names or 'none'}{ids}.")
-
-
-def _refuse_row(line: int, row: list[str], header: list[str], delimiter: str) -> NoReturn:
-    sign = {",": "a comma", ";": "a semicolon", "\t": "a tab"}[delimiter]
-    raise Malformed(
-        f", line {line}: {counted(len(row), 'cell')} in a row where the header has {len(header)}; text with {sign} or a line's end "
-        "in it stands in double quotes."
-    )
