@@ -23,7 +23,7 @@ from trtbench.lanes.lane import Lane, Plan, create
 from trtbench.machine import host
 from trtbench.measure.passes import run_pass
 from trtbench.measure.trial import load
-from trtbench.model import finding, synthetic, workload
+from trtbench.model import finding, prompt_files, synthetic, workload
 from trtbench.model.workload import Workload
 from trtbench.records.trial import Cold, Sampling
 from trtbench.settings.cells import Cell
@@ -34,7 +34,7 @@ TARGET = 0.01
 
 def loaded(scratch: Path) -> tuple[Lane, Workload]:
     folder = synthetic.make("demo", 1, scratch)
-    work = workload.build(workload.read_prompts(workload.PROMPTS), folder, [CELL], Sampling(), "x")
+    work = workload.build(prompt_files.read_prompts(prompt_files.PROMPTS), folder, [CELL], Sampling(), "x")
     lane = create("pytorch-eager")(
         Plan(
             model=folder,

@@ -30,7 +30,7 @@ from typing import Any
 from trtbench.lanes.lane import Plan, create
 from trtbench.machine import device, host
 from trtbench.measure.trial import load
-from trtbench.model import finding, workload
+from trtbench.model import finding, prompt_files, workload
 from trtbench.records.trial import Cold, Sampling
 from trtbench.settings.cells import Cell
 from trtbench.settings.knobs import ROOT, Settings
@@ -61,7 +61,7 @@ def blocks(lane_name: str, cell: Cell, options: argparse.Namespace) -> dict[str,
         process.start()
     settings = Settings(model_name=options.model, data_dir=str(options.data.absolute()))
     path = finding.resolve(settings).absolute()
-    work = workload.build(workload.read_prompts(workload.PROMPTS), path, [cell], Sampling(), "x")
+    work = workload.build(prompt_files.read_prompts(prompt_files.PROMPTS), path, [cell], Sampling(), "x")
     lane = create(lane_name)(
         Plan(
             model=path,

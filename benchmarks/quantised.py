@@ -32,7 +32,7 @@ from safetensors.torch import load_file, save_file
 from trtbench.lanes import lane as lanes
 from trtbench.lanes.lane import Plan
 from trtbench.machine import host
-from trtbench.model import finding, workload
+from trtbench.model import finding, prompt_files, workload
 from trtbench.model.files import read_config
 from trtbench.records.judgement import NEAR_DEVIATIONS
 from trtbench.records.trial import Sampling
@@ -151,7 +151,7 @@ class Scorer:
         described = finding.describe(model, Settings(model_name=MODEL))
         self.referee = Referee(model, described, "cpu", host.usable_cores())
         self.cell = cell
-        work = workload.build(workload.read_prompts(workload.PROMPTS), model, [cell], Sampling(), "built in")
+        work = workload.build(prompt_files.read_prompts(prompt_files.PROMPTS), model, [cell], Sampling(), "built in")
         self.prompts = [work.prompts(cell, call)[0] for call in range(calls)]
 
     def row(self, outputs: list[list[int]]) -> dict[str, Any]:

@@ -31,14 +31,14 @@ def worker(lane_name: str, model: str) -> int:
     from trtbench.lanes.lane import Plan
     from trtbench.machine import host
     from trtbench.measure.passes import timed
-    from trtbench.model import finding, synthetic, workload
+    from trtbench.model import finding, prompt_files, synthetic, workload
     from trtbench.records.trial import Sampling
     from trtbench.settings.cells import Cell
 
     cell = Cell(batch=1, prompt_length=128, new_tokens=32, precision="float16")
     with tempfile.TemporaryDirectory() as scratch:
         folder = synthetic.make(model, 1, Path(scratch))
-        work = workload.build(workload.read_prompts(workload.PROMPTS), folder, [cell], Sampling(), "x")
+        work = workload.build(prompt_files.read_prompts(prompt_files.PROMPTS), folder, [cell], Sampling(), "x")
         lane = lane.create(lane_name)(
             Plan(
                 model=folder,

@@ -18,7 +18,8 @@ from trtbench.errors import Unsupported
 from trtbench.lanes.lane import Lane, Plan, create
 from trtbench.measure.passes import check_count
 from trtbench.model import files, finding
-from trtbench.model.workload import PROMPTS, Workload, build, read_prompts
+from trtbench.model.prompt_files import PROMPTS, read_prompts
+from trtbench.model.workload import Workload, build
 from trtbench.records.trial import Sampling
 from trtbench.settings import lanes
 from trtbench.settings.cells import Cell

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import msgspec
@@ -12,7 +11,8 @@ from hypothesis import strategies as st
 
 import factory
 from trtbench.errors import UserError
-from trtbench.model.workload import PROMPTS, Workload, build, digest_prompts, read_prompts
+from trtbench.model.prompt_files import PROMPTS, read_prompts
+from trtbench.model.workload import Workload, build, digest_prompts
 from trtbench.records.trial import Sampling
 from trtbench.settings.cells import Cell
 
@@ -98,7 +98,7 @@ def test_prompts_handed_over_in_another_order_have_another_digest() -> None:
     assert digest_prompts([[[1, 2]], [[3, 4]]]) != digest_prompts([[[3, 4]], [[1, 2]]])
 
 
-# The prompts file
+# Prompts to ids
 
 
 def test_the_committed_prompts_are_many_long_and_in_two_languages(tiny_model: Path) -> None:
@@ -112,50 +112,22 @@ def test_the_committed_prompts_are_many_long_and_in_two_languages(tiny_model: Pa
     assert min(sizes) >= 100
 
 
-def test_a_text_file_has_a_prompt_a_paragraph(tmp_path: Path) -> None:
-    file = tmp_path / "p.txt"
-    file.write_bytes("\ufeffone line\r\nand on\r\n\r\ntwo\n \t\nthree\n\n\n\n".encode())
-    assert read_prompts(file) == ["one line and on", "two", "three"]
+def test_prompts_that_are_too_short_are_left_out(tiny_model: Path) -> None:
+    long = "A long enough prompt about how the weather was in April."
+    alone = build([long], tiny_model, [], Sampling(), "mine.txt")
+    both = build(["a", long, "b"], tiny_model, [], Sampling(), "mine.txt")
+    assert (both.ring, both.starts) == (alone.ring, [0])
+    with pytest.raises(UserError, match=r"no prompt of mine\.txt has 8 tokens"):
+        build(["a", "b"], tiny_model, [], Sampling(), "mine.txt")
 
 
-def test_json_lines_are_strings_or_objects(tmp_path: Path) -> None:
-    file = tmp_path / "p.jsonl"
-    lines = ["one", {"prompt": "two"}, {"text": "three\n\nstill three"}, "four\u2028still four"]
-    file.write_text("\n\n".join(json.dumps(line, ensure_ascii=False) for line in lines) + "\n", encoding="utf-8")
-    assert read_prompts(file) == ["one", "two", "three\n\nstill three", "four\u2028still four"]
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "said"),
-    [
-        ("p.txt", b"", "is empty"),
-        ("p.txt", b"\n \n\n", "is empty"),
-        ("p.jsonl", b"\n", "is empty"),
-        ("p.jsonl", b'""\n{"prompt": " "}\n', "is empty"),
-        ("p.txt", b"caf\xe9", r"is not UTF-8 \(byte 3\)"),
-        ("p.jsonl", b'"good"\n{"prompt": "cut\n', "line 2, is not JSON"),
-        ("p.jsonl", b'"good"\n\n{"question": "x"}\n', "line 3: a string, or an object with prompt or text"),
-        ("p.jsonl", b"[1]\n", "line 1: a string, or an object"),
-        ("p.jsonl", b'{"prompt": 5}\n', "line 1: a string, or an object"),
-        ("p.jsonl", b'"half \\ud800 pair"\n', "line 1, holds half a surrogate pair"),
-    ],
-)
-def test_files_that_are_no_prompts_are_told_apart(name: str, data: bytes, said: str, tmp_path: Path) -> None:
-    file = tmp_path / name
-    file.write_bytes(data)
-    with pytest.raises(UserError, match=said) as refused:
-        read_prompts(file)
-    assert f"PROMPTS_FILE={str(file)!r}" in str(refused.value)
-
-
-def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be read: No such file"):
-        read_prompts(tmp_path / "none")
-
-
-def test_a_prompt_that_is_too_short_is_named(tiny_model: Path) -> None:
-    with pytest.raises(UserError, match=r"prompt 2 of mine\.txt is too short: 1 token, at least 8"):
-        build(["A long enough prompt about how the weather was in April.", "a"], tiny_model, [], Sampling(), "mine.txt")
+def test_a_beginning_of_sequence_id_that_a_prompt_brings_is_not_doubled(tiny_model: Path) -> None:
+    prompt = "A long enough prompt about how the weather was in April."
+    plain = build([prompt], tiny_model, [], Sampling(), "x")
+    rendered = build([f"<s>{prompt}"], tiny_model, [], Sampling(), "x")
+    assert plain.bos == 1
+    assert rendered.sequence(0, 9) == plain.sequence(0, 9)
+    assert rendered.sequence(0, 9)[:2] != [1, 1]
 
 
 def test_a_model_without_a_fast_tokenizer(tmp_path: Path) -> None:

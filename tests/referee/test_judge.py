@@ -16,8 +16,9 @@ import factory
 from trtbench.lanes.lane import Plan
 from trtbench.lanes.pytorch_eager import PytorchEager
 from trtbench.measure.stopping import every_trial
+from trtbench.model.prompt_files import PROMPTS, read_prompts
 from trtbench.model.synthetic import Shape, write_synthetic
-from trtbench.model.workload import PROMPTS, Workload, build, digest_prompts, read_prompts
+from trtbench.model.workload import Workload, build, digest_prompts
 from trtbench.records import judgement, run_folder
 from trtbench.records.files import encode
 from trtbench.records.trial import Model, Pass, Sampling, Trial

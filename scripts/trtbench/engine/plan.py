@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from trtbench.engine import contract
 from trtbench.errors import UserError
-from trtbench.model.workload import PROMPTS, read_prompts
+from trtbench.model.prompt_files import PROMPTS, read_prompts
 from trtbench.settings.cells import Cell
 from trtbench.settings.knobs import PRECISIONS
 
@@ -105,9 +104,9 @@ def tool_for(architecture: str, precision: str) -> str:
     return str(converter["tool"]) if row["via"] == "converter" else "quantize"
 
 
-def calibration_texts(prompts: Path = PROMPTS) -> list[str]:
+def calibration_texts() -> list[str]:
     """The committed prompts, which calibrate fp8 and int4_awq without a network."""
-    return read_prompts(prompts)
+    return [prompt for prompt in read_prompts(PROMPTS) if isinstance(prompt, str)]
 
 
 def calibration_digest() -> str:

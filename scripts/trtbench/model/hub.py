@@ -37,6 +37,7 @@ TOKENIZER = (
     "spiece.model",
     "sentencepiece.bpe.model",
     "chat_template.jinja",
+    "chat_template.json",
 )
 
 

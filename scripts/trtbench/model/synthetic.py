@@ -15,7 +15,7 @@ from typing import Any
 
 from trtbench.errors import UserError
 from trtbench.model.built_in import SYNTHETIC, Shape
-from trtbench.model.workload import PROMPTS, read_prompts
+from trtbench.model.prompt_files import PROMPTS, read_prompts
 from trtbench.records import lock
 from trtbench.records.files import whole_folder
 

@@ -3,7 +3,9 @@
 All prompts form one ring of ids. The first sequences of a cell start where the prompts start, the next ones at
 their second tokens, and so on until every place of the ring has been a start; then again, taking every second id,
 every third, …. Each is behind the beginning-of-sequence id where the tokenizer has one and exactly as long as the cell
-asks. So no two calls of a trial see the same prompt, and an engine that keeps prefixes or answers cannot gain.
+asks. So no two calls of a trial see the same prompt, and an engine that keeps prefixes or answers cannot gain. A sequence is
+cut off within its prompt or goes on into the next one: that of a chat begins as its template does, and seldom ends where the
+answer would begin.
 """
 
 from __future__ import annotations
@@ -12,19 +14,17 @@ import functools
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from trtbench.errors import UserError, counted
+from trtbench.errors import UserError
 from trtbench.records.files import read_as
 from trtbench.records.run_folder import folder
 from trtbench.records.trial import Sampling
 from trtbench.settings.cells import Cell, Count, Id
 
-PROMPTS = Path(__file__).with_name("prompts.jsonl")
 MIN_PROMPT_TOKENS = 8
 TURN = 4096  # ids that a ring is written out to, where it has fewer
 
@@ -109,48 +109,11 @@ def digest_prompts(batches: Iterable[Sequence[Sequence[int]]]) -> str:
     return state.hexdigest()
 
 
-def read_prompts(path: Path) -> list[str]:
-    """Read prompts from JSON lines (`.jsonl`: a string, or an object with `prompt` or `text`) or from a text file
-    (a paragraph a prompt). A UserError tells an empty file, one that is not UTF-8 and a bad line apart."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"PROMPTS_FILE={str(path)!r} cannot be read: {error.strerror or error}.") from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"PROMPTS_FILE={str(path)!r} is not UTF-8 (byte {error.start}); save it as UTF-8.") from None
-    if path.suffix == ".jsonl":
-        prompts = [_prompt_of(path, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    else:
-        paragraphs = re.split(r"\n\s*\n", text)
-        prompts = [" ".join(paragraph.split()) for paragraph in paragraphs]
-    prompts = [prompt for prompt in prompts if prompt.strip()]
-    if not prompts:
-        raise UserError(f"PROMPTS_FILE={str(path)!r} is empty; it takes at least one prompt.")
-    return prompts
-
-
-def _prompt_of(path: Path, number: int, line: str) -> str:
-    try:
-        value = json.loads(line)
-    except ValueError:
-        raise UserError(f"PROMPTS_FILE={str(path)!r}, line {number}, is not JSON.") from None
-    if isinstance(value, dict):
-        value = value.get("prompt", value.get("text"))
-    if not isinstance(value, str):
-        raise UserError(
-            f"PROMPTS_FILE={str(path)!r}, line {number}: a string, or an object with prompt or text, is wanted."
-        )
-    if any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise UserError(f"PROMPTS_FILE={str(path)!r}, line {number}, holds half a surrogate pair, which is no text.")
-    return value
-
-
 def build(
     prompts: Sequence[str], tokenizer_folder: Path, cells: Sequence[Cell], sampling: Sampling, name: str
 ) -> Workload:
-    """Turn prompts into ids with the model's own tokenizer. Raises UserError when a prompt is too short to use."""
+    """Turn prompts into ids with the model's own tokenizer, and leave out those with fewer than MIN_PROMPT_TOKENS ids. Raises
+    UserError where none is left."""
     from tokenizers import Tokenizer
 
     file = tokenizer_folder / "tokenizer.json"
@@ -159,17 +122,19 @@ def build(
     tokenizer = Tokenizer.from_file(str(file))
     ring: list[int] = []
     starts: list[int] = []
-    for number, prompt in enumerate(prompts, 1):
+    bos = _bos(tokenizer_folder)
+    for prompt in prompts:
         ids = tokenizer.encode(prompt, add_special_tokens=False).ids
-        if len(ids) < MIN_PROMPT_TOKENS:
-            raise UserError(
-                f"prompt {number} of {name} is too short: {counted(len(ids), 'token')}, at least {MIN_PROMPT_TOKENS} are wanted."
-            )
-        starts.append(len(ring))
-        ring += ids
-    return Workload(
-        ring=ring, starts=starts, bos=_bos(tokenizer_folder), cells=list(cells), sampling=sampling, prompts_name=name
-    )
+        if bos is not None and ids[:1] == [bos]:
+            ids = ids[1:]  # chat templates write it, and it stands before every sequence
+        if len(ids) >= MIN_PROMPT_TOKENS:
+            starts.append(len(ring))
+            ring += ids
+    if not ring:
+        raise UserError(
+            f"PROMPTS_FILE: no prompt of {name} has {MIN_PROMPT_TOKENS} tokens, and shorter ones are left out."
+        )
+    return Workload(ring=ring, starts=starts, bos=bos, cells=list(cells), sampling=sampling, prompts_name=name)
 
 
 def _bos(folder: Path) -> int | None:

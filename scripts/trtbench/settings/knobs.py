@@ -222,7 +222,7 @@ class Settings:
     prompts_file: str = _row(
         "",
         "path",
-        help="your own prompts: a text file (one prompt a paragraph) or JSON lines with a field prompt or text",
+        help="your own prompts: text (one a paragraph), JSON, JSON lines, CSV, chat messages; docs/prompts.md says which",
         example="prompts.txt",
     )
     examples_dir: str = _row(
