@@ -3,7 +3,10 @@ what is said in English alone counts."""
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
+import unicodedata
 from collections.abc import Callable
 
 
@@ -26,8 +29,33 @@ def in_one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"
 
 
+# What stands in for characters of our reports that have no form in ASCII of their own (NFKD has the others: é, …, narrow blanks).
+_PLAIN = str.maketrans("×·–—−‘’“”«»≈≤≥", "x.---''''''~<>")
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    """Stand-ins in ASCII for characters that a stream can't write."""
+    assert isinstance(error, UnicodeEncodeError)
+    parts = unicodedata.normalize("NFKD", error.object[error.start : error.end].translate(_PLAIN))
+    # A quotation mark or a backslash more would break JSON and CSV.
+    plain = [part if part.isascii() and part not in '"\\' else "?" for part in parts if not unicodedata.combining(part)]
+    return "".join(plain), error.end
+
+
+codecs.register_error("trtbench-plainly", _plainly)
+
+
+def print_whatever_comes() -> None:
+    """Have standard output and error replace the characters that their encoding lacks: a terminal or a pipe that can't write
+    French is no reason to stop, least of all after a report's files were written."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="trtbench-plainly")
+
+
 def run_main(main: Callable[[], int]) -> None:
     """Run a command's `main`, turning a UserError into its sentence and exit status 2, Ctrl-C into 130."""
+    print_whatever_comes()
     try:
         status = main()
         sys.stdout.flush()  # a full disk or a closed pipe shows here, while it can still be told
