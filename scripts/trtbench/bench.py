@@ -21,6 +21,7 @@ from trtbench.machine.child import interrupt
 from trtbench.measure.run import GpuLost, Measurement
 from trtbench.model.finding import to_be_fetched
 from trtbench.records import judgement
+from trtbench.records.ownership import hand_over_at_exit
 from trtbench.records.run import counting
 from trtbench.records.run_folder import locked
 from trtbench.referee.judge import asking
@@ -68,6 +69,7 @@ def parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     settings, sources = resolve(vars(options), defaults=_defaults(options))
+    hand_over_at_exit(settings)
     measurement = Measurement(settings, sources, options, command())
     if options.build or to_be_fetched(settings):
         measurement.tell_noise()
