@@ -16,7 +16,7 @@ from pathlib import Path
 
 from trtbench.engine import contract, trtllm_bench
 from trtbench.engine.contract import probe
-from trtbench.errors import UserError
+from trtbench.errors import UserError, why
 from trtbench.machine.child import interrupt
 from trtbench.measure.run import GpuLost, Measurement
 from trtbench.model.finding import to_be_fetched
@@ -181,7 +181,7 @@ def _disk_error(error: OSError, results: str) -> Exception:
             "free space and go on with --resume."
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return UserError(f"{error.filename or results} cannot be written: {error.strerror}.")
+        return UserError(f"{error.filename or results} cannot be written: {why(error, error.filename or results)}.")
     return error
 
 

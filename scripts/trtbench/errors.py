@@ -4,10 +4,14 @@ what is said in English alone counts."""
 from __future__ import annotations
 
 import codecs
+import errno
 import io
+import os
+import shlex
 import sys
 import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -27,6 +31,40 @@ def in_one_line(error: BaseException) -> str:
     """The type of an exception and the first line of what it says."""
     text = str(error).strip()
     return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"
+
+
+def why(error: OSError, path: str | Path) -> str:
+    """What the system says against reading or writing a path; where that is a matter of owners, also whose the path, or the nearest
+    folder that is there, is, and the command that gives it to this user."""
+    reason = error.strerror or str(error)
+    return reason + (whose(path) if error.errno in (errno.EACCES, errno.EPERM) else "")
+
+
+def whose(path: str | Path) -> str:
+    """`; PLACE belongs to root, and you are me: …` with what helps; nothing where it is this user's own, or nobody knows."""
+    place = Path(path).absolute()
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    try:
+        owner = place.stat().st_uid
+    except OSError:
+        return ""
+    if owner == os.geteuid():
+        return ""
+    me = _user(os.geteuid())
+    # Elsewhere than in this clone it may be somebody else's by right.
+    ours = Path(__file__).resolve().parents[2] in (place, *place.parents)
+    remedy = f"sudo chown -R {me} {shlex.quote(str(place))}" if ours else "take one that is yours"
+    return f"; {place} belongs to {_user(owner)}, and you are {me}: {remedy}"
+
+
+def _user(uid: int) -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(uid).pw_name
+    except (ImportError, KeyError):  # a container knows few users
+        return str(uid)
 
 
 # What stands in for characters of our reports that have no form in ASCII of their own (NFKD has the others: é, …, narrow blanks).
@@ -61,6 +99,10 @@ def run_main(main: Callable[[], int]) -> None:
         sys.stdout.flush()  # a full disk or a closed pipe shows here, while it can still be told
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        status = 2
+    except PermissionError as error:
+        # Of a place that nobody asked for by name: a folder of results or of a cache that somebody else made.
+        print(f"error: {error.filename}: {why(error, error.filename or '.')}.", file=sys.stderr)
         status = 2
     except BrokenPipeError:
         # The reader (head, less) went away; without this the interpreter would complain once more at exit.

@@ -17,7 +17,7 @@ from lacking import lacking
 from trtbench.records import ownership
 from trtbench.settings.knobs import ROOT, Settings
 
-OWNER = 12345
+OWNER = 1  # daemon, whom every system knows: for another user the entrypoint writes a line into /etc/passwd
 
 
 @pytest.fixture

@@ -13,8 +13,10 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from trtbench.errors import whose
 from trtbench.machine.checks import Check, reason_in, run_program, version_in
 from trtbench.machine.cuda_driver import driver_check
 
@@ -241,6 +243,20 @@ def disk_check(path: str | Path, need_gb: float, name: str = "disk") -> Check:
     if free < need_gb:
         return Check(name, "fail", sentence, f"free some {need_gb - free:.0f} GB there, or use another disk", figures)
     return Check(name, "ok", sentence, "", figures)
+
+
+def writable_check(check: Check, folders: Sequence[Path]) -> Check:
+    """`check`, unless this user may not write one of these folders, or the one in which it would be made."""
+    for folder in folders:
+        place = folder.absolute()
+        while not os.path.lexists(place) and place != place.parent:
+            place = place.parent
+        if place.is_dir() and not os.access(place, os.W_OK | os.X_OK):
+            sentence = f"{folder} can't be written{whose(place)}."
+            return Check(
+                check.name, "fail", sentence, "see to its owner, or set DATA_DIR and RESULTS_DIR", check.figures
+            )
+    return check
 
 
 def shared_memory_check(need_gb: float = SHARED_MEMORY_GB, path: str | Path = "/dev/shm") -> Check:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from trtbench.errors import UserError, counted
+from trtbench.errors import UserError, counted, why
 from trtbench.records.files import read_as
 from trtbench.records.run_folder import folder
 from trtbench.records.trial import Sampling
@@ -115,7 +115,7 @@ def read_prompts(path: Path) -> list[str]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UserError(f"PROMPTS_FILE={str(path)!r} cannot be read: {error.strerror or error}.") from None
+        raise UserError(f"PROMPTS_FILE={str(path)!r} cannot be read: {why(error, path)}.") from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from trtbench.errors import UserError
+from trtbench.errors import UserError, why
 
 _VARIABLE = re.compile(
     r"""\$(?:(?P<dollar>\$)
@@ -45,7 +45,9 @@ def lines(path: Path) -> list[Line]:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return []
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UserError(f"the settings file {path} cannot be read: {why(error, path)}.") from None
+    except UnicodeDecodeError as error:
         raise UserError(f"the settings file {path} cannot be read: {error}.") from None
     return [_line(n, line.strip()) for n, line in enumerate(text.splitlines(), 1) if not re.match(r"\s*(#|$)", line)]
 
