@@ -48,6 +48,7 @@ make_environment() {
   may_make "$folder" "$python"
   say "setting up $(basename "$folder") (once, a few minutes)"
   rm -f "$folder/.stamp"
+  take_proxies "$python"
   [ -x "$folder/bin/python" ] || "$python" -m venv "$folder" ||
     die "$python could not make a virtual environment in $folder; the lines above say why."
   install_torch "$folder" "$TORCH_VERSION" "${TORCH_INSTEAD:-}"
@@ -74,6 +75,16 @@ may_make() {
   fi
   [ -x "$folder/bin/python" ] || "$python" -c 'import ensurepip, venv' 2>/dev/null ||
     die "$python cannot make a virtual environment; install its venv module (Debian and Ubuntu: python3-venv)."
+}
+
+# take_proxies PYTHON: pip needs what .env says of the network before anybody else reads that file
+take_proxies() {
+  local pairs pair
+  [ -f "$ROOT/.env" ] || return 0
+  pairs=$(PYTHONPATH="$ROOT/scripts" "$1" -B -m trtbench.settings handed-on) || exit
+  while IFS= read -r pair; do
+    [ -z "$pair" ] || export "${pair?}"
+  done <<<"$pairs"
 }
 
 # user: who runs this; a container may have no name for it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -255,6 +256,28 @@ def test_doctor_and_benchmark_agree(
         assert asked == []
     if settings.hf_token == "hf_SECRET":
         assert {request.authorization for request in asked} == {"Bearer hf_SECRET"}
+
+
+@pytest.mark.parametrize("place", ["HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME"])
+def test_a_whole_copy_in_the_librarys_own_cache_is_told_of_and_half_a_one_is_not(
+    place: str, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    below = {"HF_HOME": "hub", "HF_HUB_CACHE": "", "XDG_CACHE_HOME": "huggingface/hub"}[place]
+    monkeypatch.setenv(place, str(tmp_path / "cache"))
+    model = tmp_path / "cache" / below / "models--org--tiny"
+    (model / "refs").mkdir(parents=True)
+    (model / "refs" / "main").write_text(COMMIT)
+    copy = shutil.copytree(tiny_model, model / "snapshots" / COMMIT)
+    settings = Settings(model_name="org/tiny", data_dir=str(tmp_path / "data"), offline=True)
+    for revision in ("", COMMIT):
+        with pytest.raises(UserError, match=f"take huggingface_hub's own copy with MODEL_NAME={copy}"):
+            finding.resolve(dataclasses.replace(settings, model_revision=revision))
+    assert finding.resolve(dataclasses.replace(settings, model_name=str(copy))) == copy
+    (copy / "tokenizer.json").unlink()
+    with pytest.raises(UserError, match="or set MODEL_NAME to a local folder"):
+        finding.resolve(settings)
 
 
 def test_a_token_goes_to_no_other_host(

@@ -249,9 +249,7 @@ def resolve(
     _refuse_misspelt(environment)
     from_file = read_file(file if file is not None else ROOT / ".env", environment)
     if environment is os.environ:
-        for name in (*NETWORK_NAMES, *ENGINE_NAMES):
-            if from_file.get(name) and not os.environ.get(name):
-                os.environ[name] = from_file[name]
+        os.environ.update(handed_on(from_file))
     layers = [
         ("file", from_file),
         ("environment", environment),
@@ -282,9 +280,18 @@ def resolve(
     return settings, sources
 
 
+def handed_on(from_file: Mapping[str, str]) -> dict[str, str]:
+    """What the file has for the environment of libraries and engines, where that does not have it yet."""
+    names = (*NETWORK_NAMES, *ENGINE_NAMES)
+    return {name: from_file[name] for name in names if from_file.get(name) and not os.environ.get(name)}
+
+
 def before_flags(name: str) -> Any:
-    """One setting as environment and `.env` have it, for what comes before the flags are read."""
-    for origin, layer in (("environment", os.environ), ("file", read_file(ROOT / ".env"))):
+    """One setting as environment and `.env` have it, for what comes before the flags are read; what the file hands on is handed
+    on."""
+    from_file = read_file(ROOT / ".env")
+    os.environ.update(handed_on(from_file))
+    for origin, layer in (("environment", os.environ), ("file", from_file)):
         values, _ = _merge(layer, origin, os.environ)
         if name in values:
             return values[name]
