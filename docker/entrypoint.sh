@@ -13,8 +13,12 @@ if [ "$(id -u)" = 0 ] && [ -z "${TRTBENCH_DROPPED:-}" ]; then
   # Docker makes a missing data/ as root. Then it is meant for whoever made the clone.
   if [ "$uid" = 0 ] && [ -d scripts ] && [ "$(stat -c %u scripts)" != 0 ]; then
     uid=$(stat -c %u scripts) gid=$(stat -c %g scripts)
-    # What is in a folder comes first: once it is somebody else's, it may be closed to this root, who has few privileges.
-    find "$owned" -depth -xdev -uid 0 -exec chown -h "$uid:$gid" {} +
+  fi
+  # What root left there, as with sudo or in NVIDIA's image as it comes. What is in a folder comes first: once it is somebody
+  # else's, it may be closed to this root, who has few privileges. Where owners can't be changed, all stays as it is; 65534 is an
+  # owner whom a rootless engine doesn't know.
+  if [ "$uid" != 0 ] && [ "$uid" != 65534 ]; then
+    find "$owned" -depth -xdev -uid 0 -exec chown -h "$uid:$gid" {} + 2>/dev/null || true
   fi
   # MPI and Python's getpass look the user up; a uid of the host has no entry here. A read-only image keeps none.
   if ! getent passwd "$uid" >/dev/null && [ -w /etc/passwd ]; then

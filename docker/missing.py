@@ -115,6 +115,19 @@ def install(wanted: list[str], folder: Path) -> bool:
     return done.returncode == 0
 
 
+def data_folder() -> Path | None:
+    """DATA_DIR as the benchmark will read it, from the environment or `.env`; where it can't be, the sentence is said."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    from trtbench.errors import UserError
+    from trtbench.settings.reading import before_flags
+
+    try:
+        return Path(before_flags("DATA_DIR"))
+    except UserError as error:
+        say(f"error: {error}")
+        return None
+
+
 def beside() -> int:
     """Print the folder with what this Python lacks of requirements/image.lock; it is made once for each lack."""
     if not is_tensorrt_image():
@@ -124,7 +137,9 @@ def beside() -> int:
         return 0
     kind = [sys.implementation.cache_tag, platform.machine(), *wanted]
     name = f"packages-{zlib.crc32(' '.join(kind).encode()):08x}"
-    data = Path(os.environ.get("DATA_DIR") or ROOT / "data")
+    data = data_folder()
+    if data is None:
+        return 2
     caches = [data.absolute() / "cache", Path(os.path.expanduser("~")) / ".cache" / "trtbench"]
     for cache in caches:
         if (cache / name).is_dir():

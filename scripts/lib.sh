@@ -45,16 +45,56 @@ make_environment() {
     return
   fi
   python=$(python_command)
+  may_make "$folder" "$python"
   say "setting up $(basename "$folder") (once, a few minutes)"
   rm -f "$folder/.stamp"
+  take_proxies "$python"
   [ -x "$folder/bin/python" ] || "$python" -m venv "$folder" ||
-    die "$python cannot make a virtual environment; install its venv module (Debian and Ubuntu: python3-venv)."
+    die "$python could not make a virtual environment in $folder; the lines above say why."
   install_torch "$folder" "$TORCH_VERSION" "${TORCH_INSTEAD:-}"
   for lock in "$@"; do
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$lock" ||
       die "installing $(basename "$lock") failed; the lines above say why."
   done
   stamp "$folder" "$@" >"$folder/.stamp"
+  give_to_owner "$folder"
+}
+
+# may_make FOLDER PYTHON: what stands in the way of a virtual environment, told before anything is tried
+may_make() {
+  local folder=$1 python=$2 place=$1 owner
+  [ -e "$folder" ] || place=$(dirname "$folder")
+  if ! [ -w "$place" ] || ! [ -x "$place" ]; then
+    owner=$(stat -L -c %U "$place")
+    [ "$owner" != "$(user)" ] || die "$place cannot be written, though it is yours: its mode or a read-only mount forbids it."
+    die "$place belongs to $owner, and $(user) may not write it; it is yours after: sudo chown -R $(user) '$place'"
+  fi
+  if [ -L "$folder/bin/python" ] && ! [ -x "$folder/bin/python" ]; then
+    die "$folder was made with a Python that is not here, or that $(user) may not run ($(readlink "$folder/bin/python")): remove the folder" \
+      "to have it made anew."
+  fi
+  [ -x "$folder/bin/python" ] || "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+    die "$python cannot make a virtual environment; install its venv module (Debian and Ubuntu: python3-venv)."
+}
+
+# take_proxies PYTHON: pip needs what .env says of the network before anybody else reads that file
+take_proxies() {
+  local pairs pair
+  [ -f "$ROOT/.env" ] || return 0
+  pairs=$(PYTHONPATH="$ROOT/scripts" "$1" -B -m trtbench.settings handed-on) || exit
+  while IFS= read -r pair; do
+    [ -z "$pair" ] || export "${pair?}"
+  done <<<"$pairs"
+}
+
+# user: who runs this; a container may have no name for it
+user() { id -un 2>/dev/null || id -u; }
+
+# give_to_owner FOLDER: what root made in somebody's clone, as with sudo, is theirs, or they could not go on without it
+give_to_owner() {
+  local owner
+  owner=$(stat -c %u:%g "$ROOT") || return 0
+  [ "$(id -u)" != 0 ] || [ "${owner%:*}" = 0 ] || chown -hR "$owner" "$1" 2>/dev/null || true
 }
 
 # make_ngc_environment FOLDER: the versions of the NGC image; torch's too, where PyTorch's index has the CPU build of it

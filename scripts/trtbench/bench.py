@@ -16,11 +16,12 @@ from pathlib import Path
 
 from trtbench.engine import contract, trtllm_bench
 from trtbench.engine.contract import probe
-from trtbench.errors import UserError
+from trtbench.errors import UserError, why
 from trtbench.machine.child import interrupt
 from trtbench.measure.run import GpuLost, Measurement
 from trtbench.model.finding import to_be_fetched
 from trtbench.records import judgement
+from trtbench.records.ownership import hand_over_at_exit
 from trtbench.records.run import counting
 from trtbench.records.run_folder import locked
 from trtbench.referee.judge import asking
@@ -68,6 +69,7 @@ def parser() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     settings, sources = resolve(vars(options), defaults=_defaults(options))
+    hand_over_at_exit(settings)
     measurement = Measurement(settings, sources, options, command())
     if options.build or to_be_fetched(settings):
         measurement.tell_noise()
@@ -179,7 +181,7 @@ def _disk_error(error: OSError, results: str) -> Exception:
             "free space and go on with --resume."
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return UserError(f"{error.filename or results} cannot be written: {error.strerror}.")
+        return UserError(f"{error.filename or results} cannot be written: {why(error, error.filename or results)}.")
     return error
 
 

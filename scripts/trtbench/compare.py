@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trtbench.errors import UserError
+from trtbench.records.ownership import hand_over_at_exit
 from trtbench.settings.reading import Parser, add_flags, resolve
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     --fail-on-regression finds one."""
     options = parser().parse_args(arguments)
     settings, _ = resolve(vars(options))
+    hand_over_at_exit(settings)
     results, lang = settings.results.absolute(), settings.report_lang
     # Only now: --help and a wrong flag answer without them.
     from trtbench.comparison.history import regressions

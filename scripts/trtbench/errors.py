@@ -3,8 +3,15 @@ what is said in English alone counts."""
 
 from __future__ import annotations
 
+import codecs
+import errno
+import io
+import os
+import shlex
 import sys
+import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -26,13 +33,76 @@ def in_one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"
 
 
+def why(error: OSError, path: str | Path) -> str:
+    """What the system says against reading or writing a path; where that is a matter of owners, also whose the path, or the nearest
+    folder that is there, is, and the command that gives it to this user."""
+    reason = error.strerror or str(error)
+    return reason + (whose(path) if error.errno in (errno.EACCES, errno.EPERM) else "")
+
+
+def whose(path: str | Path) -> str:
+    """`; PLACE belongs to root, and you are me: …` with what helps; nothing where it is this user's own, or nobody knows."""
+    place = Path(path).absolute()
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    try:
+        owner = place.stat().st_uid
+    except OSError:
+        return ""
+    if owner == os.geteuid():
+        return ""
+    me = _user(os.geteuid())
+    # Elsewhere than in this clone it may be somebody else's by right.
+    ours = Path(__file__).resolve().parents[2] in (place, *place.parents)
+    remedy = f"sudo chown -R {me} {shlex.quote(str(place))}" if ours else "take one that is yours"
+    return f"; {place} belongs to {_user(owner)}, and you are {me}: {remedy}"
+
+
+def _user(uid: int) -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(uid).pw_name
+    except (ImportError, KeyError):  # a container knows few users
+        return str(uid)
+
+
+# What stands in for characters of our reports that have no form in ASCII of their own (NFKD has the others: é, …, narrow blanks).
+_PLAIN = str.maketrans("×·–—−‘’“”«»≈≤≥", "x.---''''''~<>")
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    """Stand-ins in ASCII for characters that a stream can't write."""
+    assert isinstance(error, UnicodeEncodeError)
+    parts = unicodedata.normalize("NFKD", error.object[error.start : error.end].translate(_PLAIN))
+    # A quotation mark or a backslash more would break JSON and CSV.
+    plain = [part if part.isascii() and part not in '"\\' else "?" for part in parts if not unicodedata.combining(part)]
+    return "".join(plain), error.end
+
+
+codecs.register_error("trtbench-plainly", _plainly)
+
+
+def print_whatever_comes() -> None:
+    """Have standard output and error replace the characters that their encoding lacks: a terminal or a pipe that can't write
+    French is no reason to stop, least of all after a report's files were written."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="trtbench-plainly")
+
+
 def run_main(main: Callable[[], int]) -> None:
     """Run a command's `main`, turning a UserError into its sentence and exit status 2, Ctrl-C into 130."""
+    print_whatever_comes()
     try:
         status = main()
         sys.stdout.flush()  # a full disk or a closed pipe shows here, while it can still be told
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        status = 2
+    except PermissionError as error:
+        # Of a place that nobody asked for by name: a folder of results or of a cache that somebody else made.
+        print(f"error: {error.filename}: {why(error, error.filename or '.')}.", file=sys.stderr)
         status = 2
     except BrokenPipeError:
         # The reader (head, less) went away; without this the interpreter would complain once more at exit.

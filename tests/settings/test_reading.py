@@ -32,13 +32,13 @@ def wrong_values() -> Iterator[tuple[str, str]]:
         if row.kind in ("int", "trials"):
             yield from [(name, "1.5"), (name, "1e3")]
         if row.kind == "trials":
-            yield from [(name, "0"), (name, "1001"), (name, "-1"), (name, "AUTO")]
+            yield from [(name, "0"), (name, "1001"), (name, "-1"), (name, "automatic")]
         if row.kind in ("int", "float"):
             step = 1 if row.kind == "int" else 1e-6
             yield name, str(row.low if row.above_low else row.low - step)
             yield name, str(row.high + step * 1000)
         if row.kind == "choice":
-            yield from [(name, "none-of-these"), (name, row.choices[0].upper())]
+            yield from [(name, "none-of-these"), (name, f"{row.choices[0]} {row.choices[-1]}")]
         if row.kind == "switch":
             yield from [(name, "2"), (name, "maybe")]
         if row.many:

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from trtbench.doctor.docker import IMAGE
 from trtbench.doctor.report import NEEDED, examine, json_report, text_report, weigh
-from trtbench.errors import UserError
+from trtbench.errors import UserError, print_whatever_comes
 from trtbench.settings import reading
 from trtbench.settings.knobs import ROOT
 
@@ -52,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    print_whatever_comes()
     try:
         sys.exit(main())
     except UserError as error:

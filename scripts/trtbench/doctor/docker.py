@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from trtbench.engine import contract
-from trtbench.machine.checks import Check, last_line, run_program, version_in
+from trtbench.machine.checks import Check, reason_in, run_program, version_in
 from trtbench.machine.requirements import disk_check
 
 IMAGE = str(contract.load()["release"]["image"])
@@ -36,7 +36,7 @@ def docker_check() -> Check:
             "docker", "warn", f"docker is Podman's stand-in ({version}); nobody has tried that here.", "", figures
         )
     if status != 0 or not version_in(out):
-        return Check("docker", "fail", f"docker --version fails: {last_line(out, err)}", "reinstall Docker", figures)
+        return Check("docker", "fail", f"docker --version fails: {reason_in(err, out)}", "reinstall Docker", figures)
     if version_in(out) < (20, 10):
         return Check("docker", "warn", f"Docker {version} is old.", "update to 20.10 or newer", figures)
     return Check("docker", "ok", f"Docker {version}.", "", figures)
@@ -48,11 +48,11 @@ def _docker_info() -> tuple[dict[str, Any], str]:
     try:
         info = json.loads(out)
     except ValueError:
-        return {}, last_line(out, err)
+        return {}, reason_in(err, out)
     if not isinstance(info, dict):
-        return {}, last_line(out, err)
+        return {}, reason_in(err, out)
     if info.get("ServerErrors") or not info.get("ServerVersion"):
-        return {}, last_line(err, "\n".join(info.get("ServerErrors") or []))
+        return {}, reason_in("\n".join(info.get("ServerErrors") or []), err)
     return info, ""
 
 

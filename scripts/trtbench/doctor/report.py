@@ -14,7 +14,7 @@ from trtbench.doctor.access import as_in_container, login_check, model_access_ch
 from trtbench.doctor.docker import compose_check, daemon_check, docker_check, docker_disk_check, toolkit_check
 from trtbench.errors import UserError
 from trtbench.machine.checks import Check
-from trtbench.machine.requirements import disk_check, gpu_checks, python_check, shared_memory_check
+from trtbench.machine.requirements import disk_check, gpu_checks, python_check, shared_memory_check, writable_check
 from trtbench.model.offline import offline_by
 from trtbench.settings.knobs import ROOT, Settings
 
@@ -45,6 +45,11 @@ def examine(image: str, settings: Settings, purpose: str) -> list[Check]:
         except UserError as error:
             return Check("model", "fail", str(error))
 
+    def room_check() -> Check:
+        room = disk_check(data, DATA_GB)
+        # The entrypoint of a container becomes the owner of ./data, whoever that is.
+        return room if purpose == "docker" else writable_check(room, (settings.data, settings.results))
+
     checks: list[Callable[[], Check | list[Check]]] = [
         docker_check,
         daemon_check,
@@ -52,7 +57,7 @@ def examine(image: str, settings: Settings, purpose: str) -> list[Check]:
         toolkit_check,
         lambda: gpu_checks(ask_driver=purpose == "engine"),
         lambda: docker_disk_check(image),
-        lambda: disk_check(data, DATA_GB),
+        room_check,
         shared_memory_check,
         lambda: login_check(image),
         model_check,

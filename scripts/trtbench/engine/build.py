@@ -25,6 +25,7 @@ from trtbench.errors import UserError
 from trtbench.model import files, finding
 from trtbench.model.finding import check_lengths
 from trtbench.records.files import encode, read_as, whole_folder, write_whole
+from trtbench.records.ownership import hand_over_at_exit
 from trtbench.records.trial import Model
 from trtbench.settings.cells import shapes
 from trtbench.settings.knobs import Settings
@@ -277,6 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 with all engines there, 2 with a sentence otherwise."""
     options = parser().parse_args(arguments)
     settings, sources = resolve(vars(options))
+    hand_over_at_exit(settings)
     quiet = settings.log_level == "error"
     for folder in build(settings, (lambda text: None) if quiet else _tell, options.rebuild, sources):
         print(folder)

@@ -15,7 +15,7 @@ import msgspec
 from trtbench.engine import contract
 from trtbench.engine.plan import Inputs, Sizes, build_flags
 from trtbench.engine.tools import Step
-from trtbench.errors import UserError
+from trtbench.errors import UserError, why
 from trtbench.model import kv_cache
 from trtbench.records import lock
 from trtbench.records.files import hash_content, read_as
@@ -221,5 +221,5 @@ def locked(engines: Path, say: Callable[[str], None]) -> AbstractContextManager[
     try:
         file = lock.opened(engines)
     except OSError as error:
-        raise UserError(f"DATA_DIR: {engines} cannot be written ({error.strerror}).") from None
+        raise UserError(f"DATA_DIR: {engines} cannot be written ({why(error, engines)}).") from None
     return lock.held(file, lambda holder: say(f"another build (process {holder}) is running; waiting for it"))

@@ -55,6 +55,22 @@ def last_line(*texts: str) -> str:
     return lines[-1] if lines else "nothing"
 
 
+# A line that says why a program failed, and one that only goes before it or with it.
+_SAYS_WHY = re.compile(
+    r"error|fail|denied|refused|cannot|can't|couldn't|could not|unable|invalid|mismatch|not found|no such|no devices|lost|unknown",
+    re.IGNORECASE,
+)
+_BESIDE = re.compile(r"(warning|note|info|usage|errors pretty printing)\b", re.IGNORECASE)
+
+
+def reason_in(*texts: str) -> str:
+    """The line in which a program says why it failed: the first that names a failure (what follows only adds to it), else its first
+    that is no warning. Of a traceback of Python the reason is the last line."""
+    lines = [line.strip() for text in texts for line in text.splitlines() if line.strip()]
+    told = [line for line in lines if not _BESIDE.match(line)] or lines
+    return next((line for line in told if _SAYS_WHY.search(line)), told[0] if told else "nothing")
+
+
 def version_in(text: str) -> tuple[int, ...]:
     match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
     return tuple(int(part) for part in match.groups() if part) if match else ()

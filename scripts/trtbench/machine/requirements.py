@@ -13,9 +13,11 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from trtbench.machine.checks import Check, last_line, run_program, version_in
+from trtbench.errors import whose
+from trtbench.machine.checks import Check, reason_in, run_program, version_in
 from trtbench.machine.cuda_driver import driver_check
 
 # What TensorRT-LLM 1.2.1 asks for: its kernels are built for these architectures. Its driver: cuda_driver.py.
@@ -26,6 +28,15 @@ BUILT_FOR = ((8, 0), (8, 6), (8, 9), (9, 0), (10, 0), (12, 0))
 ROOMY_GPU_MEMORY_MIB = 7600
 MIN_GPU_MEMORY_MIB = 3800
 SHARED_MEMORY_GB = 1.0
+NO_DRIVER = "NVIDIA_SETUP.md, step 4; without a GPU: the CPU lanes"
+# What helps, by words of nvidia-smi's first sentence.
+NVIDIA_SMI_REMEDIES = {
+    "version mismatch": "restart the machine, or unload and load the kernel's nvidia modules: the driver was updated, and the kernel "
+    "still runs the one before",
+    "gpu is lost": "restart the machine; docs/troubleshooting.md, The GPU is lost",
+    "unable to determine the device handle": "restart the machine; docs/troubleshooting.md, The GPU is lost",
+    "blocked by the operating system": "WSL2: update Windows and its NVIDIA driver, then wsl --shutdown; NVIDIA_SETUP.md, step 4",
+}
 MIN_PYTHON = (3, 10)
 # ---- the GPU -------------------------------------------------------------------------------------------------------
 
@@ -69,7 +80,7 @@ def query_gpus() -> tuple[list[Gpu], str]:
     if status is None and not err:
         return [], "nvidia-smi is not here, so there is no driver, or this container was started without a GPU"
     if status != 0:
-        return [], f"nvidia-smi fails: {last_line(out, err)}"
+        return [], f"nvidia-smi fails: {reason_in(out, err)}"
     gpus = []
     for line in out.splitlines():
         row = dict(zip(fields, (cell.strip() for cell in line.split(","))))
@@ -85,7 +96,7 @@ def query_gpus() -> tuple[list[Gpu], str]:
                     _mib(row["memory.free"]),
                 )
             )
-    return gpus, "" if gpus else f"nvidia-smi lists no GPU ({last_line(out, err)})"
+    return gpus, "" if gpus else f"nvidia-smi lists no GPU ({reason_in(out, err)})"
 
 
 def gpu_in_use(gpus: list[Gpu]) -> Gpu | None:
@@ -126,9 +137,8 @@ def gpu_checks(ask_driver: bool = True) -> list[Check]:
     """
     gpus, reason = query_gpus()
     if not gpus:
-        return [
-            Check("gpu", "fail", f"No NVIDIA GPU: {reason}.", "NVIDIA_SETUP.md, step 4; without a GPU: the CPU lanes")
-        ]
+        todo = next((remedy for words, remedy in NVIDIA_SMI_REMEDIES.items() if words in reason.lower()), NO_DRIVER)
+        return [Check("gpu", "fail", f"No NVIDIA GPU: {reason.rstrip('.')}.", todo)]
     chosen = gpu_in_use(gpus)
     if chosen is None:
         name = _chooser()
@@ -219,7 +229,7 @@ def _free_and_total_gb(path: Path) -> tuple[float | None, float, str]:
     status, out, err = run_program("df", "-Pk", str(existing))
     sizes = re.search(r"\s(\d+)\s+\d+\s+(-?\d+)\s+\d+%", out)
     if status != 0 or not sizes:
-        return None, 0.0, last_line(out, err)
+        return None, 0.0, reason_in(err, out)
     return int(sizes.group(2)) * 1024 / 1e9, int(sizes.group(1)) * 1024 / 1e9, ""
 
 
@@ -233,6 +243,20 @@ def disk_check(path: str | Path, need_gb: float, name: str = "disk") -> Check:
     if free < need_gb:
         return Check(name, "fail", sentence, f"free some {need_gb - free:.0f} GB there, or use another disk", figures)
     return Check(name, "ok", sentence, "", figures)
+
+
+def writable_check(check: Check, folders: Sequence[Path]) -> Check:
+    """`check`, unless this user may not write one of these folders, or the one in which it would be made."""
+    for folder in folders:
+        place = folder.absolute()
+        while not os.path.lexists(place) and place != place.parent:
+            place = place.parent
+        if place.is_dir() and not os.access(place, os.W_OK | os.X_OK):
+            sentence = f"{folder} can't be written{whose(place)}."
+            return Check(
+                check.name, "fail", sentence, "see to its owner, or set DATA_DIR and RESULTS_DIR", check.figures
+            )
+    return check
 
 
 def shared_memory_check(need_gb: float = SHARED_MEMORY_GB, path: str | Path = "/dev/shm") -> Check:

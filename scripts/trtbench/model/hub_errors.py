@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from trtbench.model import shared_cache
+from trtbench.errors import UserError
 from trtbench.model.built_in import SYNTHETIC
+from trtbench.model.files import check_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,12 +94,29 @@ def offline_sentence(source: Source, setting: str) -> str:
     """Say that the network is forbidden and the model is not here, and which commits are."""
     commits = sorted(p.name for p in (source.home / "snapshots").glob("*") if p.is_dir())
     others = f" (there: {', '.join(commits)}, to be named with MODEL_REVISION)" if commits else ""
-    shared = shared_cache.found(source.name, source.revision)
-    folder = f"{shared}, where another program keeps it" if shared else "a local folder"
+    own = in_the_librarys_cache(source)
+    instead = f"take huggingface_hub's own copy with MODEL_NAME={own}" if own else "set MODEL_NAME to a local folder"
     return (
         f"{setting} forbids the network, and MODEL_NAME={source.name!r} at {source.revision} is not in "
-        f"{source.home}{others}; run once without it, or set MODEL_NAME to {folder}."
+        f"{source.home}{others}; run once without it, or {instead}."
     )
+
+
+def in_the_librarys_cache(source: Source) -> Path | None:
+    """A whole snapshot of the wanted revision in huggingface_hub's own cache, where other programs have put it. It is only told of:
+    nobody has checked its bytes, and this program's folder is DATA_DIR."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    home = os.environ.get("HF_HOME") or os.path.join(cache, "huggingface")
+    hub = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or os.path.join(home, "hub")
+    model = Path(hub).expanduser() / f"models--{source.name.replace('/', '--')}"
+    try:
+        noted = model / "refs" / source.revision
+        commit = noted.read_text(encoding="utf-8").strip() if noted.is_file() else source.revision
+        folder = model / "snapshots" / commit
+        check_folder(folder)
+    except (OSError, ValueError, UserError):
+        return None
+    return folder
 
 
 def no_such_file(source: Source, file: str) -> str:

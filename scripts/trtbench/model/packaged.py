@@ -7,6 +7,7 @@ it takes a downloaded model; where they come from stands in every record and rep
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -118,5 +119,7 @@ def _last_line(text: str, status: int) -> str:
     """What a program said last, without its prefix and full stop."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.upper().startswith("ERROR")]
-    said = (errors or lines or [f"status {status}"])[-1]
-    return said.removeprefix("ERROR:").strip().rstrip(".")
+    said = (errors or lines or [f"status {status}"])[-1].removeprefix("ERROR:").strip().rstrip(".")
+    # That no version was found is what comes of an index that was not reached; pip tells that in warnings before.
+    broken = re.search(r"after connection broken by '(.*)': /", text)
+    return f"{said} ({re.sub('<[^<>]* object at 0x[0-9a-f]+>:? ?', '', broken[1])[:200]})" if broken else said

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from trtbench.errors import UserError, counted
+from trtbench.errors import UserError, counted, why
 from trtbench.model.prompt_json import is_json, json_records
 from trtbench.model.prompt_records import MESSAGES, TEXTS, Chat, Malformed, Prompt, Unreadable, prompts_of
 from trtbench.model.prompt_tables import is_table, table_records
@@ -67,7 +67,7 @@ def read_prompts(path: Path, note: Callable[[str], None] = lambda _: None) -> li
     try:
         return _read(path, note)
     except OSError as error:
-        raise UserError(f"PROMPTS_FILE={str(path)!r} cannot be read: {error.strerror or error}.") from None
+        raise UserError(f"PROMPTS_FILE={str(path)!r} cannot be read: {why(error, path)}.") from None
     except Malformed as reason:
         raise UserError(f"PROMPTS_FILE={str(path)!r}{reason}") from None
 

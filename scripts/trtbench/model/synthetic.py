@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from trtbench.errors import UserError
+from trtbench.errors import UserError, why
 from trtbench.model.built_in import SYNTHETIC, Shape
 from trtbench.model.prompt_files import PROMPTS, read_prompts
 from trtbench.records import lock
@@ -40,7 +40,7 @@ def make(name: str, seed: int, models: Path) -> Path:
     try:
         lock_file = lock.opened(models, f".{folder.name}.lock")
     except OSError as error:
-        raise UserError(f"DATA_DIR={str(models.parent)!r} cannot be written: {error.strerror}.") from None
+        raise UserError(f"DATA_DIR={str(models.parent)!r} cannot be written: {why(error, models)}.") from None
     with lock.held(lock_file):  # two runs at once: the second waits and finds the folder
         if folder.is_dir():
             return folder

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from trtbench.errors import UserError
+from trtbench.errors import UserError, why
 from trtbench.records import lock
 from trtbench.records.files import encode, read_as, write_whole
 from trtbench.records.run import ID, Run, check_run, sort_key
@@ -87,7 +87,7 @@ def trial_files(home: Path) -> list[Path]:
     try:
         paths = sorted(path for path in home.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise UserError(f"{home} cannot be read: {error.strerror or error}.") from None
+        raise UserError(f"{home} cannot be read: {why(error, home)}.") from None
     strange = next((path for path in paths if not _TRIAL.fullmatch(path.name)), None)
     if strange is not None:
         raise UserError(
@@ -146,7 +146,7 @@ def locked(results: Path) -> AbstractContextManager[None]:
     try:
         lock_file = lock.opened(results)
     except OSError as error:
-        raise UserError(f"RESULTS_DIR={str(results)!r} cannot be written: {error.strerror}.") from None
+        raise UserError(f"RESULTS_DIR={str(results)!r} cannot be written: {why(error, results)}.") from None
 
     def refuse(holder: str) -> NoReturn:
         raise UserError(f"another run (process {holder}) is using {results}; wait for it, or set RESULTS_DIR.")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from trtbench.errors import UserError
 from trtbench.model import kv_cache
 from trtbench.model.shape import ModelShape
+from trtbench.settings.knobs import SHORT_PRECISIONS
 
 NOMINAL_TOLERANCE = 1.02  # published bandwidths and peaks are rounded
 
@@ -47,12 +48,11 @@ PRECISIONS = {
         Precision("int4_awq", 4.125, 8, 4),
     )
 }
-_SHORT = {"fp32": "float32", "fp16": "float16", "half": "float16", "bf16": "bfloat16", "awq": "int4_awq"}
 
 
 def precision(name: str) -> Precision:
-    """Look a precision up by name or shorthand (fp32, fp16, bf16, awq); raises UserError."""
-    stored = PRECISIONS.get(_SHORT.get(name.lower(), name.lower()))
+    """Look a precision up by its name or a short one (fp32, fp16, bf16, awq), in any case; raises UserError."""
+    stored = PRECISIONS.get(SHORT_PRECISIONS.get(name.lower(), name.lower()))
     if stored is None:
         raise UserError(f"precision={name!r} is not known; one of {', '.join(PRECISIONS)} is needed.")
     return stored

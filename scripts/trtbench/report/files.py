@@ -6,7 +6,7 @@ from pathlib import Path
 
 from trtbench.comparison.audited import Audited
 from trtbench.comparison.result import Comparison
-from trtbench.errors import UserError
+from trtbench.errors import UserError, why
 from trtbench.records import run_folder
 from trtbench.records.files import encode, write_whole
 from trtbench.records.result_files import CHART, PAGE, REPORT
@@ -31,5 +31,7 @@ def write(results: Path, audited: Audited, comparison: Comparison, lang: str, ch
             png.write(folder / CHART, comparison, lang)
             written.append(folder / CHART)
     except OSError as error:
-        raise UserError(f"the report cannot be written to {results}: {error.strerror or error}.") from None
+        raise UserError(
+            f"the report cannot be written to {results}: {why(error, error.filename or results)}."
+        ) from None
     return written

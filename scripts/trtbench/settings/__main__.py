@@ -1,6 +1,20 @@
-"""`python -m trtbench.settings` prints `.env.example`."""
+"""`python -m trtbench.settings` prints `.env.example`; with `handed-on`, for scripts/lib.sh, what `.env` has for the environment of
+what downloads, a NAME=value a line."""
 
-from trtbench.settings.knobs import env_example
+import sys
+
+from trtbench.errors import run_main
+from trtbench.settings.knobs import ROOT, env_example
+from trtbench.settings.reading import handed_on, read_file
+
+
+def main() -> int:
+    if sys.argv[1:] == ["handed-on"]:
+        print(*(f"{name}={value}" for name, value in handed_on(read_file(ROOT / ".env")).items()), sep="\n")
+    else:
+        print(env_example(), end="")
+    return 0
+
 
 if __name__ == "__main__":
-    print(env_example(), end="")
+    run_main(main)

