@@ -15,7 +15,7 @@ from pathlib import Path
 from trtbench.errors import UserError, run_main
 from trtbench.machine import cards
 from trtbench.model.shape import TINYLLAMA, ModelShape
-from trtbench.referee import roofline
+from trtbench.referee import fits, roofline
 from trtbench.referee.audit.findings import FAIL, PASS
 from trtbench.referee.claim_table import check, read
 from trtbench.report.audit_text import advice, sentence
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.model is not None:
         shape = TINYLLAMA if options.model.lower() == "tinyllama" else ModelShape.from_path(options.model)
         card = cards.fastest(options.gpu)
-        machine = roofline.Machine(card.bandwidth, card.gate_peak, card.cache)
+        machine = fits.machine_of(card)
     claim_findings = check(read(options.file), shape, roofline.precision(options.precision), machine)
     for finding in claim_findings:
         if finding.level == PASS:

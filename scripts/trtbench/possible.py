@@ -6,6 +6,7 @@ Exit status 0: possible (which doesn't make it true), 1: impossible, 2: bad inpu
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import re
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from typing import NoReturn
 from trtbench.errors import UserError, run_main
 from trtbench.machine import cards
 from trtbench.model.shape import TINYLLAMA, ModelShape
-from trtbench.referee import roofline
+from trtbench.referee import fits, roofline
 from trtbench.referee.claim import Claim, examine
 
 
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shape = _model(options.model)
     precision = roofline.precision(options.precision)
     machine, place = _machine(options.gpu, options.bandwidth_gbs)
+    if options.memory_gb is not None:
+        machine = dataclasses.replace(machine, memory=options.memory_gb * 2**30, link=machine.link or fits.LINK)
     claim = Claim(
         options.batch,
         options.prompt,
@@ -49,10 +52,7 @@ def _machine(gpu: str | None, bandwidth_gbs: float | None) -> tuple[roofline.Mac
         )
     if gpu is not None:
         card = cards.fastest(gpu)
-        return (
-            roofline.Machine(card.bandwidth, card.gate_peak, card.cache),
-            f"{card.name} (figures from: {card.source})",
-        )
+        return fits.machine_of(card), f"{card.name} (figures from: {card.source})"
     if bandwidth_gbs is not None:
         # Peak and cache stay unknown: no bound by the one, no credit for the other.
         return roofline.Machine(bandwidth_gbs * 1e9), f"a card of {bandwidth_gbs:g} GB/s"
@@ -104,6 +104,7 @@ def _parser() -> _Parser:
     parser.add_argument("--model", required=True, help="tinyllama, a config.json, or a folder that has one")
     parser.add_argument("--gpu", help='a card ("RTX 4070"); an ambiguous name is judged by the fastest')
     parser.add_argument("--bandwidth-gbs", type=_positive, help="memory bandwidth in GB/s, for other cards")
+    parser.add_argument("--memory-gb", type=_positive, help="memory in GiB, for other cards and rebuilt ones")
     parser.add_argument("--precision", default="float16", help="how weights are stored (default: float16)")
     parser.add_argument("--batch", type=_count, default=1, help="sequences at once (default: 1)")
     parser.add_argument("--prompt", type=_count_or_zero, default=0, help="prompt ids of a sequence, if known")

@@ -18,6 +18,7 @@ from trtbench.referee import roofline
 from trtbench.referee.audit import findings
 from trtbench.referee.audit.findings import PASS, Finding, found
 from trtbench.referee.claim import AGREEMENT
+from trtbench.referee.claim_memory import against_memory
 
 # What a column may be called, and what turns its unit into ours (ms, output tokens/s of the whole batch).
 ALIASES: dict[str, dict[str, float]] = {
@@ -123,6 +124,8 @@ def check(
         nonsense = any(f.code == "claims.nonsense" for f in row_findings)
         if shape is not None and precision is not None and machine is not None and not nonsense:
             row_findings += _against_roofline(row, shape, precision, machine)
+            cell, seconds = (row.batch, row.prompt or 0, row.new_tokens), row.latency and row.latency / 1e3
+            row_findings += against_memory(row.name, cell, (seconds, row.throughput), shape, precision, machine)
         claim_findings += row_findings
     if not claim_findings:
         claim_findings.append(found("claims", level=PASS))

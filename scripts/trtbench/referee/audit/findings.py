@@ -315,6 +315,10 @@ TABLE: dict[str, Row] = {
     "claims.rate": Row((FAIL,), "rate x time is not the number of new tokens (2 %)"),
     "claims.prompt": Row((FAIL,), "rate x time is the number of prompt and new tokens together (2 %)"),
     "claims.ceiling": Row((FAIL,), "time or rate is beyond the roofline of the card"),
+    "claims.memory": Row(
+        (FAIL,), "weights and KV cache do not fit the card, and its link is too slow for the part that lies outside"
+    ),
+    "claims.offload": Row((WARN,), "weights and KV cache do not fit the card"),
     "claims.nonsense": Row((FAIL,), "time or rate is zero, negative or not a number"),
     "claims.incomplete": Row((WARN,), "time or rate is missing, so the two cannot be held against each other"),
 } | {theme: Row((PASS,), "evidence was there and nothing above was found") for theme in THEMES}

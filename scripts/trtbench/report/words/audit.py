@@ -1261,6 +1261,26 @@ FINDINGS: dict[str, Said] = {
         ),
         advice=("Not possible on this card.", "Impossible sur cette carte."),
     ),
+    "claims.memory": Said(
+        sentence=(
+            "{name}: weights and KV cache take {needed:n} GB in {weights} where the card holds {held:n} GB: {ratio:n} times what a link of {gbs:n} GB/s to the rest allows ({what:word}).",
+            "{name} : poids et cache KV prennent {needed:n} Go en {weights} alors que la carte en contient {held:n} : {ratio:n} fois ce que permet un lien de {gbs:n} Go/s vers le reste ({what:word}).",
+        ),
+        advice=(
+            "Not possible on one such card in this precision: ask for the quantisation, the number of cards, and what the host's processor computed.",
+            "Impossible sur une seule de ces cartes dans cette précision : demandez la quantification, le nombre de cartes et ce que le processeur de l'hôte a calculé.",
+        ),
+    ),
+    "claims.offload": Said(
+        sentence=(
+            "{name}: weights and KV cache take {needed:n} GB in {weights} where the card holds {held:n} GB.",
+            "{name} : poids et cache KV prennent {needed:n} Go en {weights} alors que la carte en contient {held:n}.",
+        ),
+        advice=(
+            "Only with offload, a smaller precision or several cards: ask for it.",
+            "Seulement avec un délestage vers l'hôte, une précision moindre ou plusieurs cartes : demandez-le.",
+        ),
+    ),
     "claims.nonsense": Said(
         sentence=(
             "{name}: a time of {latency} ms or a rate of {rate} tok/s is none.",
