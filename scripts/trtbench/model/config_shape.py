@@ -33,7 +33,7 @@ def from_config(config: Mapping[str, Any]) -> ModelShape:
     elif kind in _KIN:
         shape = _llama_kin(reader, kind)
     else:
-        known_kinds = ", ".join(sorted([*_KIN, *_OTHERS, *_COMPOSITE]))
+        known_kinds = ", ".join(sorted([*_KIN, *_OTHERS, *COMPOSITE]))
         raise UserError(
             f"A model of model_type={config.get('model_type')!r} can't be counted here; known are {known_kinds}."
         )
@@ -96,7 +96,7 @@ _KIN = {
 }
 
 # Models that see or hear beside what they read: the model_type of the decoder in their text_config, where it names none.
-_COMPOSITE = {"gemma3": "gemma3_text", "llama4": "llama4_text", "mistral3": "mistral"}
+COMPOSITE = {"gemma3": "gemma3_text", "llama4": "llama4_text", "mistral3": "mistral"}
 _OTHERS = {**FAMILIES, **SPARSE}
 
 
@@ -106,11 +106,11 @@ def _decoder(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     if not isinstance(kind, str):
         return "", config
     text = config.get("text_config")
-    if kind not in _COMPOSITE:
+    if kind not in COMPOSITE:
         return kind, config
     if not isinstance(text, Mapping):
         raise UserError(f"config.json of model_type={kind!r} has text_config={text!r}; an object is needed.")
-    named = text.get("model_type", _COMPOSITE[kind])
+    named = text.get("model_type", COMPOSITE[kind])
     tied = {name: config[name] for name in ("tie_word_embeddings",) if name in config}
     return named if isinstance(named, str) else "", {**tied, **text}
 

@@ -49,7 +49,7 @@ def examine(shape: ModelShape, precision: roofline.Precision, machine: roofline.
             faults.append("the time is shorter than the memory or the tensor cores allow")
         elif fits.refutes(whole, claim.tokens, machine, claim.latency_s):
             faults.append(
-                f"the time is shorter than the link allows for what does not fit one card in {precision.name}"
+                f"the time is shorter than the link allows for what does not fit one card in {precision.name}, if it computed all"
             )
     if claim.rate is not None:
         seconds = claim.batch * steps / claim.rate
@@ -57,7 +57,9 @@ def examine(shape: ModelShape, precision: roofline.Precision, machine: roofline.
         if decode.refutes(seconds):
             faults.append("the rate is above the ceiling")
         elif fits.refutes(decode, steps, machine, seconds):
-            faults.append(f"the rate is above what the link allows for what does not fit one card in {precision.name}")
+            faults.append(
+                f"the rate is above what the link allows for what does not fit one card in {precision.name}, if it computed all"
+            )
     if claim.rate is not None and claim.latency_s is not None:
         disagreement = _disagreement(claim, claim.rate * claim.latency_s)
         if disagreement:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from trtbench.errors import UserError
 from trtbench.figures.summary import Figures, Where
@@ -18,6 +19,7 @@ from trtbench.referee import roofline
 NOMINAL, MEASURED, CACHED = "nominal", "measured", "cached"
 # Credit for the last-level cache of a card that is not in the table: twice the largest there is in it.
 UNKNOWN_CACHE = 256 * 2**20
+PACKED = {"mxfp4": 4.25, "fp8": 8.0, "fbgemm_fp8": 8.0}  # bits of a weight, by quant_method; mxfp4 with a scale for 32
 DISAGREE = 0.25  # how far the driver's bandwidth may be from the table's before the driver's is not believed
 
 
@@ -89,7 +91,7 @@ def roof(trial: Trial, run: Run, ran_on: Hardware | None = None) -> Roof | str:
         return "the lane made no statement"
     try:
         shape = ModelShape.from_config(trial.model.config)
-        precision = stored_precision(statement)
+        precision = stored_precision(statement, packed_bits(trial.model.config))
     except UserError as error:
         return str(error)
     if on_gpu(statement):
@@ -105,17 +107,33 @@ def on_gpu(statement: Statement) -> bool:
     return not statement.device.lower().startswith("cpu")
 
 
-def stored_precision(statement: Statement) -> roofline.Precision:
-    """How the lane stores weights and KV cache, as it says; peak of the faster of storing and computing precision.
+def stored_precision(statement: Statement, packed: float | None = None) -> roofline.Precision:
+    """How the lane stores weights and KV cache, as it says; peak of the faster of storing and computing precision. `packed`
+    are the bits of a weight in a quantised checkpoint, which an engine may keep as it came whatever it computes in.
 
     Raises UserError for a weight precision that is not in the table."""
     weights = roofline.precision(statement.weight_precision)
     factor, kv_bits = weights.peak_factor, weights.kv_bits
+    if packed is not None and packed < weights.weight_bits:
+        factor = max(factor, max(each.peak_factor for each in roofline.PRECISIONS.values()))
+        weights = dataclasses.replace(weights, weight_bits=packed)
     if known_precision(statement.compute_precision):
         factor = max(factor, roofline.precision(statement.compute_precision).peak_factor)
     if statement.kv_precision is not None and known_precision(statement.kv_precision):
         kv_bits = min(roofline.precision(statement.kv_precision).kv_bits, 32)
     return dataclasses.replace(weights, peak_factor=factor, kv_bits=kv_bits)
+
+
+def packed_bits(config: Mapping[str, Any]) -> float | None:
+    """Fewest bits of a weight in a checkpoint that config.json calls quantised; None for one that it doesn't. Where it names
+    neither a method of PACKED nor `bits`, four."""
+    quantised = config.get("quantization_config")
+    if not isinstance(quantised, Mapping) or not quantised:
+        return None
+    bits = quantised.get("bits", quantised.get("w_bit"))
+    if isinstance(bits, int) and not isinstance(bits, bool) and 1 <= bits <= 16:
+        return bits
+    return PACKED.get(str(quantised.get("quant_method")), 4)
 
 
 def known_precision(precision: str) -> bool:
