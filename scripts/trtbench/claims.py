@@ -18,7 +18,7 @@ from pathlib import Path
 
 from trtbench.comparison.clean_text import plain
 from trtbench.errors import UserError, counted, run_main
-from trtbench.referee import claim_options, roofline
+from trtbench.referee import claim_options
 from trtbench.referee.claim_formats import table
 from trtbench.referee.claim_formats.row import Reading, Row
 from trtbench.referee.claim_table import FAIL, PASS, check
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     has_card = options.gpu is not None or options.bandwidth_gbs is not None
     if (options.model is not None) != has_card:
         raise UserError("--model and --gpu (or --bandwidth-gbs) go together; give both for the roofline, or neither.")
-    precision = roofline.precision(options.precision)
+    precision = claim_options.precision(options)
     roof = claim_options.roof(options) if has_card else None
     reading = _read(options.file)
     rows, notes = settled(

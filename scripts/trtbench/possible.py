@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trtbench.errors import UserError, run_main
-from trtbench.referee import claim_options, roofline
+from trtbench.referee import claim_options
 from trtbench.referee.claim import Claim, examine
 
 
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.latency_ms is not None and not options.tokens:
         raise UserError("--latency-ms alone says nothing; give the new tokens of each sequence as --tokens.")
     roof = claim_options.roof(options)
-    precision = roofline.precision(options.precision)
+    precision = claim_options.precision(options)
     claim = Claim(
         options.batch or 1,
         options.prompt,

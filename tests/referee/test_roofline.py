@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trtbench.errors import UserError
-from trtbench.model.shape import TINYLLAMA, ModelShape
+from trtbench.model.shape import TINYLLAMA, Latent, ModelShape
 from trtbench.referee import roofline
 from trtbench.referee.roofline import PRECISIONS, Machine
 from trtbench.settings.knobs import PRECISIONS as SETTING_NAMES
@@ -209,3 +209,35 @@ def test_units_do_not_matter(
     assert roofline.mbu(fast, fast.seconds, faster.bandwidth) == pytest.approx(
         roofline.mbu(slow, slow.seconds, machine.bandwidth)
     )
+
+
+def test_a_chunk_starts_anew_where_a_window_slides() -> None:
+    """Llama 4: the first position of a chunk attends to itself alone, so nothing is read there."""
+    mixed = dataclasses.replace(TINYLLAMA, sliding_window=16, windowed_layers=20, chunked=True)
+    pair = 2 * 4 * 64 * 2
+    for cached, near in ((0, 0), (5, 5), (15, 15), (16, 0), (37, 5)):
+        assert roofline.kv_bytes(mixed, FP16, 3, cached) == 3 * pair * (20 * near + 2 * cached)
+
+
+def test_a_latent_is_read_once_for_all_heads_and_scored_over_its_own_widths() -> None:
+    latent = Latent(q_rank=0, kv_rank=512, rope_dim=64, value_dim=128)
+    shape = ModelShape("any", 3, 256, 16, 16, 192, 64, 1000, latent=latent)
+    assert roofline.kv_bytes(shape, FP16, 2, 10) == 2 * 10 * 3 * (512 + 64) * 2
+    attention = 256 * 16 * 192 + 256 * 576 + 512 * 16 * (128 + 128) + 16 * 128 * 256
+    step = roofline.decode_floor(shape, FP16, Machine(1e12), 1, 10)
+    assert step.ops == 2 * (3 * (attention + 3 * 256 * 64) + 1000 * 256) + 2 * 3 * 16 * (192 + 128) * 11
+
+
+@settings(deadline=None)
+@given(shapes, st.booleans(), st.integers(0, 200), st.integers(0, 60))
+def test_windows_and_chunks_never_add_to_what_is_read(
+    shape: ModelShape, chunked: bool, cached: int, steps: int
+) -> None:
+    windowed = dataclasses.replace(shape, chunked=chunked)
+    full = dataclasses.replace(shape, sliding_window=None, windowed_layers=0)
+    sliding = dataclasses.replace(shape, chunked=False)
+    least = roofline.kv_bytes(windowed, FP16, 1, cached, steps)
+    assert (
+        least <= roofline.kv_bytes(sliding, FP16, 1, cached, steps) <= roofline.kv_bytes(full, FP16, 1, cached, steps)
+    )
+    assert least == sum(roofline.kv_bytes(windowed, FP16, 1, cached + step) for step in range(steps))

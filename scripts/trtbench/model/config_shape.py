@@ -1,4 +1,4 @@
-"""Reading a model's shape from its config.json: one reader for Llama and its kin, one each for GPT-2 and OPT.
+"""Reading a model's shape from its config.json: one reader for Llama and its kin, others for the families that differ more.
 
 Which keys a file may leave out and what then counts are transformers' own defaults.
 """
@@ -6,10 +6,13 @@ Which keys a file may leave out and what then counts are transformers' own defau
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from trtbench.errors import UserError
+from trtbench.model.config_families import FAMILIES
+from trtbench.model.config_reader import Reader
+from trtbench.model.config_sparse import SPARSE
 from trtbench.model.shape import ModelShape
 
 
@@ -20,17 +23,20 @@ def from_config(config: Mapping[str, Any]) -> ModelShape:
     """
     if not isinstance(config, Mapping):
         raise UserError("config.json holds no object; give the config.json of a Hugging Face model.")
-    reader = _Reader(config)
-    kind = config.get("model_type")
-    if kind == "gpt2":
-        shape = _gpt2(reader)
-    elif kind == "opt":
-        shape = _opt(reader)
-    elif isinstance(kind, str) and kind in _KIN:
+    kind, decoder = _decoder(config)
+    names = config.get("architectures")
+    if names is not None and not isinstance(names, list):
+        raise UserError(f"config.json has architectures={names!r}; a list is needed.")
+    reader = Reader(decoder, str(names[0]) if names else str(config.get("model_type")))
+    if kind in _OTHERS:
+        shape = _OTHERS[kind](reader)
+    elif kind in _KIN:
         shape = _llama_kin(reader, kind)
     else:
-        known_kinds = ", ".join(sorted([*_KIN, "gpt2", "opt"]))
-        raise UserError(f"A model of model_type={kind!r} can't be counted here; known are {known_kinds}.")
+        known_kinds = ", ".join(sorted([*_KIN, *_OTHERS, *COMPOSITE]))
+        raise UserError(
+            f"A model of model_type={config.get('model_type')!r} can't be counted here; known are {known_kinds}."
+        )
     if shape.heads % shape.kv_heads:
         raise UserError(
             f"config.json has {shape.heads} attention heads and {shape.kv_heads} key-value "
@@ -53,82 +59,69 @@ class _Kin:
     kv_heads_optional: bool = False  # without num_key_value_heads there are as many as query heads
     head_dim: int | None = None
     norms_per_layer: int = 2
-    head_norms: bool = False
+    mlp_bias: bool = False  # mlp_bias switches them
+    norms_of: str = ""  # queries and keys are normalised: "head" by head, "all" at once
     window: int | None = None
     window_switch: bool = False  # the window counts only with use_sliding_window
     full_every: int | None = None  # every n-th layer attends to everything
     experts: str = ""  # "", mixtral, qwen
+    missing: Mapping[str, int] = field(default_factory=dict)  # what counts for sizes that published files leave out
 
 
 _KIN = {
-    "llama": _Kin(biases="flag", kv_heads_optional=True),
+    "llama": _Kin(biases="flag", kv_heads_optional=True, mlp_bias=True),
+    "granite": _Kin(biases="flag", kv_heads_optional=True, mlp_bias=True),
+    "smollm3": _Kin(tied=True, biases="flag", mlp_bias=True, window_switch=True),
+    "olmo2": _Kin(biases="flag", kv_heads_optional=True, norms_of="all"),
+    "olmo3": _Kin(biases="flag", kv_heads_optional=True, norms_of="all", window=4096, full_every=4),
     "mistral": _Kin(window=4096),
     "phi3": _Kin(kv_heads_optional=True),
     "qwen2": _Kin(biases="qkv", window=4096, window_switch=True),
-    "qwen3": _Kin(biases="flag", head_dim=128, head_norms=True, window=4096, window_switch=True),
+    "qwen3": _Kin(biases="flag", head_dim=128, norms_of="head", window=4096, window_switch=True),
     "gemma": _Kin(tied=True, biases="flag", head_dim=256),
     "gemma2": _Kin(tied=True, biases="flag", head_dim=256, norms_per_layer=4, window=4096, full_every=2),
     "gemma3_text": _Kin(
-        tied=True, biases="flag", head_dim=256, norms_per_layer=4, head_norms=True, window=4096, full_every=6
+        tied=True,
+        biases="flag",
+        head_dim=256,
+        norms_per_layer=4,
+        norms_of="head",
+        window=4096,
+        full_every=6,
+        missing={"vocab_size": 262208, "num_attention_heads": 8, "num_key_value_heads": 4},
     ),
     "mixtral": _Kin(experts="mixtral"),
     "qwen2_moe": _Kin(biases="qkv_flag", window=4096, window_switch=True, experts="qwen"),
-    "qwen3_moe": _Kin(biases="flag", head_norms=True, window=4096, window_switch=True, experts="qwen"),
+    "qwen3_moe": _Kin(biases="flag", norms_of="head", window=4096, window_switch=True, experts="qwen"),
 }
 
-
-class _Reader:
-    """Typed access to a config dict; a wrong or missing value raises a UserError that names it."""
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self.config = config
-
-    def number(self, *names: str, default: int | None = None) -> int:
-        """The first of `names` that is there and not null, a whole number above 0."""
-        for name in names:
-            value = self.config.get(name)
-            if value is not None:
-                if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                    raise UserError(f"config.json has {name}={value!r}; a whole number above 0 is needed.")
-                return value
-        if default is None:
-            raise UserError(f"config.json lacks {' or '.join(names)}; a whole number above 0 is needed.")
-        return default
-
-    def flag(self, name: str, default: bool) -> bool:
-        value = self.config.get(name)
-        if value is None:
-            return default
-        if not isinstance(value, bool):
-            raise UserError(f"config.json has {name}={value!r}; true or false is needed.")
-        return value
-
-    def items(self, name: str) -> list[Any]:
-        value = self.config.get(name)
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            raise UserError(f"config.json has {name}={value!r}; a list is needed.")
-        return value
-
-    def architecture(self) -> str:
-        names = self.items("architectures")
-        return str(names[0]) if names else str(self.config.get("model_type"))
-
-    def per_head(self, hidden: int, heads: int) -> int:
-        if hidden % heads:
-            raise UserError(
-                f"config.json has a hidden size of {hidden} and {heads} attention heads; "
-                "the first must be a multiple of the second."
-            )
-        return hidden // heads
+# Models that see or hear beside what they read: the model_type of the decoder in their text_config, where it names none.
+COMPOSITE = {"gemma3": "gemma3_text", "llama4": "llama4_text", "mistral3": "mistral"}
+_OTHERS = {**FAMILIES, **SPARSE}
 
 
-def _llama_kin(reader: _Reader, kind: str) -> ModelShape:
+def _decoder(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Which kind of decoder this is, and the part of the file that describes it; "" for none that could be named."""
+    kind = config.get("model_type")
+    if not isinstance(kind, str):
+        return "", config
+    text = config.get("text_config")
+    if kind not in COMPOSITE:
+        return kind, config
+    if not isinstance(text, Mapping):
+        raise UserError(f"config.json of model_type={kind!r} has text_config={text!r}; an object is needed.")
+    named = text.get("model_type", COMPOSITE[kind])
+    tied = {name: config[name] for name in ("tie_word_embeddings",) if name in config}
+    return named if isinstance(named, str) else "", {**tied, **text}
+
+
+def _llama_kin(reader: Reader, kind: str) -> ModelShape:
     kin = _KIN[kind]
     layers = reader.number("num_hidden_layers")
     hidden = reader.number("hidden_size")
-    heads = reader.number("num_attention_heads")
+    heads = reader.number("num_attention_heads", default=kin.missing.get("num_attention_heads"))
+    kv_default = heads if kin.kv_heads_optional else kin.missing.get("num_key_value_heads")
+    kv_heads = reader.number("num_key_value_heads", default=kv_default)
     head_dim = reader.config.get("head_dim") or kin.head_dim
     all_biases = kin.biases == "flag" and reader.flag("attention_bias", False)
     input_biases = kin.biases == "qkv" or (kin.biases == "qkv_flag" and reader.flag("qkv_bias", True))
@@ -145,21 +138,23 @@ def _llama_kin(reader: _Reader, kind: str) -> ModelShape:
         shared = reader.number("shared_expert_intermediate_size") if kind == "qwen2_moe" else 0
         step, dense = reader.number("decoder_sparse_step", default=1), reader.items("mlp_only_layers")
         sparse = sum((layer + 1) % step == 0 and layer not in dense for layer in range(layers))
+    head_dim = reader.number("head_dim", default=head_dim or reader.per_head(hidden, heads))
+    normalised = {"": 0, "head": 2 * head_dim, "all": (heads + kv_heads) * head_dim}
     return ModelShape(
-        architecture=reader.architecture(),
+        architecture=reader.architecture,
         layers=layers,
         hidden=hidden,
         heads=heads,
-        kv_heads=reader.number("num_key_value_heads", default=heads if kin.kv_heads_optional else None),
-        head_dim=reader.number("head_dim", default=head_dim or reader.per_head(hidden, heads)),
+        kv_heads=kv_heads,
+        head_dim=head_dim,
         intermediate=intermediate,
-        vocab=reader.number("vocab_size"),
+        vocab=reader.number("vocab_size", default=kin.missing.get("vocab_size")),
         tied=reader.flag("tie_word_embeddings", kin.tied),
         qkv_bias=all_biases or input_biases,
         output_bias=all_biases,
-        mlp_bias=kind == "llama" and reader.flag("mlp_bias", False),
+        mlp_bias=kin.mlp_bias and reader.flag("mlp_bias", False),
         norms_per_layer=kin.norms_per_layer,
-        head_norms=kin.head_norms,
+        attention_vectors=normalised[kin.norms_of],
         sliding_window=window,
         windowed_layers=windowed,
         experts=experts,
@@ -170,7 +165,7 @@ def _llama_kin(reader: _Reader, kind: str) -> ModelShape:
     )
 
 
-def _window(reader: _Reader, kin: _Kin, layers: int) -> tuple[int | None, int]:
+def _window(reader: Reader, kin: _Kin, layers: int) -> tuple[int | None, int]:
     """Sliding window and how many layers have one.
 
     Where the file doesn't say which layers, all of them count: that keeps the bytes a lower bound.
@@ -182,61 +177,7 @@ def _window(reader: _Reader, kin: _Kin, layers: int) -> tuple[int | None, int]:
     if "sliding_window" not in reader.config and kin.window is None:
         return None, 0
     window = reader.number("sliding_window", default=kin.window)
-    types = reader.items("layer_types")
-    if types:
-        return window, types[:layers].count("sliding_attention")
+    windowed = layers
     if kin.full_every:
-        return window, layers - layers // reader.number("sliding_window_pattern", default=kin.full_every)
-    return window, layers
-
-
-def _gpt2(reader: _Reader) -> ModelShape:
-    hidden, heads = reader.number("n_embd"), reader.number("n_head")
-    return ModelShape(
-        architecture=reader.architecture(),
-        layers=reader.number("n_layer"),
-        hidden=hidden,
-        heads=heads,
-        kv_heads=heads,
-        head_dim=reader.per_head(hidden, heads),
-        intermediate=reader.number("n_inner", default=4 * hidden),
-        vocab=reader.number("vocab_size"),
-        tied=reader.flag("tie_word_embeddings", True),
-        gated=False,
-        learned_positions=reader.number("n_positions"),
-        qkv_bias=True,
-        output_bias=True,
-        mlp_bias=True,
-        norm_vectors=2,
-    )
-
-
-def _opt(reader: _Reader) -> ModelShape:
-    hidden, heads = reader.number("hidden_size"), reader.number("num_attention_heads")
-    projected = reader.number("word_embed_proj_dim", default=hidden)
-    pre_norm = reader.flag("do_layer_norm_before", True)
-    if projected != hidden or not pre_norm or reader.flag("_remove_final_layer_norm", False):
-        raise UserError(
-            f"An OPT with word_embed_proj_dim={projected}, hidden_size={hidden} and "
-            f"do_layer_norm_before={pre_norm} can't be counted here; "
-            "those with equal sizes and a final norm can (every OPT but 350m)."
-        )
-    bias = reader.flag("enable_bias", True)
-    return ModelShape(
-        architecture=reader.architecture(),
-        layers=reader.number("num_hidden_layers"),
-        hidden=hidden,
-        heads=heads,
-        kv_heads=heads,
-        head_dim=reader.per_head(hidden, heads),
-        intermediate=reader.number("ffn_dim"),
-        vocab=reader.number("vocab_size"),
-        tied=reader.flag("tie_word_embeddings", True),
-        gated=False,
-        # Two rows more than positions: OPT's position ids start at 2.
-        learned_positions=reader.number("max_position_embeddings") + 2,
-        qkv_bias=bias,
-        output_bias=bias,
-        mlp_bias=bias,
-        norm_vectors=2 if reader.flag("layer_norm_elementwise_affine", True) else 0,
-    )
+        windowed -= layers // reader.number("sliding_window_pattern", default=kin.full_every)
+    return window, reader.layers_of("sliding_attention", layers, windowed)

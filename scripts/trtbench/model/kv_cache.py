@@ -7,6 +7,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from trtbench.errors import UserError
+from trtbench.model.shape import ModelShape
+
 if TYPE_CHECKING:  # a roofline is computed with nothing installed, and a cell is a msgspec struct
     from trtbench.settings.cells import Cell
 
@@ -16,13 +19,26 @@ def values_per_token(layers: int, kv_heads: int, head_dim: int) -> int:
     return 2 * layers * kv_heads * head_dim
 
 
+def values_of(shape: ModelShape) -> int:
+    """What one layer keeps of one token: keys and values, or the latent that it makes both of."""
+    if shape.latent is not None:
+        return shape.latent.kv_rank + shape.latent.rope_dim
+    return values_per_token(1, shape.kv_heads, shape.head_dim)
+
+
 def bytes_per_token(layers: int, kv_heads: int, head_dim: int, width: int = 2) -> int:
     """Bytes of the keys and values of one token in all layers, at `width` bytes a value."""
     return values_per_token(layers, kv_heads, head_dim) * width
 
 
 def bytes_per_token_of(config: Mapping[str, Any], width: int = 2) -> int:
-    """The same from a config.json in the Llama style."""
+    """The same from a config.json; one whose architecture isn't known is read as a Llama's."""
+    try:
+        shape = ModelShape.from_config(config)
+    except UserError:
+        pass
+    else:
+        return shape.layers * values_of(shape) * width
     heads = config["num_attention_heads"]
     return bytes_per_token(
         config["num_hidden_layers"],

@@ -16,6 +16,17 @@ from trtbench.errors import UserError
 
 
 @dataclass(frozen=True)
+class Latent:
+    """Sizes of multi-head latent attention (DeepSeek-V2, arXiv 2405.04434): a layer keeps one vector of `kv_rank` and one
+    rotary key of `rope_dim` a token for all heads, and makes keys and values of them."""
+
+    q_rank: int  # width that queries are pressed through, 0 where they are not
+    kv_rank: int
+    rope_dim: int  # that part of a head's width that turns with the position
+    value_dim: int  # a head's width of values; that of queries and keys is `head_dim`
+
+
+@dataclass(frozen=True)
 class ModelShape:
     """Sizes of one decoder-only transformer; every field counts elements, layers or heads."""
 
@@ -35,14 +46,20 @@ class ModelShape:
     mlp_bias: bool = False
     norm_vectors: int = 1  # 1 RMSNorm (scale), 2 LayerNorm (scale and shift), 0 without weights
     norms_per_layer: int = 2
-    head_norms: bool = False  # query and key are normalised per head
+    attention_vectors: int = 0  # elements of a layer's norms of queries, keys and latents, and of attention sinks
+    embedding_norms: int = 0  # norms of the embedding, in front of all layers
+    head_bias: bool = False
     sliding_window: int | None = None  # positions a windowed layer attends to, its own included
     windowed_layers: int = 0
+    chunked: bool = False  # the window doesn't slide: it starts anew at every multiple of its length
     experts: int = 0
     active_experts: int = 0
     expert_intermediate: int = 0
+    expert_bias: bool = False  # of the router and of each expert
     shared_intermediate: int = 0  # width of the expert every token passes, 0 without one
+    shared_gate: bool = True  # a vector weighs what that expert says
     sparse_layers: int = 0  # layers with experts in place of a dense MLP
+    latent: Latent | None = None
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> ModelShape:
@@ -57,16 +74,7 @@ class ModelShape:
     @classmethod
     def from_path(cls, path: str | Path) -> ModelShape:
         """Read a config.json, or the one in a model folder; raises UserError."""
-        file = Path(path) / "config.json" if Path(path).is_dir() else Path(path)
-        try:
-            config = json.loads(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UserError(
-                f"{file} can't be read ({error.strerror}); give a config.json or a folder that has one."
-            ) from error
-        except ValueError as error:
-            raise UserError(f"{file} is not JSON ({error}); give the config.json of a Hugging Face model.") from error
-        return cls.from_config(config)
+        return cls.from_config(config_of(path))
 
     @property
     def head_parameters(self) -> int:
@@ -78,9 +86,9 @@ class ModelShape:
         """Stored parameters by group; a tied output head counts as 0, since it is the input embedding."""
         return {
             "input_embedding": (self.vocab + self.learned_positions) * self.hidden,
-            "layers": self.layer_matrices(self.experts) + self.layer_vectors,
-            "final_norm": self.norm_vectors * self.hidden,
-            "output_head": 0 if self.tied else self.head_parameters,
+            "layers": self.layer_matrices(self.experts) + self.layer_vectors(self.experts),
+            "final_norm": (1 + self.embedding_norms) * self.norm_vectors * self.hidden,
+            "output_head": (0 if self.tied else self.head_parameters) + self.head_bias * self.vocab,
         }
 
     @property
@@ -97,36 +105,72 @@ class ModelShape:
         """
         return (
             self.layer_matrices(self.active_experts)
-            + self.layer_vectors
-            + self.norm_vectors * self.hidden
+            + self.layer_vectors(self.active_experts)
+            + (1 + self.embedding_norms) * self.norm_vectors * self.hidden
             + self.head_parameters
+            + self.head_bias * self.vocab
         )
 
     def layer_matrices(self, experts: int) -> int:
         """Elements of all layers' weight matrices, with `experts` experts of each sparse layer."""
-        attention = 2 * self.hidden * self.head_dim * (self.heads + self.kv_heads)
         sparse = self.hidden * self.experts + experts * self._mlp(self.expert_intermediate)
         if self.shared_intermediate:
-            sparse += self._mlp(self.shared_intermediate) + self.hidden
+            sparse += self._mlp(self.shared_intermediate) + self.shared_gate * self.hidden
         return (
-            self.layers * attention
+            self.layers * self._attention()
             + (self.layers - self.sparse_layers) * self._mlp(self.intermediate)
             + self.sparse_layers * sparse
         )
 
     @property
-    def layer_vectors(self) -> int:
-        """Elements of all layers' norms and biases."""
-        norms = self.norms_per_layer * self.norm_vectors * self.hidden + 2 * self.head_dim * self.head_norms
+    def pair_width(self) -> int:
+        """Multiply-adds that a layer needs at least for a position and one that it attends to: score, and product with V."""
+        return self.heads * (self.head_dim + (self.latent.value_dim if self.latent else self.head_dim))
+
+    def layer_vectors(self, experts: int) -> int:
+        """Elements of all layers' norms and biases, with `experts` experts of each sparse layer."""
+        norms = self.norms_per_layer * self.norm_vectors * self.hidden + self.attention_vectors
         biases = (
             self.qkv_bias * self.head_dim * (self.heads + 2 * self.kv_heads)
             + self.output_bias * self.hidden
             + self.mlp_bias * ((1 + self.gated) * self.intermediate + self.hidden)
         )
-        return self.layers * (norms + biases)
+        expert_biases = self.expert_bias * (
+            self.experts + experts * ((1 + self.gated) * self.expert_intermediate + self.hidden)
+        )
+        return self.layers * (norms + biases) + self.sparse_layers * expert_biases
+
+    def _attention(self) -> int:
+        """Elements of the matrices of one layer's attention."""
+        if self.latent is None:
+            return 2 * self.hidden * self.head_dim * (self.heads + self.kv_heads)
+        latent, queries = self.latent, self.heads * self.head_dim
+        made = self.heads * (self.head_dim - latent.rope_dim + latent.value_dim)
+        return (
+            (latent.q_rank * (self.hidden + queries) if latent.q_rank else self.hidden * queries)
+            + self.hidden * (latent.kv_rank + latent.rope_dim)
+            + latent.kv_rank * made
+            + self.heads * latent.value_dim * self.hidden
+        )
 
     def _mlp(self, width: int) -> int:
         return (3 if self.gated else 2) * self.hidden * width
+
+
+def config_of(path: str | Path) -> dict[str, Any]:
+    """A config.json, or the one in a model folder, as it stands; raises UserError."""
+    file = Path(path) / "config.json" if Path(path).is_dir() else Path(path)
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(
+            f"{file} can't be read ({error.strerror}); give a config.json or a folder that has one."
+        ) from error
+    except ValueError as error:
+        raise UserError(f"{file} is not JSON ({error}); give the config.json of a Hugging Face model.") from error
+    if not isinstance(config, dict):
+        raise UserError(f"{file} is not a JSON object; give the config.json of a Hugging Face model.")
+    return config
 
 
 TINYLLAMA = ModelShape(

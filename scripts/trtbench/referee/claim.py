@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trtbench.model.shape import ModelShape
-from trtbench.referee import roofline
+from trtbench.referee import fits, roofline
 from trtbench.referee.claim_rate import AGREES, CONTRADICTS, DECODE, PROMPT, Held, held
 
 
@@ -35,6 +35,7 @@ def examine(shape: ModelShape, precision: roofline.Precision, machine: roofline.
     steps = max(claim.tokens - 1, 1)
     decode = roofline.decode_floor(shape, precision, machine, claim.batch, claim.prompt, steps)
     lines = _allowed(shape, precision, machine, decode, steps, claim.batch)
+    lines += fits.sentences(shape, precision, machine, claim.batch, claim.prompt, claim.tokens)
     faults = []
     if claim.latency_s is not None:
         whole = roofline.generation_floor(shape, precision, machine, claim.batch, claim.prompt, claim.tokens)
@@ -44,11 +45,19 @@ def examine(shape: ModelShape, precision: roofline.Precision, machine: roofline.
         )
         if whole.refutes(claim.latency_s):
             faults.append("the time is shorter than the memory or the tensor cores allow")
+        elif fits.refutes(whole, claim.tokens, machine, claim.latency_s):
+            faults.append(
+                f"the time is shorter than the link allows for what does not fit one card in {precision.name}, if it computed all"
+            )
     if claim.rate is not None:
         seconds = claim.batch * steps / claim.rate
         lines.append(f"Claimed: {claim.rate:,.1f} tokens/s" + _compared(decode, seconds, machine))
         if decode.refutes(seconds):
             faults.append("the rate is above the ceiling")
+        elif fits.refutes(decode, steps, machine, seconds):
+            faults.append(
+                f"the rate is above what the link allows for what does not fit one card in {precision.name}, if it computed all"
+            )
     if claim.rate is not None and claim.latency_s is not None:
         prefill = roofline.prefill_floor(shape, precision, machine, claim.batch, max(claim.prompt, 1))
         verdict = held(claim.batch, claim.prompt, claim.tokens, claim.latency_s, claim.rate, prefill)
@@ -56,10 +65,12 @@ def examine(shape: ModelShape, precision: roofline.Precision, machine: roofline.
             lines.append(_disagreement(verdict, claim.latency_s, prefill.seconds))
         if verdict.word in (PROMPT, CONTRADICTS):
             faults.append("rate and time contradict each other")
+    fit = fits.fit(shape, precision, machine, claim.batch, claim.prompt, claim.tokens)
+    only = "" if fit is None or fit.whole else f" only with offload of {fit.outside / 1e9:,.2f} GB to the host"
     lines.append(
         f"IMPOSSIBLE: {'; '.join(faults)}."
         if faults
-        else "POSSIBLE: nothing here rules it out, which doesn't make it true."
+        else f"POSSIBLE{only}: nothing here rules it out, which doesn't make it true."
     )
     return Answer(not faults, tuple(lines))
 

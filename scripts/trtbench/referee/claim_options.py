@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import re
 from collections.abc import Sequence
@@ -11,8 +12,8 @@ from typing import NoReturn
 
 from trtbench.errors import UserError
 from trtbench.machine import cards
-from trtbench.model.shape import TINYLLAMA, ModelShape
-from trtbench.referee import roofline
+from trtbench.model.shape import TINYLLAMA, ModelShape, config_of
+from trtbench.referee import fits, roofline
 from trtbench.referee.claim_formats.numbers import LEAST, MOST
 
 
@@ -54,8 +55,10 @@ def add(parser: Parser, model_required: bool) -> None:
     parser.add_argument("--model", required=model_required, help="tinyllama, a config.json, or a folder that has one")
     parser.add_argument("--gpu", help='a card ("RTX 4070"); an ambiguous name is judged by the fastest')
     parser.add_argument("--bandwidth-gbs", type=positive, help="memory bandwidth in GB/s, for other cards")
+    parser.add_argument("--memory-gb", type=positive, help="memory in GiB, for other cards and rebuilt ones")
     parser.add_argument(
-        "--precision", default="float16", help="how weights are stored: fp16, bf16, int8, … (default: float16)"
+        "--precision",
+        help="how weights are stored: fp16, bf16, int8, … (default: as a quantised config.json says, else float16)",
     )
     parser.add_argument("--batch", type=count, help="sequences at once")
     parser.add_argument("--prompt", type=count_or_zero, default=0, help="prompt ids of a sequence, if known")
@@ -66,12 +69,32 @@ def roof(options: argparse.Namespace) -> Roof:
     """Model and card of the options; raises UserError where one is missing or not known."""
     shape = model(options.model)
     machine, place = card(options.gpu, options.bandwidth_gbs)
+    if options.memory_gb is not None:
+        machine = dataclasses.replace(machine, memory=options.memory_gb * 2**30, link=machine.link or fits.LINK)
     return Roof(shape, machine, place)
+
+
+def precision(options: argparse.Namespace) -> roofline.Precision:
+    """How the weights are stored: as the options say, else in the bits that a quantised config.json names, else in float16."""
+    if options.precision is not None:
+        return roofline.precision(options.precision)
+    stored = roofline.precision("float16")
+    config = {} if options.model is None or _is_tinyllama(options.model) else config_of(options.model)
+    bits = roofline.packed_bits(config)
+    if bits is None:
+        return stored
+    method = str(config["quantization_config"].get("quant_method", "quantised"))
+    fastest = max(each.peak_factor for each in roofline.PRECISIONS.values())
+    return dataclasses.replace(stored, name=f"{method} ({bits:g} bits)", weight_bits=bits, peak_factor=fastest)
+
+
+def _is_tinyllama(name: str) -> bool:
+    return re.fullmatch(r"(tinyllama/)?tinyllama(-1\.1b.*)?", name, re.IGNORECASE) is not None
 
 
 def model(name: str) -> ModelShape:
     """The shape of a model by name (TinyLlama's, also the Hub's), config.json or folder."""
-    if re.fullmatch(r"(tinyllama/)?tinyllama(-1\.1b.*)?", name, re.IGNORECASE):
+    if _is_tinyllama(name):
         return TINYLLAMA
     return ModelShape.from_path(name)
 
@@ -85,10 +108,7 @@ def card(gpu: str | None, bandwidth_gbs: float | None) -> tuple[roofline.Machine
         )
     if gpu is not None:
         named = cards.fastest(gpu)
-        return (
-            roofline.Machine(named.bandwidth, named.gate_peak, named.cache),
-            f"{named.name} (figures from: {named.source})",
-        )
+        return fits.machine_of(named), f"{named.name} (figures from: {named.source})"
     if bandwidth_gbs is not None:
         # Peak and cache stay unknown: no bound by the one, no credit for the other.
         return roofline.Machine(bandwidth_gbs * 1e9), f"a card of {bandwidth_gbs:g} GB/s"

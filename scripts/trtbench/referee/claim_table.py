@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from trtbench.errors import UserError
 from trtbench.model.shape import ModelShape
-from trtbench.referee import roofline
+from trtbench.referee import fits, roofline
 from trtbench.referee.claim_formats.row import Row
 from trtbench.referee.claim_rate import AGREEMENT, AGREES, CONTRADICTS, DECODE, PROMPT, held
 from trtbench.referee.claim_units import MS, is_requests
@@ -30,6 +30,17 @@ TABLE: dict[str, tuple[str, str, str]] = {
         "Prompt tokens are no output: divide by the new ones.",
     ),
     "claims.ceiling": (FAIL, "time or rate is beyond the roofline of the card", "Not possible on this card."),
+    "claims.memory": (
+        FAIL,
+        "weights and KV cache do not fit the card, and its link is too slow for the part that lies outside",
+        "Not possible on one such card in this precision: ask for the quantisation, the number of cards, and what the host's "
+        "processor computed.",
+    ),
+    "claims.offload": (
+        WARN,
+        "weights and KV cache do not fit the card",
+        "Only with offload, a smaller precision or several cards: ask for it.",
+    ),
     "claims.decode": (
         WARN,
         "rate x time is above the new tokens, and the rate may leave the prompt's time out",
@@ -241,24 +252,50 @@ class _Judge:
             # A time without a unit is refuted where it is too short in the longer one.
             seconds = row.latency * (MS["s"] if row.latency_unit is None else 1) / 1e3
             whole = roofline.generation_floor(shape, precision, machine, alone, self.prompt, self.tokens)
-            floors.append(("whole generation", whole, seconds))
+            floors.append(("whole generation", whole, self.tokens, seconds))
         if row.decode is not None and self.tokens > 1:
             later = roofline.decode_floor(shape, precision, machine, alone, self.prompt, self.tokens - 1)
-            floors.append(("decode", later, row.decode / 1e3))
+            floors.append(("decode", later, self.tokens - 1, row.decode / 1e3))
         if row.throughput is not None and row.batch is not None and row.rate_unit != "total":
             # A rate may leave the prefill out, so only the decode steps bound it.
             decode = roofline.decode_floor(shape, precision, machine, batch, self.prompt, steps)
-            floors.append(("decode", decode, batch * steps / row.throughput))
-        return [
+            floors.append(("decode", decode, steps, batch * steps / row.throughput))
+        beyond = [
             ClaimFinding(
                 "claims.ceiling",
                 row.name,
                 f"{row.name}: {floor.seconds / seconds:,.2f} times what {machine.bandwidth / 1e9:,.1f} GB/s and "
                 f"{precision.name} weights allow ({what}).",
             )
-            for what, floor, seconds in floors
+            for what, floor, _, seconds in floors
             if floor.refutes(seconds)
         ]
+        return beyond + self._against_memory(alone, precision, machine, floors)
+
+    def _against_memory(
+        self,
+        batch: int,
+        precision: roofline.Precision,
+        machine: roofline.Machine,
+        floors: Sequence[tuple[str, roofline.Floor, int, float]],
+    ) -> list[ClaimFinding]:
+        """Whether model and cache fit the memory, and whether the link allows the times (s) of so many passes if they don't. What
+        the roofline refutes is left to it."""
+        fit = self.shape and fits.fit(self.shape, precision, machine, batch, self.prompt, self.tokens)
+        if not fit or fit.whole:
+            return []
+        taken = (
+            f"weights and KV cache take {fit.needed / 1e9:,.1f} GB in {precision.name} where the card holds "
+            f"{fit.held / 1e9:,.1f} GB"
+        )
+        for what, floor, passes, seconds in floors:
+            if fits.refutes(floor, passes, machine, seconds) and not floor.refutes(seconds):
+                ratio = fits.link_seconds(floor, passes, machine) / seconds
+                link = f"{(machine.link or 0.0) / 1e9:,.0f} GB/s"
+                return self.found(
+                    "claims.memory", f"{taken}: {ratio:,.2f} times what a link of {link} to the rest allows ({what})."
+                )
+        return self.found("claims.offload", f"{taken}.")
 
 
 def _stored(row: Row, precision: roofline.Precision | None) -> tuple[roofline.Precision | None, str | None]:
@@ -273,5 +310,11 @@ def _stored(row: Row, precision: roofline.Precision | None) -> tuple[roofline.Pr
 
 def _together(machine: roofline.Machine, cards: int) -> roofline.Machine:
     """What several of these cards do at most, together."""
-    peak = machine.peak and machine.peak * cards
-    return dataclasses.replace(machine, bandwidth=machine.bandwidth * cards, peak=peak, cache=machine.cache * cards)
+    return dataclasses.replace(
+        machine,
+        bandwidth=machine.bandwidth * cards,
+        peak=machine.peak and machine.peak * cards,
+        cache=machine.cache * cards,
+        memory=machine.memory and machine.memory * cards,
+        link=machine.link and machine.link * cards,
+    )

@@ -89,7 +89,7 @@ def roof(trial: Trial, run: Run, ran_on: Hardware | None = None) -> Roof | str:
         return "the lane made no statement"
     try:
         shape = ModelShape.from_config(trial.model.config)
-        precision = stored_precision(statement)
+        precision = stored_precision(statement, roofline.packed_bits(trial.model.config))
     except UserError as error:
         return str(error)
     if on_gpu(statement):
@@ -105,12 +105,16 @@ def on_gpu(statement: Statement) -> bool:
     return not statement.device.lower().startswith("cpu")
 
 
-def stored_precision(statement: Statement) -> roofline.Precision:
-    """How the lane stores weights and KV cache, as it says; peak of the faster of storing and computing precision.
+def stored_precision(statement: Statement, packed: float | None = None) -> roofline.Precision:
+    """How the lane stores weights and KV cache, as it says; peak of the faster of storing and computing precision. `packed`
+    are the bits of a weight in a quantised checkpoint, which an engine may keep as it came whatever it computes in.
 
     Raises UserError for a weight precision that is not in the table."""
     weights = roofline.precision(statement.weight_precision)
     factor, kv_bits = weights.peak_factor, weights.kv_bits
+    if packed is not None and packed < weights.weight_bits:
+        factor = max(factor, max(each.peak_factor for each in roofline.PRECISIONS.values()))
+        weights = dataclasses.replace(weights, weight_bits=packed)
     if known_precision(statement.compute_precision):
         factor = max(factor, roofline.precision(statement.compute_precision).peak_factor)
     if statement.kv_precision is not None and known_precision(statement.kv_precision):

@@ -9,7 +9,9 @@ dense weights, and caches that sequences don't share.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from trtbench.errors import UserError
 from trtbench.model import kv_cache
@@ -50,6 +52,21 @@ PRECISIONS = {
 }
 
 
+PACKED = {"mxfp4": 4.25, "fp8": 8.0, "fbgemm_fp8": 8.0}  # bits of a weight, by quant_method; mxfp4 with a scale for 32
+
+
+def packed_bits(config: Mapping[str, Any]) -> float | None:
+    """Fewest bits of a weight in a checkpoint that config.json calls quantised; None for one that it doesn't. Where it names
+    neither a method of PACKED nor `bits`, four."""
+    quantised = config.get("quantization_config")
+    if not isinstance(quantised, Mapping) or not quantised:
+        return None
+    bits = quantised.get("bits", quantised.get("w_bit"))
+    if isinstance(bits, int) and not isinstance(bits, bool) and 1 <= bits <= 16:
+        return bits
+    return PACKED.get(str(quantised.get("quant_method")), 4)
+
+
 def precision(name: str) -> Precision:
     """Look a precision up by its name or a short one (fp32, fp16, bf16, awq), in any case; raises UserError."""
     stored = PRECISIONS.get(SHORT_PRECISIONS.get(name.lower(), name.lower()))
@@ -61,11 +78,14 @@ def precision(name: str) -> Precision:
 @dataclass(frozen=True)
 class Machine:
     """What bounds a machine: memory bandwidth (bytes/s), dense fp16 peak (FLOP/s, None if unknown) and
-    last-level cache (bytes)."""
+    last-level cache (bytes). No floor here looks at `memory` (bytes) and `link` (bytes/s from outside it), None where they
+    are not known: fits.py does."""
 
     bandwidth: float
     peak: float | None = None
     cache: float = 0.0
+    memory: float | None = None
+    link: float | None = None
 
 
 @dataclass(frozen=True)
@@ -117,14 +137,10 @@ def kv_bytes(shape: ModelShape, precision: Precision, batch: int, cached: int, s
     """Bytes of keys and values that `steps` decode steps read, the first with `cached` positions before it in each
     sequence.
 
-    2 (K and V) x layers x kv_heads x head_dim x bits/8 a position and sequence; the new position's own pair
-    needs no read. A windowed layer attends to itself and at most `sliding_window - 1` positions before.
+    What a layer keeps of a position (2 x kv_heads x head_dim values, or a latent) x bits/8 a position and sequence; the new
+    position's own needs no read. A windowed layer attends to itself and at most `sliding_window - 1` positions before.
     """
-    positions = _sum_of_minima(cached, steps, _reach(shape) - 1) * shape.windowed_layers + _sum_of_minima(
-        cached, steps, math.inf
-    ) * (shape.layers - shape.windowed_layers)
-    values = kv_cache.values_per_token(1, shape.kv_heads, shape.head_dim)
-    return batch * values * precision.kv_bits / 8 * positions
+    return batch * kv_cache.values_of(shape) * precision.kv_bits / 8 * _earlier(shape, cached, steps)
 
 
 def prefill_floor(shape: ModelShape, precision: Precision, machine: Machine, batch: int, prompt: int) -> Floor:
@@ -134,13 +150,11 @@ def prefill_floor(shape: ModelShape, precision: Precision, machine: Machine, bat
     for each pair of a position and one it attends to (scores and their product with V, causal), and the
     output head for the last position only.
     """
-    pairs = _sum_of_minima(1, prompt, _reach(shape)) * shape.windowed_layers + _sum_of_minima(1, prompt, math.inf) * (
-        shape.layers - shape.windowed_layers
-    )
+    pairs = _earlier(shape, 0, prompt) + shape.layers * prompt
     ops = batch * (
         2 * prompt * shape.layer_matrices(shape.active_experts)
         + 2 * shape.head_parameters
-        + 4 * shape.heads * shape.head_dim * pairs
+        + 2 * shape.pair_width * pairs
     )
     return _floor(weight_bytes(shape, precision), ops, 1, machine, precision)
 
@@ -154,12 +168,9 @@ def decode_floor(
     never more than the sum of the larger ones, so the bound stays low where a step changes from one side of
     the roofline to the other.
     """
-    pairs = _sum_of_minima(cached + 1, steps, _reach(shape)) * shape.windowed_layers + _sum_of_minima(
-        cached + 1, steps, math.inf
-    ) * (shape.layers - shape.windowed_layers)
+    pairs = _earlier(shape, cached, steps) + shape.layers * steps
     ops = batch * (
-        2 * steps * (shape.layer_matrices(shape.active_experts) + shape.head_parameters)
-        + 4 * shape.heads * shape.head_dim * pairs
+        2 * steps * (shape.layer_matrices(shape.active_experts) + shape.head_parameters) + 2 * shape.pair_width * pairs
     )
     traffic = steps * weight_bytes(shape, precision) + kv_bytes(shape, precision, batch, cached, steps)
     return _floor(traffic, ops, steps, machine, precision)
@@ -210,8 +221,24 @@ def _floor(traffic: float, ops: float, passes: int, machine: Machine, precision:
     return Floor(traffic, ops, max(memory, compute), least, bound, uncached == 0)
 
 
-def _reach(shape: ModelShape) -> float:
-    return shape.sliding_window if shape.sliding_window is not None else math.inf
+def _earlier(shape: ModelShape, cached: int, steps: int) -> int:
+    """Positions before their own that `steps` new ones attend to in all layers, the first with `cached` before it."""
+    everything = _sum_of_minima(cached, steps, math.inf)
+    if shape.sliding_window is None:
+        return shape.layers * everything
+    if shape.chunked:
+        near = _sum_of_remainders(cached + steps, shape.sliding_window) - _sum_of_remainders(
+            cached, shape.sliding_window
+        )
+    else:
+        near = _sum_of_minima(cached, steps, shape.sliding_window - 1)
+    return shape.windowed_layers * near + (shape.layers - shape.windowed_layers) * everything
+
+
+def _sum_of_remainders(count: int, length: int) -> int:
+    """Sum of n modulo `length` over the `count` whole numbers from 0 on: how far into its chunk each position is."""
+    chunks, rest = divmod(count, length)
+    return chunks * (length * (length - 1) // 2) + rest * (rest - 1) // 2
 
 
 def _sum_of_minima(first: int, count: int, cap: float) -> int:

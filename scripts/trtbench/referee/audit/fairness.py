@@ -114,7 +114,8 @@ def _weights(context: Context, key: Key) -> Iterator[Finding]:
             shape = ModelShape.from_config(trial.model.config)
         except UserError:
             return
-        least_bytes = shape.parameters * roofline.precision(trial.statement.weight_precision).weight_bits / 8
+        bits = roofline.precision(trial.statement.weight_precision).weight_bits
+        least_bytes = shape.parameters * min(bits, roofline.packed_bits(trial.model.config) or bits) / 8
         if held_bytes < HELD * least_bytes:
             too_light.append((trial, held_bytes, least_bytes))
     if too_light:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ import msgspec
 
 from trtbench.errors import UserError
 from trtbench.figures.base import Key
+from trtbench.model.config_shape import COMPOSITE
 from trtbench.model.shape import ModelShape
 from trtbench.records.identity import UNNAMED, card_name, machine_name, model_digest, recorded, release
 from trtbench.records.telemetry import Card, Gpu
@@ -253,7 +255,9 @@ def faults(model: Model) -> Iterator[str]:
     except UserError:
         return  # ceiling.unknown says that the shape is not known
     fewest = FEWEST / PACKED if model.config.get("quantization_config") else FEWEST
-    if not fewest * parameters <= model.parameters <= MOST * parameters:
+    # The shape is that of the decoder; one that sees beside has a tower of any size.
+    most = math.inf if model.config.get("model_type") in COMPOSITE else MOST
+    if not fewest * parameters <= model.parameters <= most * parameters:
         yield "parameters"
 
 

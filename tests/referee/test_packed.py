@@ -1,0 +1,91 @@
+"""Checkpoints that hold less than their parameters tell, and towers beside a decoder: no honest record is called false."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+import factory
+import liars
+from trtbench.records.trial import Trial
+from trtbench.referee import record_roofline, roofline
+from trtbench.referee.audit import fairness
+from trtbench.referee.audit.context import Context
+from trtbench.referee.audit.who import faults
+from trtbench.referee.record_roofline import Roof
+
+MXFP4 = {"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]}
+GPT_OSS_20B = {
+    "model_type": "gpt_oss",
+    "architectures": ["GptOssForCausalLM"],
+    "vocab_size": 201088,
+    "hidden_size": 2880,
+    "intermediate_size": 2880,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+    "head_dim": 64,
+    "num_local_experts": 32,
+    "num_experts_per_tok": 4,
+    "sliding_window": 128,
+}
+
+
+@pytest.mark.parametrize(
+    ("quantised", "bits"),
+    [
+        (None, None),
+        ({}, None),
+        ("int4", None),
+        (MXFP4, 4.25),
+        ({"quant_method": "fp8", "weight_block_size": [128, 128]}, 8),
+        ({"quant_method": "gptq", "bits": 4}, 4),
+        ({"quant_method": "gptq", "bits": 2}, 2),
+        ({"quant_method": "awq", "w_bit": 4}, 4),
+        ({"quant_method": "aqlm", "bits": True}, 4),
+        ({"quant_method": "compressed-tensors"}, 4),
+        ({"quant_method": "bitsandbytes", "bits": 400}, 4),
+    ],
+)
+def test_bits_of_a_quantised_checkpoint(quantised: object, bits: float | None) -> None:
+    assert roofline.packed_bits({"model_type": "llama", "quantization_config": quantised}) == bits
+    assert roofline.packed_bits({"model_type": "llama"}) is None
+
+
+def _trial(config: dict[str, Any], weights_gb: float) -> Trial:
+    """A lane on a GPU that computes in bfloat16 and says so of its weights."""
+    statement = factory.statement("bfloat16", device="cuda", device_name="NVIDIA H200")
+    trial = factory.trial(model=factory.model(config=config), statement=statement)
+    for measured in trial.cells:
+        assert measured.memory is not None
+        measured.memory.weights = int(weights_gb * 1e9)
+    return trial
+
+
+def test_a_lane_that_keeps_experts_as_they_came_is_not_called_too_fast() -> None:
+    """gpt-oss-20b in mxfp4 reads some 2 GB a step, in bfloat16 7.2: 500 tokens a second need the first."""
+    for more, bits in (({"quantization_config": MXFP4}, 4.25), ({}, 16)):
+        roof = record_roofline.roof(_trial({**GPT_OSS_20B, **more}, 13.8), factory.run())
+        assert isinstance(roof, Roof) and roof.precision.weight_bits == bits
+        assert roof.decode(1, 128, 129).refutes(128 / 900) == (bits == 16)
+
+
+def test_nor_its_weights_too_light() -> None:
+    for more, codes in (({"quantization_config": MXFP4}, set()), ({}, {"fairness.weights"})):
+        trials = [_trial({**GPT_OSS_20B, **more}, 13.8)]
+        found = fairness.check(Context.of(factory.run(), trials))
+        assert {finding.code for finding in found if finding.code == "fairness.weights"} == codes
+
+
+def test_a_tower_beside_the_decoder_may_be_of_any_size() -> None:
+    def of(parameters: float, config: dict[str, Any]) -> list[str]:
+        model = factory.model(config=config)
+        counted = factory.model(config=liars.TINYLLAMA).parameters
+        return list(faults(msgspec.structs.replace(model, parameters=round(parameters * counted))))
+
+    text = {**liars.TINYLLAMA, "model_type": "mistral"}
+    sees = {"model_type": "mistral3", "text_config": text, "architectures": ["Mistral3ForConditionalGeneration"]}
+    assert of(9, {**liars.TINYLLAMA, "text_config": {}}) == ["parameters"]
+    assert "parameters" not in of(9, sees) and "parameters" in of(0.5, sees)
