@@ -22,9 +22,6 @@ def load_model(folder: Path, precision: str, device: str, threads: int, attentio
         raise Unsupported(f"PyTorch runs float32, float16 and bfloat16 here, not {precision}")
     torch.set_num_threads(threads)
     torch.set_grad_enabled(False)
-    # The name of the argument changed from torch_dtype to dtype in transformers 4.56; 5.x warns about the old one.
-    parameters = inspect.signature(transformers.PreTrainedModel.from_pretrained).parameters
-    name = "dtype" if "dtype" in parameters or int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
     try:
         model = transformers.AutoModelForCausalLM.from_pretrained(
             folder,
@@ -32,7 +29,7 @@ def load_model(folder: Path, precision: str, device: str, threads: int, attentio
             trust_remote_code=False,
             local_files_only=True,
             attn_implementation=attention,
-            **{name: DTYPES[precision]},
+            **as_argument(DTYPES[precision]),
         )
     except (ValueError, KeyError) as error:
         raise Unsupported(
@@ -42,6 +39,14 @@ def load_model(folder: Path, precision: str, device: str, threads: int, attentio
     # and the sequence would stop early.
     model.generation_config = transformers.GenerationConfig()
     return model.to(device).eval()
+
+
+def as_argument(dtype: torch.dtype) -> dict[str, torch.dtype]:
+    """The precision as from_pretrained takes it: the argument's name changed from torch_dtype to dtype in transformers 4.56, and
+    5.x warns about the old one."""
+    parameters = inspect.signature(transformers.PreTrainedModel.from_pretrained).parameters
+    new = "dtype" in parameters or int(transformers.__version__.split(".")[0]) >= 5
+    return {"dtype" if new else "torch_dtype": dtype}
 
 
 def _first_line(error: BaseException) -> str:
