@@ -19,7 +19,15 @@ OPT = {
     **{"architectures": ["OPTForCausalLM"], "bos_token_id": 2, "eos_token_id": 2, "pad_token_id": 1},
 }
 GPT2 = {
-    **{"model_type": "gpt2", "vocab_size": 320, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256, "n_ctx": 256},
+    **{
+        "model_type": "gpt2",
+        "vocab_size": 320,
+        "n_embd": 32,
+        "n_layer": 2,
+        "n_head": 4,
+        "n_positions": 256,
+        "n_ctx": 256,
+    },
     **{"architectures": ["GPT2LMHeadModel"], "bos_token_id": 0, "eos_token_id": 0},
 }
 SETTINGS_OF_TOKENIZERS: dict[str, dict[str, Any]] = {
@@ -40,7 +48,9 @@ def write_slow_tokenizer(folder: Path, kind: str) -> None:
         special_tokens=["<|endoftext|>", "<pad>", "</s>"],
         show_progress=False,
     )
-    tokenizer.train_from_iterator(["the quick brown fox and the lazy dog, été in the garden of the house"] * 20, trainer)
+    tokenizer.train_from_iterator(
+        ["the quick brown fox and the lazy dog, été in the garden of the house"] * 20, trainer
+    )
     tokenizer.model.save(str(folder))
     (folder / "tokenizer_config.json").write_text(json.dumps(SETTINGS_OF_TOKENIZERS[kind]))
 

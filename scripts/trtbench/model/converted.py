@@ -73,7 +73,9 @@ def _convert(folder: Path, final: Path, lock_handle: int, settings: Settings) ->
         )
     announce = settings.log_level in ("info", "debug")
     if announce:
-        print(f"converting {folder} from pickle to safetensors, once ({size / 1e9:.2f} GB)", file=sys.stderr, flush=True)
+        print(
+            f"converting {folder} from pickle to safetensors, once ({size / 1e9:.2f} GB)", file=sys.stderr, flush=True
+        )
     limit = START + size / SLOWEST
     with whole_folder(final) as making:
         command = (sys.executable, "-m", CONVERTER, str(folder.absolute()), str(making.absolute()), str(size))

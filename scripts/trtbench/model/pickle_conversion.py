@@ -81,13 +81,24 @@ def read(files: Iterable[Path]) -> dict[str, Any]:
             isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in part.items()
         ):
             raise SystemExit(f"{file.name} is not a table of tensors by name, as the weights of a model are")
-        state.update(part)
+        state.update({_today(name): tensor for name, tensor in part.items()})
     return state
+
+
+def _today(name: str) -> str:
+    """A tensor's name as files of the first years don't have it. Every transformers takes the old names, but no other engine
+    does, and the newer versions write them again where they read them."""
+    for before, now in (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")):
+        if name.endswith(before):
+            return name.removesuffix(before) + now
+    return name
 
 
 def _check_archive(file: Path) -> None:
     """torch writes its archives without compression; mapped, a part that has it would be read as if it were numbers."""
     with zipfile.ZipFile(file) as archive:
+        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+            raise SystemExit(f"{file.name} is a TorchScript archive, a program with weights; nothing of it was run")
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise SystemExit(f"{file.name} is not an archive of torch's: it is compressed")
 
@@ -100,8 +111,6 @@ def _why(error: Exception) -> str:
     asked = re.search(r"GLOBAL (\S+)", said)
     if asked:
         return f"asks for {asked[1][:100]}, which is no part of weights; nothing of it was run"
-    if "TorchScript" in said:
-        return "is a TorchScript archive, a program with weights; nothing of it was run"
     if "legacy .tar" in said:
         return "is in torch's format from before 2016, which can't be read without running what it holds"
     if "Weights only load failed" in said:
@@ -120,17 +129,19 @@ def _first_line(error: BaseException) -> str:
     return lines[0][:200] if lines else type(error).__name__
 
 
-def stored_in(state: Mapping[str, Any], wanted: Iterable[str], prefix: str) -> Any:
-    """The precision that holds all tensors of the model exactly: theirs, where it is one. Buffers that older files also hold
-    and names that the model does not know don't count."""
+def stored_in(state: Mapping[str, Any], shape: Any) -> Any:
+    """The precision that holds all tensors of the model `shape` exactly: theirs, where it is one. Buffers that older files also
+    hold, and names that the model does not know, don't count."""
     import torch
 
-    names = {name.removeprefix(f"{prefix}.") for name in wanted}
-    kinds = {
-        tensor.dtype
-        for name, tensor in state.items()
-        if tensor.is_floating_point() and name.removeprefix(f"{prefix}.") in names
-    }
+    prefix = f"{shape.base_model_prefix}."  # of the whole model, which files of the bare one lack
+    wanted = {name.removeprefix(prefix): tuple(tensor.shape) for name, tensor in shape.state_dict().items()}
+    known = {name: tensor for name, tensor in state.items() if name.removeprefix(prefix) in wanted}
+    for name, tensor in known.items():
+        right = wanted[name.removeprefix(prefix)]
+        if tuple(tensor.shape) != right:
+            raise SystemExit(f"{name} has the shape {tuple(tensor.shape)}, and config.json says {right}")
+    kinds = {tensor.dtype for tensor in known.values() if tensor.is_floating_point()}
     if not kinds:
         raise SystemExit("none of the names in its files is one of the model that config.json describes")
     return functools.reduce(torch.promote_types, sorted(kinds, key=str))
@@ -147,7 +158,7 @@ def write_weights(state: dict[str, Any], source: Path, folder: Path) -> str:
     config = transformers.AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
     with torch.device("meta"):
         shape = transformers.AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    dtype = stored_in(state, shape.state_dict(), shape.base_model_prefix)
+    dtype = stored_in(state, shape)
     model, loading = type(shape).from_pretrained(
         None, config=config, state_dict=state, output_loading_info=True, **as_argument(dtype)
     )

@@ -13,7 +13,9 @@ from trtbench.errors import UserError
 SETTING = "CONVERT_PICKLE"
 WEIGHTS = "pytorch_model.bin"
 INDEX = "pytorch_model.bin.index.json"
-CONVERTED = "converted_from"  # where config.json says which file the weights were converted from, wherever the folder goes
+CONVERTED = (
+    "converted_from"  # where config.json says which file the weights were converted from, wherever the folder goes
+)
 OFFER = (
     f"{SETTING}=1 converts {WEIGHTS} to safetensors, once, with torch's weights-only loading, which runs no code that a "
     "pickle file holds"
