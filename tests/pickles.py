@@ -144,10 +144,10 @@ def _compressed() -> bytes:
     import torch
 
     stream = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(_saved({"a": torch.zeros(1 << 16)}))) as stored:
-        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            for member in stored.namelist():
-                archive.writestr(member, stored.read(member))
+    stored = zipfile.ZipFile(io.BytesIO(_saved({"a": torch.zeros(1 << 16)})))
+    with stored, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member in stored.namelist():
+            archive.writestr(member, stored.read(member))
     return stream.getvalue()
 
 
