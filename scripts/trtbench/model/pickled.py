@@ -6,7 +6,6 @@ Standard library only and Python 3.8 syntax, because the doctor runs with the ho
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 
 from trtbench.errors import UserError
 
@@ -51,6 +50,6 @@ def shard_names(listed: Collection[str], names: Collection[str], where: str) -> 
     """The pickle files that an index names, `listed` there; `names` are those of the folder. Raises UserError for one that is
     not in it, or is no pickle file of it."""
     for name in listed:
-        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".bin") or name not in names:
+        if not isinstance(name, str) or not name.endswith(".bin") or name not in names:
             raise UserError(f"{where} lacks {str(name)[:100]!r}, which its {INDEX} names; fetch the model again.")
     return sorted(listed)
