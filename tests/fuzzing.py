@@ -113,6 +113,8 @@ def whole_story(gpu: str | None = "NVIDIA GeForce RTX 4070") -> Story:
     )
     failed.run, failed.settings, failed.model = run.id, made.settings, made.model()
     made.trials += [again, failed]
+    for trial in made.trials:
+        trial.model.converted = "pytorch_model.bin"
     return made.seal()
 
 

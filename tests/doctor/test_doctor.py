@@ -21,7 +21,7 @@ from trtbench.engine import contract
 from trtbench.errors import UserError
 from trtbench.machine import checks, cuda_driver, requirements
 from trtbench.machine.checks import Check
-from trtbench.model import built_in, files, hub_errors, offline, whereabouts
+from trtbench.model import built_in, files, hub_errors, offline, pickled, whereabouts
 from trtbench.settings import env_file, knobs, reading
 from trtbench.settings.knobs import Settings
 
@@ -35,6 +35,7 @@ SHARED = (
     files,
     hub_errors,
     offline,
+    pickled,
     whereabouts,
     env_file,
     knobs,
@@ -323,6 +324,7 @@ def test_runs_on_an_old_python_with_nothing_installed(source: Path) -> None:
     packages = {
         "trtbench.settings",
         "trtbench.engine",
+        "trtbench.model",
     }  # `from trtbench.settings import reading`: the room itself is empty
     assert ours <= {module.__name__ for module in MODULES} | packages
     theirs = imported - ours - LATER.get(source.stem, set())

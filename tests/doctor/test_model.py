@@ -16,7 +16,7 @@ import pytest
 from hub_server import COMMIT, Hub, Refusal
 from trtbench.doctor import access
 from trtbench.errors import UserError
-from trtbench.model import finding
+from trtbench.model import converted, finding
 from trtbench.model.built_in import folder_of
 from trtbench.model.offline import offline_by
 from trtbench.settings.knobs import NETWORK_NAMES, Settings
@@ -36,6 +36,7 @@ def hub(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         "HF_HUB_OFFLINE",
         "TRANSFORMERS_OFFLINE",
         "OFFLINE",
+        "CONVERT_PICKLE",
         "MODEL_NAME",
         "DATA_DIR",
     ):
@@ -145,6 +146,52 @@ def _hub_pickle(tiny: Path, data: Path, hub: Hub) -> dict[str, str]:
     return {"MODEL_NAME": "org/tiny"}
 
 
+def _hub_pickle_without_tokenizer(tiny: Path, data: Path, hub: Hub) -> dict[str, str]:
+    del hub.files["tokenizer.json"]
+    return {**_hub_pickle(tiny, data, hub), "CONVERT_PICKLE": "1"}
+
+
+def _old_folder(tiny: Path, data: Path) -> Path:
+    """The tiny model as older repositories have theirs: its weights in pickle."""
+    import torch
+    from safetensors.torch import load_file
+
+    folder = Path(shutil.copytree(tiny, data / "old"))
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    return folder
+
+
+def _local_pickle(tiny: Path, data: Path, hub: Hub) -> dict[str, str]:
+    return {"MODEL_NAME": str(_old_folder(tiny, data))}
+
+
+def _local_pickle_converted(tiny: Path, data: Path, hub: Hub) -> dict[str, str]:
+    return {**_local_pickle(tiny, data, hub), "CONVERT_PICKLE": "1"}
+
+
+def _local_pickle_lacks_a_shard(tiny: Path, data: Path, hub: Hub) -> dict[str, str]:
+    folder = _old_folder(tiny, data)
+    (folder / "pytorch_model.bin").unlink()
+    index = {"weight_map": {"a": "pytorch_model-00001-of-00001.bin"}}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    return {"MODEL_NAME": str(folder), "CONVERT_PICKLE": "1"}
+
+
+def _snapshot_pickle(tiny: Path, data: Path, hub: Hub) -> dict[str, str]:
+    """Fetched with the setting, and now without it."""
+    home = data / "models" / "hub" / "models--org--tiny" / "snapshots"
+    home.mkdir(parents=True)
+    _old_folder(tiny, data).rename(home / COMMIT)
+    return {"MODEL_NAME": "org/tiny", "MODEL_REVISION": COMMIT, "OFFLINE": "1"}
+
+
+def _hub_pickle_converted(tiny: Path, data: Path, hub: Hub) -> dict[str, str]:
+    hub.files["pytorch_model.bin"] = (_old_folder(tiny, data) / "pytorch_model.bin").read_bytes()
+    del hub.files["model.safetensors"]
+    return {"MODEL_NAME": "org/tiny", "CONVERT_PICKLE": "1"}
+
+
 def _hub_own_code(tiny: Path, data: Path, hub: Hub) -> dict[str, str]:
     config = json.loads(hub.files["config.json"])
     hub.files["config.json"] = json.dumps({**config, "auto_map": {"AutoModel": "x.Y"}}).encode()
@@ -211,12 +258,16 @@ def _no_package(tiny: Path, data: Path, hub: Hub) -> dict[str, str]:
     return {"MODEL_NAME": "smollm9", "MODEL_SOURCE": "package"}
 
 
-HAD: tuple[Arrange, ...] = (_synthetic, _local, _snapshot, _snapshot_by_branch, _hub, _hub_token, _package_here)
+HAD: tuple[Arrange, ...] = (
+    *(_synthetic, _local, _snapshot, _snapshot_by_branch, _hub, _hub_token, _package_here),
+    *(_local_pickle_converted, _hub_pickle_converted),
+)
 NOT: tuple[Arrange, ...] = (
     *(_not_synthetic, _local_absent, _local_cut_off, _local_gguf, _snapshot_of_another_commit, _snapshot_damaged),
     *(_download_cut_off, _cache_of_the_hub, _hub_offline_by_its_own_variable, _hub_absent, _hub_revision, _hub_pickle),
     *(_hub_own_code, _hub_gated, _hub_gated_token_without_access, _hub_garbage, _hub_out_of_order, _hub_unreachable),
     *(_hub_no_address, _hub_no_token, _hub_no_name, _package_older_layout, _package_damaged, _no_package),
+    *(_hub_pickle_without_tokenizer, _local_pickle, _local_pickle_lacks_a_shard, _snapshot_pickle),
 )
 # Told by the same code, so in the same words.
 WORD_FOR_WORD = {
@@ -230,6 +281,7 @@ WORD_FOR_WORD = {
         _hub_no_address,
     ),
     *(_hub_no_token, _hub_no_name, _package_damaged, _no_package),
+    *(_hub_pickle_without_tokenizer, _local_pickle, _local_pickle_lacks_a_shard, _snapshot_pickle),
 }
 
 
@@ -239,12 +291,15 @@ def test_doctor_and_benchmark_agree(
 ) -> None:
     for name, value in {"DATA_DIR": str(tmp_path), **arrange(tiny_model, tmp_path, hub)}.items():
         monkeypatch.setenv(name, value)
+    # What a conversion gives has its own tests: here it is asked for, or refused.
+    monkeypatch.setattr(converted, "_convert", lambda folder, final, *rest: shutil.copytree(tiny_model, final))
     settings, _ = resolve({}, file=tmp_path / "no.env")
     check = access.model_access_check(settings, offline_by(settings))
     assert "SECRET" not in repr(check)
     asked = list(hub.log)
     if arrange in HAD:
         assert check.level == "ok", check
+        assert ("pickle" in check.sentence) == settings.convert_pickle
         assert finding.resolve(settings).is_dir()
     else:
         assert check.level == "fail", check

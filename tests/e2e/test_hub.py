@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+import pickles
 from hub_server import COMMIT, Hub, Refusal
 from trtbench.model import hub as hub_module
 from trtbench.model.synthetic import Shape, write_synthetic
@@ -128,7 +129,7 @@ class User:
         done = self.run("-m", "trtbench.bench", "--local", "--no-progress", **settings)
         assert done.returncode == 2, done.stderr
         assert done.stdout == ""
-        lines = [line for line in done.stderr.splitlines() if not line.startswith("downloading ")]
+        lines = [line for line in done.stderr.splitlines() if not line.startswith(("downloading ", "converting "))]
         assert len(lines) == 1, done.stderr
         assert lines[0].startswith("error: ")
         assert SECRET not in done.stdout + done.stderr
@@ -413,6 +414,63 @@ def test_damage_after_the_download_is_seen_and_the_way_out_named(user: User) -> 
     assert user.fetch() == folder
 
 
+# Weights that are there as pickle alone
+
+
+@pytest.fixture(scope="session")
+def old(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A list as those of facebook/opt-1.3b and microsoft/DialoGPT-medium: weights in pickle, here in two, and a slow tokenizer."""
+    tensors = list(pickles.random_model(pickles.OPT, "float16").state_dict().items())
+    parts = [dict(tensors[:9]), dict(tensors[9:])]
+    return contents(pickles.write_folder(tmp_path_factory.mktemp("old") / "opt", pickles.OPT, parts))
+
+
+def test_pickle_is_fetched_checked_and_converted_where_the_setting_says_so(user: User, old: dict[str, bytes]) -> None:
+    user.hub.files = {**old, "flax_model.msgpack": b"x", "training_args.bin": b"x", "rust_model.ot": b"x"}
+    right = old["pytorch_model-00002-of-00002.bin"]
+    user.hub.wrong["pytorch_model-00002-of-00002.bin"] = right[:-1] + bytes([right[-1] ^ 1])
+    said = user.refused(CONVERT_PICKLE="1")
+    assert "pytorch_model-00002-of-00002.bin is not what it lists (SHA-256 differs)" in said
+    assert not (user.data / "models" / "converted").exists()
+    user.hub.wrong.clear()
+    folder = user.fetch(CONVERT_PICKLE="1")  # the record names the commit
+    assert folder.parents[2] == user.data / "models" / "converted"
+    assert sorted(set(user.hub.asked())) == sorted(old)
+    assert contents(user.data / "models/hub/models--org--tiny/snapshots" / COMMIT) == old
+    made = contents(folder)
+    assert {"model.safetensors", "tokenizer.json", "config.json"} <= set(made)
+    assert not any(name.endswith(".bin") for name in made)
+    user.hub.close()
+    assert user.fetch(CONVERT_PICKLE="1", OFFLINE="1") == folder
+    assert contents(folder) == made
+    said = user.refused(OFFLINE="1")
+    assert "CONVERT_PICKLE=1" in said and "Delete" not in said
+
+
+def test_safetensors_are_taken_where_there_are_some_whatever_the_setting(user: User, tiny: dict[str, bytes]) -> None:
+    user.hub.files["pytorch_model.bin"] = b"x"
+    folder = user.fetch(CONVERT_PICKLE="1")
+    assert contents(folder) == tiny
+    assert not any(name.endswith(".bin") for name in user.hub.asked())
+
+
+@pytest.mark.parametrize("shard", ["gone.bin", "../../../escape.bin", "config.json"])
+def test_an_index_of_pickle_that_names_something_else_is_refused(user: User, old: dict[str, bytes], shard: str) -> None:
+    index = {"weight_map": {"a": shard, "b": "pytorch_model-00001-of-00002.bin"}}
+    user.hub.files = {**old, "pytorch_model.bin.index.json": json.dumps(index).encode()}
+    said = user.refused(CONVERT_PICKLE="1")
+    assert f"lacks {shard!r}, which its pytorch_model.bin.index.json names" in said
+    assert not any(name.endswith(".bin") for name in user.hub.asked())
+
+
+def test_a_model_that_would_run_code_ends_with_one_sentence(user: User, old: dict[str, bytes]) -> None:
+    user.hub.files = {name: content for name, content in old.items() if not name.startswith("pytorch_model")}
+    user.hub.files["pytorch_model.bin"] = pickles.HARMFUL["os.system"][0]()
+    said = user.refused(CONVERT_PICKLE="1")
+    assert "pytorch_model.bin asks for posix.system, which is no part of weights; nothing of it was run" in said
+    assert not list(user.home.rglob(pickles.MARK)) and not list(user.data.rglob("*.safetensors"))
+
+
 # What is refused
 
 
@@ -436,7 +494,13 @@ def listed(*names: str) -> dict[str, bytes]:
 LISTS: dict[str, tuple[dict[str, bytes], list[str]]] = {
     "pickle only": (
         listed("config.json", "tokenizer.json", "pytorch_model.bin"),
-        ["has no *.safetensors (only pytorch_model.bin", "MODEL_REVISION=refs/pr/5", "/org/tiny/discussions"],
+        [
+            "has no *.safetensors (only pytorch_model.bin",
+            "MODEL_REVISION=refs/pr/5",
+            "/org/tiny/discussions",
+            "or set CONVERT_PICKLE=1",
+            "runs no code",
+        ],
     ),
     # the shape of the lists of facebook/opt-1.3b and microsoft/DialoGPT-medium
     "pickle and slow tokenizer": (
@@ -446,6 +510,7 @@ LISTS: dict[str, tuple[dict[str, bytes], list[str]]] = {
             "which must bring both",
             "save_pretrained",
             "MODEL_REVISION=refs/pr/5",
+            "or set CONVERT_PICKLE=1",
         ],
     ),
     "sentencepiece only": (
@@ -465,6 +530,15 @@ def test_a_list_that_is_no_model_is_refused_without_fetching(user: User, kind: s
         assert word in said
     assert "at main (0123456789ab)" in said
     assert user.hub.asked() == []
+
+
+def test_a_list_of_pickle_and_no_tokenizer_is_refused_with_the_setting_too(user: User) -> None:
+    user.hub.files = listed("config.json", "pytorch_model.bin", "vocab.json")
+    said = user.refused(CONVERT_PICKLE="1")
+    assert "has no tokenizer.json, and nothing that one can be converted from (vocab.json with merges.txt" in said
+    assert user.hub.asked() == []
+    user.hub.files = listed("config.json", "tokenizer.json", "tf_model.h5")
+    assert "CONVERT_PICKLE" not in user.refused()
 
 
 @pytest.mark.parametrize("shard", ["gone.safetensors", "../../../escape.safetensors", "pytorch_model.bin"])

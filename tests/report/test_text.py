@@ -212,6 +212,21 @@ def test_dequantised_weights_are_marked_and_their_package_is_named_whole() -> No
 
 
 @pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "were converted to safetensors from a pickle file (pytorch_model.bin); their values are unchanged."),
+        ("fr", "ont été convertis en safetensors depuis un fichier pickle (pytorch_model.bin)"),
+    ],
+)
+def test_converted_weights_are_told_in_one_sentence_before_any_figure(language: str, said: str) -> None:
+    for converted, times in (("pytorch_model.bin", 1), (None, 0)):
+        trials = factory.trials(LANE_MS, model=factory.model(name="facebook/opt-1.3b", converted=converted))
+        text = " ".join(render(compare(factory.run(), trials), language).replace("\n! ", " ").split())
+        assert text.count(said) == times
+        assert "pickle" not in text[text.index("LATEN") :]
+
+
+@pytest.mark.parametrize(
     ("threads", "shown"), [(1, ", 1 thread\n"), (8, ", 8 threads\n"), (0, None), ("8", None), ([1], None)]
 )
 def test_threads_of_the_settings_are_counted_where_they_are_a_count(threads: object, shown: str | None) -> None:

@@ -23,11 +23,15 @@ from trtbench.doctor.docker import IMAGE, image_is_here
 from trtbench.errors import UserError
 from trtbench.machine.checks import SECONDS, Check, run_program
 from trtbench.model.built_in import PACKAGED, SYNTHETIC
-from trtbench.model.files import check_config
+from trtbench.model.files import check_config, pickle_files
 from trtbench.model.hub_errors import Source, no_id, not_usable, offline_sentence
+from trtbench.model.pickled import SETTING
 from trtbench.model.whereabouts import PINNED, hub_source, local_folder, packaged_folder, snapshot, source_of
 from trtbench.settings.knobs import ROOT, Settings
 
+PICKLED = (
+    f" Its weights are pickle files, which the benchmark converts to safetensors once ({SETTING}=1; not tried here)."
+)
 WORKSPACE = Path("/workspace")  # in the images, where docker-compose.yml puts ./data and ./scripts
 
 
@@ -90,12 +94,16 @@ def model_access_check(settings: Settings, offline: str | None) -> Check:
             return Check("model", "ok", f"{name} is made here; no download.")
         if source == "local":
             folder = local_folder(settings)
-            return Check("model", "ok", f"The model is in {folder}.", "", {"folder": str(folder)})
+            return Check("model", "ok", f"The model is in {folder}.{_conversion(folder)}", "", {"folder": str(folder)})
         if source == "package":
             return _packaged_check(settings, offline)
         return _hub_check(settings, offline)
     except UserError as error:
         return Check("model", "fail", str(error), "", {"model": name})
+
+
+def _conversion(folder: Path) -> str:
+    return PICKLED if pickle_files(folder) else ""
 
 
 def _packaged_check(settings: Settings, offline: str | None) -> Check:
@@ -116,7 +124,8 @@ def _hub_check(settings: Settings, offline: str | None) -> Check:
         raise UserError(no_id(name, next(iter(PINNED))))
     source = hub_source(settings)
     if folder := snapshot(source, bool(offline)):
-        return Check("model", "ok", f"{name} is in {folder}.", "", {"cached": True, "folder": str(folder)})
+        sentence = f"{name} is in {folder}.{_conversion(folder)}"
+        return Check("model", "ok", sentence, "", {"cached": True, "folder": str(folder)})
     if offline:
         raise UserError(offline_sentence(source, offline))
     return _asked_check(source)
@@ -174,7 +183,8 @@ def _asked_check(source: Source) -> Check:
         sentence = f"{source.shown} does not answer as a Hub does ({type(error).__name__}: {error})."
         return Check(name, "fail", sentence, "look at HF_ENDPOINT and at HTTPS_PROXY", figures)
     with_token = " with the HF_TOKEN that is set" if source.token and listing.get("gated") else ""
-    return Check(name, "ok", f"{source.name} can be had from {source.shown}{with_token}.", "", figures)
+    converted = PICKLED if not any(file.endswith(".safetensors") for file in files) else ""
+    return Check(name, "ok", f"{source.name} can be had from {source.shown}{with_token}.{converted}", "", figures)
 
 
 def _refused(source: Source, status: int, code: str, figures: dict[str, Any]) -> Check:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trtbench.errors import UserError
+from trtbench.model import pickled
 from trtbench.model.built_in import SYNTHETIC
 
 INDEX = "model.safetensors.index.json"
@@ -24,7 +25,8 @@ def check_folder(folder: Path) -> None:
     files = weight_files(folder)
     if not files:
         raise UserError(
-            f"{folder} holds no *.safetensors; weights in other formats (pickle) are not loaded: convert them, "
+            f"{folder} holds no *.safetensors; weights in other formats (pickle) are not loaded: convert them"
+            f"{f' ({pickled.OFFER})' if pickle_files(folder) else ''}, "
             "or name with MODEL_REVISION a revision that has them."
         )
     for file in files:
@@ -74,12 +76,31 @@ def weight_files(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def indexed_files(index: Path, where: str) -> list[str]:
-    """The names of the safetensors files that an index has, each once; a UserError names `where` it came from."""
+def indexed_files(index: Path, where: str, kind: str = "safetensors") -> list[str]:
+    """The names of the files of this kind that an index has, each once; a UserError names `where` it came from."""
     try:
         return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     except (ValueError, KeyError, AttributeError, TypeError):
-        raise UserError(f"{where} is not a safetensors index.") from None
+        raise UserError(f"{where} is not a {kind} index.") from None
+
+
+def pickle_files(folder: Path) -> list[Path]:
+    """The files of weights of a folder that has them in pickle alone; none where it has safetensors, or neither."""
+    names = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+    first = pickled.first_file(names)
+    if first is None or weight_files(folder):
+        return []
+    if first == pickled.WEIGHTS:
+        return [folder / first]
+    listed = indexed_files(folder / first, str(folder / first), "pickle")
+    return [folder / name for name in pickled.shard_names(listed, names, str(folder))]
+
+
+def check_pickled(folder: Path) -> None:
+    """Refuse a folder of pickle weights that can't be converted: no configuration, own code, no tokenizer."""
+    check_config(folder, str(folder))
+    if pickled.tokenizer_files([file.name for file in folder.iterdir()]) is None:
+        raise UserError(pickled.no_tokenizer(str(folder)))
 
 
 def _read_header(file: Path) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from pathlib import Path
 from trtbench.errors import UserError
 from trtbench.model import packaged, synthetic
 from trtbench.model.built_in import PACKAGED, folder_of
-from trtbench.model.files import check_folder, parameters, read_config, weight_files
+from trtbench.model.files import check_folder, parameters, pickle_files, read_config, weight_files
 from trtbench.model.gguf_conversion import DEQUANTISED
+from trtbench.model.pickled import CONVERTED
 from trtbench.model.whereabouts import local_folder, source_of
 from trtbench.records.checking import check_json
 from trtbench.records.files import hash_content, write_whole
@@ -47,10 +48,20 @@ def resolve(settings: Settings) -> Path:
         check_folder(folder)
         return folder
     if source == "local":
-        return local_folder(settings)
-    from trtbench.model import hub
+        folder = local_folder(settings)
+    else:
+        from trtbench.model import hub
 
-    return hub.fetch(settings)
+        folder = hub.fetch(settings)
+    return _converted(folder, settings) if pickle_files(folder) else folder
+
+
+def _converted(folder: Path, settings: Settings) -> Path:
+    """The folder of safetensors for one of pickle files; what it is made of is named by its content."""
+    from trtbench.model import converted
+
+    digests = {file.name: _content_digest(file, settings.data / "cache") for file in converted.sources(folder)}
+    return converted.safetensors_folder(folder, digests, settings)
 
 
 def describe(folder: Path, settings: Settings) -> Model:
@@ -66,6 +77,7 @@ def describe(folder: Path, settings: Settings) -> Model:
         source=source,
         revision=PACKAGED[settings.model_name].requirement if source == "package" else _revision(folder),
         dequantised=origin if isinstance(origin := config.get(DEQUANTISED), str) else None,
+        converted=origin if isinstance(origin := config.get(CONVERTED), str) else None,
         digest=model_digest(files),
         parameters=parameters(folder),
         architecture=str(config["architectures"][0]),

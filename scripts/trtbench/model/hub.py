@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from trtbench.errors import UserError
-from trtbench.model import whereabouts
+from trtbench.model import pickled, whereabouts
 from trtbench.model.files import INDEX, check_config, indexed_files
 from trtbench.model.hub_errors import Source, no_id, no_such_file, not_usable, offline_sentence, sentence
 from trtbench.model.hub_transfer import DISK_ERRORS, File, check_room, fetch_file
@@ -63,7 +64,7 @@ def fetch(settings: Settings) -> Path:
             f"{error.filename or source.home} cannot be written ({error.strerror}): DATA_DIR must name a folder "
             "that belongs to you, with room for the model; what has arrived is kept."
         ) from None
-    return whereabouts.checked(folder)
+    return whereabouts.checked(folder, source.convert_pickle)
 
 
 def _source(settings: Settings) -> Source:
@@ -101,7 +102,7 @@ def _download(source: Source, announce: bool) -> Path:
             raise UserError(reason)
         partial = source.home / f".{commit}.partial"
         partial.mkdir(exist_ok=True)
-        for name in CONFIGURATION:
+        for name in (*CONFIGURATION, *_pickle_index(files)):
             if name in files:
                 fetch_file(source, commit, files[name], partial)
         check_config(partial, f"{source.name} on the Hub")
@@ -154,7 +155,13 @@ def _listing(source: Source) -> tuple[str, dict[str, File]]:
 
 
 def _weight_names(source: Source, folder: Path, files: dict[str, File]) -> list[str]:
-    """The safetensors to fetch: what the index names, else model.safetensors, else all there are."""
+    """The safetensors to fetch: what the index names, else model.safetensors, else all there are; pickle files where the list
+    holds no safetensors, since one that may not be converted was refused."""
+    if _without_safetensors(files):
+        if not _pickle_index(files):
+            return [pickled.WEIGHTS]
+        where = f"{source.name}/{pickled.INDEX} on the Hub"
+        return pickled.shard_names(indexed_files(folder / pickled.INDEX, where, "pickle"), files, source.name)
     if INDEX not in files:
         return [WEIGHTS] if WEIGHTS in files else sorted(name for name in files if name.endswith(".safetensors"))
     names = indexed_files(folder / INDEX, f"{source.name}/{INDEX} on the Hub")
@@ -162,3 +169,12 @@ def _weight_names(source: Source, folder: Path, files: dict[str, File]) -> list[
         if name not in files or not name.endswith(".safetensors"):
             raise UserError(no_such_file(source, str(name)))
     return names
+
+
+def _without_safetensors(files: Iterable[str]) -> bool:
+    return not any(name.endswith(".safetensors") for name in files)
+
+
+def _pickle_index(files: Collection[str]) -> list[str]:
+    """The index of pickle files, where they are what is fetched."""
+    return [pickled.INDEX] if _without_safetensors(files) and pickled.first_file(files) == pickled.INDEX else []

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from trtbench.errors import UserError
+from trtbench.model import pickled
 from trtbench.model.built_in import SYNTHETIC
 from trtbench.model.files import check_folder
 
@@ -23,6 +24,7 @@ class Source:
     home: Path
     endpoint: str
     token: str = dataclasses.field(repr=False)
+    convert_pickle: bool = False  # weights that are there as pickle alone are taken, to be converted
 
     @property
     def shown(self) -> str:
@@ -142,6 +144,11 @@ def not_usable(source: Source, commit: str, files: Sequence[str]) -> str | None:
         name for name in files if name.endswith((".bin", ".pt", ".pth", ".h5", ".msgpack", ".ckpt", ".gguf", ".ot"))
     ]
     fast = "tokenizer.json" in files
+    if not weights and pickled.first_file(files):
+        if source.convert_pickle:
+            return None if pickled.tokenizer_files(files) else pickled.no_tokenizer(model)
+        if pickled.tokenizer_files(files):
+            folder = f"{folder}, or set {pickled.SETTING}=1: {pickled.OFFER}"
     if not weights:
         only = f" (only {', '.join(others[:3])}, which is not loaded: pickle can run code)" if others else ""
         both = "" if fast else " and no tokenizer.json"

@@ -24,9 +24,6 @@ def load_model(folder: Path, precision: str, device: str, threads: int, attentio
         raise Unsupported(f"PyTorch runs float32, float16 and bfloat16 here, not {precision}")
     torch.set_num_threads(threads)
     torch.set_grad_enabled(False)
-    # The name of the argument changed from torch_dtype to dtype in transformers 4.56; 5.x warns about the old one.
-    parameters = inspect.signature(transformers.PreTrainedModel.from_pretrained).parameters
-    name = "dtype" if "dtype" in parameters or int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
     try:
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             folder,
@@ -36,7 +33,7 @@ def load_model(folder: Path, precision: str, device: str, threads: int, attentio
             attn_implementation=attention,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # `_check_whole` names them; transformers only says that there are some
-            **{name: DTYPES[precision]},
+            **as_argument(DTYPES[precision]),
         )
     except (ValueError, KeyError) as error:
         raise Unsupported(
@@ -47,6 +44,14 @@ def load_model(folder: Path, precision: str, device: str, threads: int, attentio
     # and the sequence would stop early.
     model.generation_config = transformers.GenerationConfig()
     return model.to(device).eval()
+
+
+def as_argument(dtype: torch.dtype) -> dict[str, torch.dtype]:
+    """The precision as from_pretrained takes it: the argument's name changed from torch_dtype to dtype in transformers 4.56, and
+    5.x warns about the old one."""
+    parameters = inspect.signature(transformers.PreTrainedModel.from_pretrained).parameters
+    new = "dtype" in parameters or int(transformers.__version__.split(".")[0]) >= 5
+    return {"dtype" if new else "torch_dtype": dtype}
 
 
 def _check_whole(model: Any, info: Mapping[str, Any]) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from trtbench.errors import UserError
+from trtbench.model import pickled
 from trtbench.model.built_in import PACKAGED, SYNTHETIC, folder_of
-from trtbench.model.files import check_folder
+from trtbench.model.files import check_folder, check_pickled, pickle_files
 from trtbench.model.hub_errors import Source
 from trtbench.settings.knobs import Settings
 
@@ -45,8 +46,16 @@ def source_of(settings: Settings) -> str:
 def local_folder(settings: Settings) -> Path:
     """The folder that MODEL_NAME names, checked. Raises UserError where it isn't a model that can be used."""
     folder = Path(settings.model_name).expanduser()
-    check_folder(folder)
+    check_usable(folder, settings.convert_pickle)
     return folder
+
+
+def check_usable(folder: Path, convert_pickle: bool) -> None:
+    """Refuse a folder that is no model to be loaded and, where pickle weights are to be converted, none of these either."""
+    if convert_pickle and pickle_files(folder):
+        check_pickled(folder)
+    else:
+        check_folder(folder)
 
 
 def packaged_folder(settings: Settings) -> Path | None:
@@ -77,6 +86,7 @@ def hub_source(settings: Settings) -> Source:
         home=settings.data / "models" / "hub" / f"models--{name.replace('/', '--')}",
         endpoint=endpoint,
         token=settings.hf_token,
+        convert_pickle=settings.convert_pickle,
     )
 
 
@@ -87,14 +97,16 @@ def snapshot(source: Source, offline: bool) -> Path | None:
     if offline:
         commit = commit or refs(source.home).get(source.revision)
     folder = source.home / "snapshots" / commit if commit else None
-    return checked(folder) if folder and folder.is_dir() else None
+    return checked(folder, source.convert_pickle) if folder and folder.is_dir() else None
 
 
-def checked(folder: Path) -> Path:
+def checked(folder: Path, convert_pickle: bool) -> Path:
     """A snapshot that is a whole model; a UserError says what is wrong with it and how to mend it."""
     try:
-        check_folder(folder)
+        check_usable(folder, convert_pickle)
     except UserError as error:
+        if not convert_pickle and pickled.first_file([file.name for file in folder.iterdir()]):
+            raise  # it was fetched with the setting, and is whole
         raise UserError(f"{error} Delete {folder} to download it again.") from None
     return folder
 

@@ -91,7 +91,9 @@ def later_fields(trial: Trial) -> dict[str, Any]:
     telemetry = trial.telemetry or Telemetry()
     gpu_fields = ("foreign_compute", "idle_utilisation", "idle_temperature", "early_clock", "early_reasons")
     later = {"cpu": telemetry.cpu, "waited": telemetry.waited, "QUIET": trial.settings.get("QUIET")}
-    later |= {f"model.{name}": getattr(trial.model, name) for name in ("dequantised", "config_text", "files")}
+    later |= {
+        f"model.{name}": getattr(trial.model, name) for name in ("dequantised", "converted", "config_text", "files")
+    }
     later |= {"cold.lookup": trial.cold.lookup, "environment.cards": trial.environment.cards}
     later |= {"statement.asked": trial.statement.asked if trial.statement else None}
     later |= {name: getattr(trial, name) for name in ("began", "ended", "announced", "sealed", "left_out")}

@@ -177,8 +177,9 @@ class Environment(Strict):
 class Model(Strict):
     """Which model: where it came from and the digest over its weights, configuration and tokenizer.
 
-    Of schema 2: `dequantised` is the coarser format that its weights were stored in before; `files` are the names and SHA-256
-    of all that the digest is over, `config_text` is config.json as it lies among them, absent where it is too long."""
+    Of schema 2: `dequantised` is the coarser format that its weights were stored in before, `converted` the pickle file that
+    they were converted from, all values unchanged; `files` are the names and SHA-256 of all that the digest is over,
+    `config_text` is config.json as it lies among them, absent where it is too long."""
 
     name: str
     source: str
@@ -189,6 +190,7 @@ class Model(Strict):
     synthetic: bool
     config: dict[str, Any]
     dequantised: str | None = None
+    converted: str | None = None
     config_text: Annotated[str, msgspec.Meta(max_length=CONFIG_TEXT)] | None = None
     files: Annotated[dict[str, str], msgspec.Meta(max_length=MODEL_FILES)] | None = None
 

@@ -27,6 +27,9 @@ def warnings(comparison: Comparison, say: Language) -> list[str]:
     if comparison.model.dequantised is not None:
         told = {"model": plain(comparison.model.name, NAME), "format": plain(comparison.model.dequantised, NAME)}
         sentences.append(say("dequantised", **told))
+    if comparison.model.converted is not None:
+        told = {"model": plain(comparison.model.name, NAME), "file": plain(comparison.model.converted, NAME)}
+        sentences.append(say("converted", **told))
     if comparison.void:
         sentences.append(say("void_notice"))
     if any(trial.counts for trial in comparison.disturbed):

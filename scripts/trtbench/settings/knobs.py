@@ -295,6 +295,12 @@ class Settings:
         help="how much is told on the way",
     )
     offline: bool = _row(False, "switch", help="never ask the network for a model")
+    convert_pickle: bool = _row(
+        False,
+        "switch",
+        help="convert weights that are there as pickle files alone (pytorch_model.bin) to safetensors, once, into DATA_DIR, by "
+        "torch's weights-only loading, which runs no code of theirs; a tokenizer.json too, where there is none",
+    )
     hf_token: str = dataclasses.field(
         default="", repr=False, metadata={"row": Row(help="access token for gated models", kind="text", secret=True)}
     )

@@ -143,6 +143,10 @@ REPORT: dict[str, tuple[str, str]] = {
         "DEQUANTISED: the weights of {model} are dequantised from {format}, not those that its makers trained.",
         "DÉQUANTIFIÉ : les poids de {model} sont déquantifiés de {format}, ce ne sont pas ceux que ses auteurs ont entraînés.",
     ),
+    "converted": (
+        "The weights of {model} were converted to safetensors from a pickle file ({file}); their values are unchanged.",
+        "Les poids de {model} ont été convertis en safetensors depuis un fichier pickle ({file}) ; leurs valeurs sont inchangées.",
+    ),
     "simulated": (
         "SIMULATED: at least one lane is a stand-in for tests; these figures are no measurement and get no verdict.",
         "SIMULÉ : au moins une voie est une doublure de test ; ces chiffres ne sont pas une mesure et n'ont pas de verdict.",
