@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tiny_families import config_of, greedy, write_tiny
+
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
@@ -67,6 +69,7 @@ def run(
     cells: list[list[int]] = CELLS,
     together: Path | None = None,
     value: str = "",
+    vocab: int = 490,
     **sampling: float,
 ) -> list[dict[str, Any]]:
     """What lane, model (and seed) gave, one after the other in one process; `together`: one folder for all that is compiled."""
@@ -74,7 +77,7 @@ def run(
         "turns": [(lane, str(model), *(seed or [0])) for lane, model, *seed in turns],
         "cache": str(cache),
         "cells": cells,
-        "prompts": [[[(7 * row + 3 * i + 5) % 490 for i in range(p)] for row in range(b)] for b, p, _ in cells],
+        "prompts": [[[(7 * row + 3 * i + 5) % vocab for i in range(p)] for row in range(b)] for b, p, _ in cells],
         "together": together and str(together),
         "value": value,
         "sampling": sampling,
@@ -222,6 +225,27 @@ def test_tuned_follows_the_configuration(tmp_path: Path) -> None:
         assert plain["ids"] == tuned["ids"], name
         check_lengths(tuned["ids"], cells)
     assert len({json.dumps(plain["ids"]) for plain in told[::2]}) == len(VARIANTS), "each bears on the ids"
+
+
+# Each has arithmetic that no other has; the remaining families differ from a Llama in tables and weights alone.
+UNLIKE_LLAMA = ("qwen3", "granite", "gemma2", "gemma3", "olmo2")
+
+
+@pytest.mark.slow
+def test_tuned_compiles_what_is_beyond_a_llama(tmp_path: Path) -> None:
+    """The arithmetic itself is held against transformers without the compiler, in tests/lanes/test_families.py."""
+    cells = [[1, 9, 4], [4, 9, 4]]
+    expected, turns = [], []
+    for name in UNLIKE_LLAMA:
+        model = write_tiny(tmp_path / name, {**config_of(name), "num_hidden_layers": 2}, seed=5)
+        prompts = [[[(7 * row + 3 * i + 5) % 290 for i in range(p)] for row in range(b)] for b, p, _ in cells]
+        expected.append([greedy(model, rows, cell[2]) for rows, cell in zip(prompts, cells)])
+        turns.append(("pytorch-tuned", tmp_path / name))
+    (tmp_path / "inductor").mkdir()
+    told = run(*turns, cache=tmp_path / "cache", cells=cells, vocab=290, together=tmp_path / "inductor")
+    for name, ids, tuned in zip(UNLIKE_LLAMA, expected, told):
+        check_lengths(tuned["ids"], cells)
+        assert [whole for whole, _, _ in tuned["ids"]] == ids, name
 
 
 @pytest.mark.parametrize(

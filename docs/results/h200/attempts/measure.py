@@ -22,7 +22,8 @@ from torch.nn import functional as F
 
 from trtbench.lanes.tuned import session as tuned_session
 from trtbench.lanes.tuned import steps as tuned_steps
-from trtbench.lanes.tuned.decoder import Config, Ends, Layer, finish_layer, project, rms_norm, rotation
+from trtbench.lanes.tuned.decoder import Config, Ends, Layer, finish_layer, project, rms_norm
+from trtbench.lanes.tuned.rotary import rotation
 from trtbench.lanes.tuned.session import Session
 from trtbench.records.trial import Sampling
 

@@ -14,6 +14,7 @@ import triton
 from trtbench.errors import Unsupported
 from trtbench.lanes.prepared import Prepared
 from trtbench.lanes.triton import kernels
+from trtbench.lanes.tuned.decoder import Config
 from trtbench.lanes.tuned.lane import PytorchTuned
 from trtbench.lanes.tuned.session import STEPS, Session
 from trtbench.records.trial import Statement
@@ -53,8 +54,8 @@ class TritonSession(Session):
 
     def decode_steps(self, count: int, span: int) -> None:
         for _ in range(count):
-            for layer, cache in zip(self.layers, self.caches):
-                self._layer(layer, cache)
+            for layer, cache, turn in zip(self.layers, self.caches, self.turns):
+                self._layer(layer, cache, turn)
             self._next()
 
     def _launch(self, name: str, kernel: Any, rows: int, *arguments: Any, **constants: Any) -> None:
@@ -62,11 +63,11 @@ class TritonSession(Session):
         grid = (triton.cdiv(rows, tile),)
         kernel[grid](*arguments, **constants, ROWS=tile, PDL=self.pdl, num_warps=warps, **self.launch_flags)
 
-    def _layer(self, w: Any, cache: Any) -> None:
+    def _layer(self, w: Any, cache: Any, turn: Any) -> None:
         c, x = self.config, self.x
         bias = x if w.bias is None else w.bias
         self._launch(
-            "qkv", kernels.qkv, c.rows, x, w.norm, w.qkv, bias, self.cos, self.sin, *cache, self.position, c.rows, c.eps,
+            "qkv", kernels.qkv, c.rows, x, w.norm, w.qkv, bias, *turn, *cache, self.position, c.rows, c.eps,
             **self.hidden_row, BIAS=w.bias is not None,
         )  # fmt: skip
         span, warps = TILES["attend"]
@@ -115,6 +116,16 @@ class PytorchTriton(PytorchTuned):
 
     def make_session(self, shape: tuple[int, int, int]) -> TritonSession:
         return TritonSession(self.config, self.layers, self.ends, self.plan.sampling, shape, self.launch)
+
+    def read_config(self, dtype: torch.dtype) -> Config:
+        """The kernels are a Llama's; what else a model has is refused by name, before its weights are read."""
+        config = super().read_config(dtype)
+        if config.beyond_llama:
+            raise Unsupported(
+                f"pytorch-triton has kernels for the layers of a Llama, and {config.kind} also has "
+                f"{', '.join(config.beyond_llama)}"
+            )
+        return config
 
     def prepare(self) -> Prepared:
         if all(cell.batch > 1 for cell in self.plan.cells):

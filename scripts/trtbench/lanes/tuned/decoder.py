@@ -9,30 +9,27 @@ D half a head, R = (Q + 2 K) · D rows of one half of the fused QKV matrix, I in
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 from torch.nn import functional as F
-
-from trtbench.errors import Unsupported
-from trtbench.model import files as model_files
 
 # [..., H] with [N, H] and perhaps a bias [N]: [..., N]
 Product = Callable[..., Tensor]
 
-_KINDS = ("llama", "mistral", "qwen2")
 WIDEST_ON_CPU = 3072  # rows of a matrix that is multiplied in one piece there
 ROWS = 64  # slices have whole multiples of so many: the matrix library is slow with odd ones
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Sizes as above; `frequencies` are the D rotary frequencies (radians a position)."""
+    """Sizes as above; `frequencies` are the D rotary frequencies (radians a position; 0: that pair is not turned).
+
+    What follows them is as in a Llama unless `families` says otherwise; the steps ask for it while they are compiled, so
+    a Llama's kernels know nothing of it.
+    """
 
     layers: int
     hidden: int
@@ -45,22 +42,46 @@ class Config:
     tied: bool
     bias: bool
     frequencies: tuple[float, ...]
+    by_layer: tuple[tuple[float, ...], ...] = ()  # the frequencies of each layer, where they are not the same
+    amplitude: float = 1.0  # of cosine and sine, where a pair is turned
+    turned: int = 0  # how many dimensions of a head are turned; 0: all
+    kind: str = "llama"
+    activation: str = "silu"
+    query_scale: float | None = None  # instead of one over the root of a head's size
+    score_cap: float | None = None  # attention's scores are kept within it by a tanh
+    embedding_scale: float = 1.0
+    residual_scale: float = 1.0  # of what a branch adds
+    logits_divisor: float = 1.0
+    logits_cap: float | None = None
+    beyond_llama: tuple[str, ...] = ()  # what a step computes beyond a Llama's, by the name of its setting or weight
 
     @property
     def rows(self) -> int:
         return (self.heads + 2 * self.kv_heads) * self.half
 
+    @property
+    def scale(self) -> float:
+        return (2 * self.half) ** -0.5 if self.query_scale is None else self.query_scale
+
 
 class Layer(NamedTuple):
-    """Weights of one layer: qkv [2, R, H], bias [2, R] or None, o [H, 2, Q·D], up [2, I, H] (gate, up), down [H, I]."""
+    """Weights of one layer: qkv [2, R, H], bias [2, R] or None, o [H, 2, Q·D], up [2, I, H] (gate, up), down [H, I].
 
-    norm: Tensor
+    A norm's weight in float32 beside other weights multiplies before the result is rounded (Gemma, OLMo 2), else after
+    (Llama). q_norm and k_norm are [2, 1, D], a norm of each head, or [2, heads, D], one of all heads together.
+    """
+
+    norm: Tensor | None
     qkv: Tensor
     bias: Tensor | None
     o: Tensor
-    mlp_norm: Tensor
+    mlp_norm: Tensor | None
     up: Tensor
     down: Tensor
+    q_norm: Tensor | None = None
+    k_norm: Tensor | None = None
+    post_norm: Tensor | None = None  # of what attention adds
+    post_mlp_norm: Tensor | None = None  # of what the MLP adds
 
 
 class Ends(NamedTuple):
@@ -71,117 +92,47 @@ class Ends(NamedTuple):
     head: Tensor
 
 
-def read_config(folder: Path, longest: int) -> Config:
-    """Read config.json; Unsupported names what this decoder does not compute."""
-    raw = model_files.read_config(folder)
-    kind = raw.get("model_type")
-    if kind not in _KINDS:
-        raise Unsupported(f"pytorch-tuned has its own decoder for {', '.join(_KINDS)}, and this model is {kind}")
-    for name, computed in (("hidden_act", "silu"), ("mlp_bias", False), ("attention_bias", False)):
-        if raw.get(name, computed) != computed:
-            raise Unsupported(f"pytorch-tuned does not compute a model with {name}={raw[name]!r}")
-    if "quantization_config" in raw:
-        raise Unsupported("pytorch-tuned does not read quantised weights")
-    window = raw.get("sliding_window") if kind == "mistral" or raw.get("use_sliding_window") else None
-    if window is not None and window < longest:
-        raise Unsupported(f"pytorch-tuned has no sliding window; this model's is {window}, the longest cell {longest}")
-    heads = raw["num_attention_heads"]
-    size = raw.get("head_dim") or raw["hidden_size"] // heads
-    return Config(
-        layers=raw["num_hidden_layers"],
-        hidden=raw["hidden_size"],
-        heads=heads,
-        kv_heads=raw.get("num_key_value_heads") or heads,
-        half=size // 2,
-        intermediate=raw["intermediate_size"],
-        vocab=raw["vocab_size"],
-        eps=raw.get("rms_norm_eps", 1e-6),
-        tied=raw.get("tie_word_embeddings", False),
-        bias=kind == "qwen2",
-        frequencies=tuple(_frequencies(raw, size)),
-    )
-
-
-def _frequencies(raw: dict[str, Any], size: int) -> list[float]:
-    """Rotary frequencies of the plain, linear and llama3 kinds (Su et al. 2021; Llama 3.1's config for the last)."""
-    rope = {**(raw.get("rope_scaling") or {}), **(raw.get("rope_parameters") or {})}
-    base = rope.get("rope_theta") or raw.get("rope_theta") or 10000.0
-    kind = rope.get("rope_type") or rope.get("type") or "default"
-    if kind not in ("default", "linear", "llama3") or raw.get("partial_rotary_factor", 1) != 1:
-        raise Unsupported(f"pytorch-tuned does not compute rotary embeddings of the kind {kind!r}")
-    plain = [base ** (-2 * i / size) for i in range(size // 2)]
-    if kind == "default":
-        return plain
-    factor = rope["factor"]
-    if kind == "linear":
-        return [f / factor for f in plain]
-    low, high, original = rope["low_freq_factor"], rope["high_freq_factor"], rope["original_max_position_embeddings"]
-    scaled = []
-    for f in plain:
-        turns = original * f / (2 * math.pi)
-        keep = min(1.0, max(0.0, (turns - low) / (high - low)))
-        scaled.append(f * (keep + (1 - keep) / factor))
-    return scaled
-
-
-def read_weights(folder: Path, config: Config, dtype: torch.dtype, device: str) -> tuple[list[Layer], Ends]:
-    """Read the safetensors and arrange them as `Layer` and `Ends` say."""
-    where = {}
-    files = [safe_open(str(file), framework="pt") for file in model_files.weight_files(folder)]
-    for file in files:
-        where.update(dict.fromkeys(file.keys(), file))
-
-    def get(name: str) -> Tensor:
-        if name not in where:
-            raise Unsupported(f"pytorch-tuned does not find {name} among the weights")
-        return where[name].get_tensor(name).to(device, dtype)
-
-    c, h = config, 2 * config.half
-
-    def halves(matrix: Tensor) -> Tensor:  # [heads · 2 D, …] → [2, heads · D, …]
-        split = matrix.view(-1, 2, c.half, *matrix.shape[1:])
-        return split.transpose(0, 1).reshape(2, -1, *matrix.shape[1:])
-
-    layers = []
-    for i in range(c.layers):
-        at = f"model.layers.{i}."
-        qkv = [halves(get(f"{at}self_attn.{n}_proj.weight")) for n in "qkv"]
-        bias = [halves(get(f"{at}self_attn.{n}_proj.bias")) for n in "qkv"] if c.bias else None
-        o = get(at + "self_attn.o_proj.weight").view(c.hidden, c.heads, 2, c.half)
-        layers.append(
-            Layer(
-                norm=get(at + "input_layernorm.weight"),
-                qkv=torch.cat(qkv, 1),
-                bias=None if bias is None else torch.cat(bias, 1),
-                o=o.transpose(1, 2).reshape(c.hidden, 2, c.heads * h // 2),
-                mlp_norm=get(at + "post_attention_layernorm.weight"),
-                up=torch.stack([get(f"{at}mlp.{n}_proj.weight") for n in ("gate", "up")]),
-                down=get(at + "mlp.down_proj.weight"),
-            )
-        )
-    embedding = get("model.embed_tokens.weight")
-    head = embedding if c.tied else get("lm_head.weight")
-    if c.tied and "lm_head.weight" in where and not torch.equal(get("lm_head.weight"), embedding):
-        # transformers 4 takes the embedding, transformers 5 the weights of its own.
-        raise Unsupported(
-            "pytorch-tuned reads tie_word_embeddings=true, but lm_head.weight is there and is not the embedding"
-        )
-    return layers, Ends(embedding, get("model.norm.weight"), head)
-
-
-def rotation(config: Config, length: int, device: str) -> tuple[Tensor, Tensor]:
-    """Cosine and sine [S, R] in float32 for one half of Q, K and V side by side; V is not turned (1 and 0)."""
-    turned = (config.heads + config.kv_heads, config.kv_heads)
-    angle = torch.outer(
-        torch.arange(length, dtype=torch.float64), torch.tensor(config.frequencies, dtype=torch.float64)
-    )
-    angle = torch.cat([angle.repeat(1, turned[0]), angle.new_zeros(length, turned[1] * config.half)], 1)
-    return angle.cos().float().to(device), angle.sin().float().to(device)
-
-
-def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+def rms_norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
+    """`x` [..., H] as it is where the model has no such norm."""
+    if weight is None:
+        return x
     wide = x.float()
-    return (wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)).to(x.dtype) * weight
+    normed = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + eps)
+    if weight.dtype is not x.dtype:
+        return (normed * weight).to(x.dtype)
+    return normed.to(x.dtype) * weight
+
+
+def norm_heads(lo: Tensor, hi: Tensor, weight: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+    """RMS norm of Q or K [..., heads, D] before they are turned: of each head, or of all of them where `weight` has a row
+    for each."""
+    wide = lo.float(), hi.float()
+    over = (-2, -1) if weight.shape[1] > 1 else (-1,)
+    mean = (wide[0].square() + wide[1].square()).mean(over, keepdim=True) / 2
+    scale = torch.rsqrt(mean + eps)
+    if weight.dtype is not lo.dtype:
+        return (wide[0] * scale * weight[0]).to(lo.dtype), (wide[1] * scale * weight[1]).to(lo.dtype)
+    return (wide[0] * scale).to(lo.dtype) * weight[0], (wide[1] * scale).to(lo.dtype) * weight[1]
+
+
+def activated(gate: Tensor, config: Config) -> Tensor:
+    return F.silu(gate) if config.activation == "silu" else F.gelu(gate, approximate="tanh")
+
+
+def added(branch: Tensor, norm: Tensor | None, config: Config) -> Tensor:
+    """What a branch of the layer adds to the residual [..., H]."""
+    branch = rms_norm(branch, norm, config.eps)
+    return branch if config.residual_scale == 1 else branch * config.residual_scale
+
+
+def capped(values: Tensor, cap: float | None) -> Tensor:
+    return values if cap is None else torch.tanh(values / cap) * cap
+
+
+def embed(ids: Tensor, ends: Ends, config: Config) -> Tensor:
+    """[...] to [..., H]."""
+    rows = ends.embedding[ids]
+    return rows if config.embedding_scale == 1 else rows * config.embedding_scale
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -214,18 +165,21 @@ def project(
     lo, hi = both.view(b, t, 2, -1, config.half).unbind(2)
     cos, sin = cos.view(t, -1, config.half), sin.view(t, -1, config.half)
 
-    def turned(start: int, stop: int) -> Tensor:  # apart for Q, K and V: each goes to its place in one kernel
+    def turned(start: int, stop: int, norm: Tensor | None = None) -> Tensor:
+        # apart for Q, K and V: each goes to its place in one kernel
         a, b, c, s = (part[..., start:stop, :] for part in (lo, hi, cos, sin))
+        if norm is not None:
+            a, b = norm_heads(a, b, norm, config.eps)
         return torch.cat([a * c - b * s, b * c + a * s], -1).to(x.dtype).transpose(1, 2)
 
     ends = config.heads, config.heads + config.kv_heads, config.heads + 2 * config.kv_heads
-    return turned(0, ends[0]), turned(ends[0], ends[1]), turned(ends[1], ends[2])
+    return turned(0, ends[0], w.q_norm), turned(ends[0], ends[1], w.k_norm), turned(ends[1], ends[2])
 
 
 def finish_layer(x: Tensor, mixed: Tensor, w: Layer, config: Config, product: Product = linear) -> Tensor:
     """Output projection of `mixed` [B, Q, T, 2D] and the MLP, with both residuals: [B, T, H]."""
     b, t, _ = x.shape
     halves = mixed.view(b, -1, t, 2, config.half).permute(0, 2, 3, 1, 4).reshape(b, t, -1)
-    x = x + product(halves, w.o.view(config.hidden, -1))
+    x = x + added(product(halves, w.o.view(config.hidden, -1)), w.post_norm, config)
     gate, up = product(rms_norm(x, w.mlp_norm, config.eps), w.up.view(-1, config.hidden)).chunk(2, -1)
-    return x + product(F.silu(gate) * up, w.down)
+    return x + added(product(activated(gate, config) * up, w.down), w.post_mlp_norm, config)

@@ -1,4 +1,4 @@
-"""`pytorch-tuned`: the best that PyTorch's own means give for Llama-style models.
+"""`pytorch-tuned`: the best that PyTorch's own means give for Llama and its kin (`families`).
 
 An own decoder with fused weights and a static KV cache, compiled layer by layer with `torch.compile`. On a GPU one
 CUDA graph holds several decode steps with the choice of the token and the advance of the position, so that no Python
@@ -17,6 +17,9 @@ from trtbench.records.trial import Memory, Statement
 from trtbench.settings.lanes import FEW
 
 if TYPE_CHECKING:
+    import torch
+
+    from trtbench.lanes.tuned.decoder import Config
     from trtbench.lanes.tuned.launch import DependentLaunch
     from trtbench.lanes.tuned.session import Session
 
@@ -27,7 +30,8 @@ class PytorchTuned(Lane):
 
     name = "pytorch-tuned"
     sources: tuple[str, ...] = tuple(
-        f"lanes/tuned/{part}" for part in ("lane", "decoder", "steps", "session", "launch")
+        f"lanes/tuned/{part}"
+        for part in ("lane", "families", "rotary", "weights", "decoder", "steps", "session", "launch")
     )
     loaded = False
     session: Session | None = None
@@ -53,7 +57,7 @@ class PytorchTuned(Lane):
         import torch
 
         from trtbench.lanes import torch_facts
-        from trtbench.lanes.tuned import decoder
+        from trtbench.lanes.tuned.weights import read_weights
         from trtbench.model import torch_loading
 
         if self.plan.precision not in torch_loading.DTYPES:
@@ -64,11 +68,15 @@ class PytorchTuned(Lane):
         # Every cell and every span of positions is a specialisation of the same functions.
         torch._dynamo.config.recompile_limit = 64
         self.torch, self._torch_facts = torch, torch_facts
-        self.config = decoder.read_config(self.plan.model, self.plan.max_length)
-        self.layers, self.ends = decoder.read_weights(
-            self.plan.model, self.config, torch_loading.DTYPES[self.plan.precision], self.plan.device
-        )
+        dtype = torch_loading.DTYPES[self.plan.precision]
+        self.config = self.read_config(dtype)
+        self.layers, self.ends = read_weights(self.plan.model, self.config, dtype, self.plan.device)
         self.loaded = True
+
+    def read_config(self, dtype: torch.dtype) -> Config:
+        from trtbench.lanes.tuned.families import read_config
+
+        return read_config(self.plan.model, self.plan.max_length, dtype)
 
     def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
         return self._session(len(prompts), len(prompts[0]), new_tokens).run(prompts, new_tokens)
@@ -99,7 +107,8 @@ class PytorchTuned(Lane):
         sums = self.plan.value != "matrix library"
         batches = {cell.batch for cell in self.plan.cells}
         ways = dict.fromkeys("compiled sums" if sums and batch == 1 else "products" for batch in sorted(batches))
-        return f"{' or '.join(ways)} over the used positions; SDPA in prefill"
+        prefill = "SDPA" if self.config.score_cap is None else "capped products"
+        return f"{' or '.join(ways)} over the used positions; {prefill} in prefill"
 
     def notes(self) -> list[str]:
         """How the rest is computed."""

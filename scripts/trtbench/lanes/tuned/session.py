@@ -10,8 +10,9 @@ import torch
 from torch._dynamo.exc import BackendCompilerFailed
 
 from trtbench.lanes.tuned import launch, steps
-from trtbench.lanes.tuned.decoder import Config, Ends, Layer, rotation
+from trtbench.lanes.tuned.decoder import Config, Ends, Layer, embed
 from trtbench.lanes.tuned.launch import DependentLaunch
+from trtbench.lanes.tuned.rotary import rotations
 from trtbench.records.trial import Sampling
 from trtbench.settings.lanes import FEW
 
@@ -59,7 +60,7 @@ class Session:
         make = steps.Wide if self.wide else steps.Heads
         row = (self.total, config.rows) if self.wide else size
         self.caches = [make(zeros(row, dtype=weight.dtype), zeros(row, dtype=weight.dtype)) for _ in layers]
-        self.cos, self.sin = rotation(config, self.total, str(self.device))
+        self.turns = rotations(config, self.total, str(self.device))
         self.ids = zeros((self.batch, self.length), dtype=torch.long)
         self.output = zeros((self.batch, self.new_tokens), dtype=torch.long)
         self.position = zeros(1, dtype=torch.long)
@@ -130,9 +131,9 @@ class Session:
 
     def prefill_step(self) -> None:
         """Prefill and the first new id."""
-        x = self.ends.embedding[self.ids]
-        for layer, cache in zip(self.layers, self.caches):
-            x = self.prefill(x, layer, cache, self.cos, self.sin, self.config)
+        x = embed(self.ids, self.ends, self.config)
+        for layer, cache, turn in zip(self.layers, self.caches, self.turns):
+            x = self.prefill(x, layer, cache, *turn, self.config)
         self.position.fill_(self.length - 1)
         self.x.copy_(self._end(x[0, -1].clone() if self.wide else x[:, -1:].clone()))
 
@@ -140,8 +141,8 @@ class Session:
         """`count` decode steps."""
         x = self.x
         for _ in range(count):
-            for layer, cache in zip(self.layers, self.caches):
-                x = self.decode(x, layer, cache, self.cos, self.sin, self.position, span, self.config)
+            for layer, cache, turn in zip(self.layers, self.caches, self.turns):
+                x = self.decode(x, layer, cache, *turn, self.position, span, self.config)
                 x = x[0] if isinstance(x, tuple) else x
             x = self._end(x)
         self.x.copy_(x)
@@ -195,7 +196,7 @@ def _finish(
     ids = steps.choose(steps.logits_of(x if x.dim() == 1 else x[:, 0], ends, config, few), *choice)
     output.index_copy_(1, position - (length - 1), ids[:, None])
     position.add_(1)
-    return ends.embedding[ids].view(x.shape)
+    return embed(ids, ends, config).view(x.shape)
 
 
 def _copy(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,7 +13,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from trtbench.lanes.tuned.decoder import Config, Ends, Layer, Product, finish_layer, linear, project, rms_norm, sums
+from trtbench.lanes.tuned.decoder import (
+    Config,
+    Ends,
+    Layer,
+    Product,
+    activated,
+    added,
+    capped,
+    finish_layer,
+    linear,
+    norm_heads,
+    project,
+    rms_norm,
+    sums,
+)
 
 
 class Wide(NamedTuple):
@@ -45,7 +59,17 @@ def prefill(x: Tensor, w: Layer, cache: Wide | Heads, cos: Tensor, sin: Tensor, 
     repeat = config.heads // config.kv_heads
     if repeat > 1:
         k, v = k.repeat_interleave(repeat, 1), v.repeat_interleave(repeat, 1)
-    return finish_layer(x, F.scaled_dot_product_attention(q, k, v, is_causal=True), w, config)
+    return finish_layer(x, _attend(q, k, v, config), w, config)
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, config: Config) -> Tensor:
+    """Causal attention of prompts, [B, Q, T, 2D] each; SDPA has no cap for the scores."""
+    if config.score_cap is None:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=config.query_scale)
+    scores = capped((q @ k.transpose(2, 3)).float() * config.scale, config.score_cap)
+    t = torch.arange(q.shape[2], device=q.device)
+    weights = torch.where(t[None, :] <= t[:, None], scores, float("-inf")).softmax(-1)
+    return weights.to(v.dtype) @ v
 
 
 def decode_few(
@@ -78,7 +102,8 @@ def decode_batch(
     cache.k.index_copy_(2, position, k)
     cache.v.index_copy_(2, position, v)
     grouped = q.reshape(b, config.kv_heads, -1, 2 * config.half)
-    scores = (grouped @ cache.k[:, :, :span].transpose(2, 3)).float() * (2 * config.half) ** -0.5
+    scores = (grouped @ cache.k[:, :, :span].transpose(2, 3)).float() * config.scale
+    scores = capped(scores, config.score_cap)
     seen = torch.arange(span, device=x.device) <= position
     weights = torch.where(seen, scores, float("-inf")).softmax(-1).to(x.dtype)
     mixed = (weights @ cache.v[:, :, :span]).view(b, config.heads, 1, -1)
@@ -97,6 +122,8 @@ def decode_one(
     a, b = normed_product(x, w.norm, w.qkv, c.eps)
     if w.bias is not None:
         a, b = a + w.bias[0], b + w.bias[1]
+    if w.q_norm is not None and w.k_norm is not None:
+        a, b = _norm_rows(a, b, w.q_norm, w.k_norm, c)
     cos_row, sin_row = cos[position][0], sin[position][0]
     lo.index_put_((position,), (a * cos_row - b * sin_row).to(x.dtype)[None])
     hi.index_put_((position,), (b * cos_row + a * sin_row).to(x.dtype)[None])
@@ -107,9 +134,11 @@ def decode_one(
         return cached[:span, start:stop].view(span, c.kv_heads, 1, c.half).permute(1, 2, 0, 3).float()
 
     def query(cached: Tensor) -> Tensor:  # [K, Q/K, 1, D]
-        return cached[position, :first].view(c.kv_heads, -1, 1, c.half).float() * (2 * c.half) ** -0.5
+        return cached[position, :first].view(c.kv_heads, -1, 1, c.half).float() * c.scale
 
     scores = (query(lo) * part(lo, first, second) + query(hi) * part(hi, first, second)).sum(-1)
+    scores = capped(scores, c.score_cap)
+    once = () if c.score_cap is None else (scores,)
     scores = torch.where(torch.arange(span, device=x.device) <= position, scores, float("-inf"))
     # Widened to the range of the products below, so that one kernel makes softmax and products.
     wide = scores.unsqueeze(2).expand(-1, -1, c.half, -1)  # [K, Q/K, D, span]
@@ -118,20 +147,33 @@ def decode_one(
     mixed = [(power * part(cached, second, c.rows).transpose(2, 3)).sum(-1) / total for cached in (lo, hi)]
     lower, upper = (half.to(x.dtype).view(1, -1) for half in mixed)
     products = (w.o[:, 0].float() * lower.float()).sum(-1) + (w.o[:, 1].float() * upper.float()).sum(-1)
-    middle = (x + products).to(x.dtype)
+    middle = (x + added(products, w.post_norm, c)).to(x.dtype)
     gate, up = normed_product(middle, w.mlp_norm, w.up, c.eps)
-    inner = (F.silu(gate) * up).to(x.dtype)
-    output = (middle + (w.down.float() * inner.float()).sum(-1)).to(x.dtype)
-    return output, middle, inner, lower, upper
+    inner = (activated(gate, c) * up).to(x.dtype)
+    output = (middle + added((w.down.float() * inner.float()).sum(-1), w.post_mlp_norm, c)).to(x.dtype)
+    return output, middle, inner, lower, upper, *once
 
 
-def normed_product(x: Tensor, weight: Tensor, matrix: Tensor, eps: float) -> tuple[Tensor, ...]:
-    """RMS norm of x [H], then products with the parts of [n, N, H]: n times [N] in float32.
+def _norm_rows(a: Tensor, b: Tensor, q_norm: Tensor, k_norm: Tensor, c: Config) -> tuple[Tensor, Tensor]:
+    """`norm_heads` for Q and K in both halves of a row [R]; V as it is."""
+    normed = []
+    for start, count, weight in ((0, c.heads, q_norm), (c.heads, c.kv_heads, k_norm)):
+        lo, hi = (half.view(-1, c.half)[start : start + count] for half in (a, b))
+        normed.append(norm_heads(lo, hi, weight.float(), c.eps))
+    rest = (c.heads + c.kv_heads) * c.half
+    lower, upper = ([half.reshape(-1) for half in pair] for pair in zip(*normed))
+    return torch.cat([*lower, a[rest:]]), torch.cat([*upper, b[rest:]])
+
+
+def normed_product(x: Tensor, weight: Tensor | None, matrix: Tensor, eps: float) -> tuple[Tensor, ...]:
+    """RMS norm of x [H], where there is one, then products with the parts of [n, N, H]: n times [N] in float32.
 
     The sum of squares is taken once for each row, in the loop that reads the matrix: it costs arithmetic that is free
     beside the reading, and saves a kernel.
     """
     wide = x.float()
+    if weight is None:
+        return tuple((part.float() * wide).sum(-1) for part in matrix.unbind(0))
     scaled = wide * weight.float()
     squares = wide.square().expand(matrix.shape[1], -1).sum(-1)
     scale = torch.rsqrt(squares / x.shape[0] + eps)
@@ -142,8 +184,11 @@ def logits_of(x: Tensor, ends: Ends, config: Config, few: bool = False) -> Tenso
     """Final norm and head: [H] or [B, H] to logits [1 or B, V] in float32; of `few` rows as sums."""
     if x.dim() == 1 or few:
         rows = x.view(-1, x.shape[-1]).unbind(0)
-        return torch.stack([normed_product(row, ends.norm, ends.head[None], config.eps)[0] for row in rows])
-    return F.linear(rms_norm(x, ends.norm, config.eps), ends.head).float()
+        logits = torch.stack([normed_product(row, ends.norm, ends.head[None], config.eps)[0] for row in rows])
+    else:
+        logits = F.linear(rms_norm(x, ends.norm, config.eps), ends.head).float()
+    logits = logits if config.logits_divisor == 1 else logits / config.logits_divisor
+    return capped(logits, config.logits_cap)
 
 
 def choose(logits: Tensor, temperature: float, top_p: float) -> Tensor:
