@@ -17,7 +17,7 @@ from trtbench.measure.progress import Progress
 from trtbench.measure.rounds import Rounds
 from trtbench.measure.spec import Spec
 from trtbench.measure.trial_process import run_trial
-from trtbench.model import finding, workload
+from trtbench.model import finding, folder_view, workload
 from trtbench.records import run_folder
 from trtbench.records.files import SCHEMA, encode, write_whole
 from trtbench.records.run import Absent, Rules, Run
@@ -131,14 +131,15 @@ class Measurement:
         """Find the model, make the workload, look at the machine."""
         settings = self.settings
         self.progress.note(f"model {settings.model_name}")
-        self.model_path = finding.resolve(settings).absolute()
-        self.model = finding.describe(self.model_path, settings)
+        folder = finding.resolve(settings).absolute()
+        self.model = finding.describe(folder, settings)
         finding.check_lengths(settings, self.model, self.sources)
         prompts = Path(settings.prompts_file) if settings.prompts_file else workload.PROMPTS
         self.sampling = Sampling(temperature=settings.temperature, top_p=settings.top_p, seed=settings.seed)
         self.workload = workload.build(
-            workload.read_prompts(prompts), self.model_path, shapes(settings, "any"), self.sampling, prompts.name
+            workload.read_prompts(prompts), folder, shapes(settings, "any"), self.sampling, prompts.name
         )
+        self.model_path = folder_view.for_running(folder, (settings.data / "cache").absolute())
         self.environment = host.environment(self.device.names, self.device.driver, self.device.cuda, self.device.cards)
 
     def open(self) -> opening.Opened:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from trtbench.errors import UserError
 from trtbench.model import whereabouts
-from trtbench.model.files import INDEX, check_config, indexed_files
+from trtbench.model.files import INDEX, check_config, indexed_files, weights_from
 from trtbench.model.hub_errors import Source, no_such_file, not_usable, offline_sentence, sentence
 from trtbench.model.hub_transfer import DISK_ERRORS, File, check_room, fetch_file
 from trtbench.model.offline import offline_by
@@ -24,8 +24,7 @@ from trtbench.records import lock
 from trtbench.records.files import write_whole
 from trtbench.settings.knobs import Settings
 
-WEIGHTS = "model.safetensors"
-CONFIGURATION = ("config.json", "generation_config.json", "tokenizer_config.json", INDEX)
+CONFIGURATION = ("config.json", "generation_config.json", "tokenizer_config.json")
 TOKENIZER = (
     "tokenizer.json",
     "special_tokens_map.json",
@@ -102,7 +101,8 @@ def _download(source: Source, announce: bool) -> Path:
             raise UserError(reason)
         partial = source.home / f".{commit}.partial"
         partial.mkdir(exist_ok=True)
-        for name in CONFIGURATION:
+        source_of_weights = weights_from(files)
+        for name in (*CONFIGURATION, *([INDEX] if source_of_weights == INDEX else [])):
             if name in files:
                 fetch_file(source, commit, files[name], partial)
         check_config(partial, f"{source.name} on the Hub")
@@ -155,9 +155,10 @@ def _listing(source: Source) -> tuple[str, dict[str, File]]:
 
 
 def _weight_names(source: Source, folder: Path, files: dict[str, File]) -> list[str]:
-    """The safetensors to fetch: what the index names, else model.safetensors, else all there are."""
-    if INDEX not in files:
-        return [WEIGHTS] if WEIGHTS in files else sorted(name for name in files if name.endswith(".safetensors"))
+    """The safetensors to fetch: those that transformers loads, and no other format of the same weights."""
+    source_of_weights = weights_from(files)
+    if source_of_weights != INDEX:
+        return [source_of_weights] if source_of_weights else []
     names = indexed_files(folder / INDEX, f"{source.name}/{INDEX} on the Hub")
     for name in names:
         if name not in files or not name.endswith(".safetensors"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from trtbench.model.built_in import SYNTHETIC
+from trtbench.model.files import no_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +108,9 @@ def not_usable(source: Source, commit: str, files: Sequence[str]) -> str | None:
     )
     if "config.json" not in files:
         return f"{model} has no config.json: it is not a model of transformers; name one that is."
+    reason = no_weights(files)
+    if reason is not None:
+        return f"{model} {reason}; or name with MODEL_REVISION a revision that has them."
     weights = [name for name in files if name.endswith(".safetensors")]
     others = [
         name for name in files if name.endswith((".bin", ".pt", ".pth", ".h5", ".msgpack", ".ckpt", ".gguf", ".ot"))

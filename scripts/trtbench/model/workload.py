@@ -19,6 +19,8 @@ from pathlib import Path
 import msgspec
 
 from trtbench.errors import UserError, counted
+from trtbench.model import vocabulary
+from trtbench.model.files import read_config
 from trtbench.records.files import read_as
 from trtbench.records.run_folder import folder
 from trtbench.records.trial import Sampling
@@ -150,13 +152,11 @@ def _prompt_of(path: Path, number: int, line: str) -> str:
 def build(
     prompts: Sequence[str], tokenizer_folder: Path, cells: Sequence[Cell], sampling: Sampling, name: str
 ) -> Workload:
-    """Turn prompts into ids with the model's own tokenizer. Raises UserError when a prompt is too short to use."""
-    from tokenizers import Tokenizer
-
-    file = tokenizer_folder / "tokenizer.json"
-    if not file.is_file():
-        raise UserError(f"{tokenizer_folder} has no tokenizer.json; convert its tokenizer to the fast format first.")
-    tokenizer = Tokenizer.from_file(str(file))
+    """Turn prompts into ids with the model's own tokenizer. Raises UserError for a tokenizer that can't be read, and when a
+    prompt is too short to use or has an id that the model has not."""
+    tokenizer = vocabulary.read_tokenizer(tokenizer_folder)
+    config = read_config(tokenizer_folder)
+    rows = vocabulary.size(config)
     ring: list[int] = []
     starts: list[int] = []
     for number, prompt in enumerate(prompts, 1):
@@ -165,17 +165,12 @@ def build(
             raise UserError(
                 f"prompt {number} of {name} is too short: {counted(len(ids), 'token')}, at least {MIN_PROMPT_TOKENS} are wanted."
             )
+        vocabulary.check_prompt(ids, rows, tokenizer, f"prompt {number} of {name}")
         starts.append(len(ring))
         ring += ids
     return Workload(
-        ring=ring, starts=starts, bos=_bos(tokenizer_folder), cells=list(cells), sampling=sampling, prompts_name=name
+        ring=ring, starts=starts, bos=vocabulary.first_id(config), cells=list(cells), sampling=sampling, prompts_name=name
     )
-
-
-def _bos(folder: Path) -> int | None:
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    bos = config.get("bos_token_id")
-    return bos if isinstance(bos, int) and not isinstance(bos, bool) else None
 
 
 def read_workload(results: Path, run: str) -> Workload | None:
