@@ -37,7 +37,9 @@ class Bringing:
         }
         for name, text in classes.items():
             (folder / f"{name}.py").write_text(leave + text)
-        self.edit("config.json", {"AutoConfig": "configuration_x.XConfig", "AutoModelForCausalLM": "modeling_x.XForCausalLM"})
+        self.edit(
+            "config.json", {"AutoConfig": "configuration_x.XConfig", "AutoModelForCausalLM": "modeling_x.XForCausalLM"}
+        )
         self.edit("tokenizer_config.json", {"AutoTokenizer": [None, "tokenization_x.XTokenizer"]})
 
     def edit(self, name: str, auto_map: object) -> None:
@@ -81,4 +83,3 @@ def test_no_tool_of_nvidia_executes_it_although_they_trust_what_they_get(bringin
     out = tmp_path / "checkpoint"
     run_tool("convert-llama", "--model_dir", bringing.folder, "--output_dir", out, cwd=tmp_path)
     assert bringing.mark.exists(), "on the user's own folder they do: the mark works"
-

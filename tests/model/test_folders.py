@@ -13,7 +13,7 @@ import pytest
 from command import Bench
 from trtbench.errors import UserError
 from trtbench.model import decoders, files, finding, folder_view
-from trtbench.model.workload import build
+from trtbench.model.workload import Workload, build
 from trtbench.records.trial import Sampling
 from trtbench.settings.knobs import Settings
 
@@ -33,11 +33,17 @@ def edit(file: Path, **changed: object) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), **changed}))
 
 
+def taken(folder: Path, prompts: tuple[str, ...] = (PROMPT,)) -> Workload:
+    """What a run of the folder has done before any lane."""
+    return build(
+        prompts, finding.resolve(Settings(model_name=str(folder), model_source="local")), [], Sampling(), "mine.txt"
+    )
+
+
 def refused(folder: Path, prompts: tuple[str, ...] = (PROMPT,)) -> str:
     """The sentence that a run of the folder would end with before any lane."""
     with pytest.raises(UserError) as error:
-        finding.resolve(Settings(model_name=str(folder), model_source="local"))
-        build(prompts, folder, [], Sampling(), "mine.txt")
+        taken(folder, prompts)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -106,7 +112,9 @@ def test_a_pointer_ends_the_command_before_any_lane(folder: Path, bench: Bench) 
     (folder / "tokenizer.json").write_bytes(POINTER)
     done = bench(MODEL_NAME=str(folder))
     assert done.returncode == 2
-    assert "Traceback" not in done.stderr and "git lfs pull" in done.stderr and not bench.results.joinpath("runs").exists()
+    assert (
+        "Traceback" not in done.stderr and "git lfs pull" in done.stderr and not bench.results.joinpath("runs").exists()
+    )
 
 
 # Ids that the model has not
@@ -123,7 +131,10 @@ def test_a_pointer_ends_the_command_before_any_lane(folder: Path, bench: Bench) 
         ({"bos_token_id": "<s>"}, 'says bos_token_id="<s>", which is not one id'),
         ({"eos_token_id": [2, 600]}, "says eos_token_id=600, and"),
         ({"pad_token_id": 512}, "says pad_token_id=512, and"),
-        ({"text_config": {"vocab_size": 300}, "bos_token_id": 400}, "says bos_token_id=400, and the model has the ids 0 to 299"),
+        (
+            {"text_config": {"vocab_size": 300}, "bos_token_id": 400},
+            "says bos_token_id=400, and the model has the ids 0 to 299",
+        ),
     ],
 )
 def test_ids_of_the_configuration_that_the_model_has_not(folder: Path, changed: dict[str, Any], said: str) -> None:
@@ -144,9 +155,7 @@ def test_ids_of_the_configuration_that_the_model_has_not(folder: Path, changed: 
 )
 def test_ids_that_are_right_or_that_nobody_can_know(folder: Path, changed: dict[str, Any]) -> None:
     edit(folder / "config.json", **changed)
-    finding.resolve(Settings(model_name=str(folder), model_source="local"))
-    workload = build([PROMPT], folder, [], Sampling(), "mine.txt")
-    assert workload.bos == changed.get("bos_token_id", 1)
+    assert taken(folder).bos == changed.get("bos_token_id", 1)
 
 
 def test_an_added_token_beyond_the_embedding_is_refused_where_a_prompt_has_it(folder: Path) -> None:
@@ -157,9 +166,12 @@ def test_an_added_token_beyond_the_embedding_is_refused_where_a_prompt_has_it(fo
     number = rows = tokenizer.token_to_id("<|call|>")  # an embedding without room for it
     tokenizer.save(str(folder / "tokenizer.json"))
     edit(folder / "config.json", vocab_size=rows)
-    build([PROMPT], folder, [], Sampling(), "mine.txt")
+    taken(folder)
     said = refused(folder, (PROMPT, f"{PROMPT} <|call|> {PROMPT}"))
-    assert f"prompt 2 of mine.txt holds the token '<|call|>' with the id {number}, and the model has the ids 0 to {rows - 1}" in said
+    assert (
+        f"prompt 2 of mine.txt holds the token '<|call|>' with the id {number}, and the model has the ids 0 to {rows - 1}"
+        in said
+    )
 
 
 # One set of weights
@@ -220,7 +232,10 @@ def test_shards_of_the_index_count_and_what_lies_beside_them_not(folder: Path, b
 @pytest.mark.parametrize(
     ("beside", "said"),
     [
-        (consolidated, "holds consolidated.safetensors, and neither model.safetensors nor model.safetensors.index.json"),
+        (
+            consolidated,
+            "holds consolidated.safetensors, and neither model.safetensors nor model.safetensors.index.json",
+        ),
         (adapter, "holds an adapter (adapter_model.safetensors) and not the model that it belongs to"),
         (variant, "holds the variant fp16 alone (model.fp16.safetensors)"),
         (parts, "holds parts of a model (model-00001-of-00002.safetensors, model-00002-of-00002.safetensors) without"),
@@ -319,7 +334,10 @@ def test_without_transformers_nothing_is_said_of_a_family(monkeypatch: pytest.Mo
 def test_code_that_the_model_needs_is_refused(folder: Path, name: str, changed: dict[str, Any]) -> None:
     edit(folder / name, auto_map={"AutoModelForCausalLM": "own.Own"}, **changed)
     said = refused(folder)
-    assert f"{folder}/{name} has auto_map: the model brings its own code, and this program runs none; transformers " in said
+    assert (
+        f"{folder}/{name} has auto_map: the model brings its own code, and this program runs none; transformers "
+        in said
+    )
 
 
 def test_nobody_who_runs_a_model_sees_code_or_what_names_it(folder: Path, tmp_path: Path) -> None:

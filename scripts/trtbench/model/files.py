@@ -118,7 +118,9 @@ def no_weights(names: Collection[str]) -> str | None:
             f"holds the variant {variant} alone ({listed}), which transformers loads only on request: save it once as "
             f"{WEIGHTS} (from_pretrained with variant={variant!r}, then save_pretrained)"
         )
-    return f"holds {listed}, and neither {WEIGHTS} nor {INDEX}, from which transformers loads: save the model with it once"
+    return (
+        f"holds {listed}, and neither {WEIGHTS} nor {INDEX}, from which transformers loads: save the model with it once"
+    )
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -72,7 +72,9 @@ def _holds(linked: Path, links: dict[str, str], texts: dict[str, str]) -> bool:
     try:
         return (
             {file.name for file in linked.iterdir()} == {*links, *texts}
-            and all((linked / name).is_symlink() and str((linked / name).readlink()) == to for name, to in links.items())
+            and all(
+                (linked / name).is_symlink() and str((linked / name).readlink()) == to for name, to in links.items()
+            )
             and all((linked / name).read_text(encoding="utf-8") == text for name, text in texts.items())
         )
     except OSError:

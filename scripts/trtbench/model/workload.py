@@ -169,7 +169,12 @@ def build(
         starts.append(len(ring))
         ring += ids
     return Workload(
-        ring=ring, starts=starts, bos=vocabulary.first_id(config), cells=list(cells), sampling=sampling, prompts_name=name
+        ring=ring,
+        starts=starts,
+        bos=vocabulary.first_id(config),
+        cells=list(cells),
+        sampling=sampling,
+        prompts_name=name,
     )
 
 
