@@ -55,8 +55,9 @@ def bringing(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_no_lane_and_no_judge_executes_it(bringing: Bringing, bench: Bench) -> None:
     lanes = "pytorch-eager,pytorch-compile,pytorch-tuned,onnxruntime,openvino"
-    done = bench(MODEL_NAME=str(bringing.folder), LANES=lanes, TRIALS="1", NUM_ITERATIONS="1", NEW_TOKENS="4")
-    assert done.returncode == 0, done.stderr
+    run = bench.start(MODEL_NAME=str(bringing.folder), LANES=lanes, TRIALS="1", NUM_ITERATIONS="1", NEW_TOKENS="4")
+    said, _ = run.communicate(timeout=600)
+    assert run.returncode == 0, said
     assert not bringing.mark.exists()
     trials = [json.loads(text) for text in bench.trials().values()]
     assert {trial["lane"] for trial in trials if trial["failure"] is None} == set(lanes.split(","))
@@ -72,14 +73,13 @@ def test_no_lane_and_no_judge_executes_it(bringing: Bringing, bench: Bench) -> N
 
 def test_no_tool_of_nvidia_executes_it_although_they_trust_what_they_get(bringing: Bringing, tmp_path: Path) -> None:
     product = Product(bringing.folder, tmp_path / "data")
-    precisions = "float16,int4_awq"
-    done = product.build(PRECISION=precisions)
+    done = product.build(PRECISION="float16,int4_awq")
     assert done.returncode == 0, done.stdout
-    done = product.bench(LANES="pytorch-eager,tensorrt-engine,tensorrt-pytorch", PRECISION=precisions)
+    done = product.bench(LANES="tensorrt-engine,tensorrt-pytorch")
     assert done.returncode == 0, done.stdout
     assert not bringing.mark.exists()
-    ran = {(trial["lane"], trial["precision"]) for trial in product.trials() if trial["failure"] is None}
-    assert ran >= {("tensorrt-engine", "float16"), ("tensorrt-engine", "int4_awq"), ("tensorrt-pytorch", "float16")}
+    ran = {trial["lane"] for trial in product.trials() if trial["failure"] is None}
+    assert ran == {"tensorrt-engine", "tensorrt-pytorch"}
     out = tmp_path / "checkpoint"
     run_tool("convert-llama", "--model_dir", bringing.folder, "--output_dir", out, cwd=tmp_path)
     assert bringing.mark.exists(), "on the user's own folder they do: the mark works"
