@@ -14,7 +14,7 @@ import pytest
 from command import Bench, python
 from standin.kit import run_tool
 from standin.product import Product
-from trtbench.model import files
+from trtbench.model import files, folder_view
 
 pytestmark = pytest.mark.slow
 
@@ -67,6 +67,9 @@ def test_no_lane_and_no_judge_executes_it(bringing: Bringing, bench: Bench) -> N
     for trial in trials:  # what lies in the user's folder is what the records tell
         assert files.brings_code(trial["model"]["config"]) and trial["model"]["config_text"]
     assert "auto_map" in (bringing.folder / "config.json").read_text()
+    seen = folder_view.for_running(bringing.folder, bench.data / "cache")
+    assert python("-c", TRUSTING, str(seen)).returncode == 0
+    assert not bringing.mark.exists(), "not even by those who trust what they get"
     python("-c", TRUSTING, str(bringing.folder))
     assert bringing.mark.exists(), "whoever trusts the folder executes it: the mark works"
 
