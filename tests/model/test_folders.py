@@ -12,7 +12,7 @@ import pytest
 
 from command import Bench
 from trtbench.errors import UserError
-from trtbench.model import decoders, files, finding, folder_view
+from trtbench.model import decoders, files, finding, folder_view, vocabulary
 from trtbench.model.workload import Workload, build
 from trtbench.records.trial import Sampling
 from trtbench.settings.knobs import Settings
@@ -129,7 +129,6 @@ def test_a_pointer_ends_the_command_before_any_lane(folder: Path, bench: Bench) 
         ({"bos_token_id": [1, 2]}, "says bos_token_id=[1, 2], which is not one id"),
         ({"bos_token_id": True}, "says bos_token_id=true, which is not one id"),
         ({"bos_token_id": "<s>"}, 'says bos_token_id="<s>", which is not one id'),
-        ({"eos_token_id": [2, 600]}, "says eos_token_id=600, and"),
         ({"pad_token_id": 512}, "says pad_token_id=512, and"),
         (
             {"text_config": {"vocab_size": 300}, "bos_token_id": 400},
@@ -148,6 +147,7 @@ def test_ids_of_the_configuration_that_the_model_has_not(folder: Path, changed: 
         {"bos_token_id": None},
         {"bos_token_id": 511},
         {"pad_token_id": -1},
+        {"eos_token_id": 50256},  # no lane stops at it
         {"vocab_size": 640},  # padded beyond the tokenizer
         {"vocab_size": None, "bos_token_id": 50256},  # nobody knows
         {"vocab_size": 8, "text_config": {"vocab_size": 512}},
@@ -156,6 +156,11 @@ def test_ids_of_the_configuration_that_the_model_has_not(folder: Path, changed: 
 def test_ids_that_are_right_or_that_nobody_can_know(folder: Path, changed: dict[str, Any]) -> None:
     edit(folder / "config.json", **changed)
     assert taken(folder).bos == changed.get("bos_token_id", 1)
+
+
+@pytest.mark.parametrize(("end", "told"), [(2, 2), ([3, 2], 3), ([], -1), (None, -1), (512, -1), ([50256], -1)])
+def test_engines_that_want_an_end_get_one_of_the_models_ids(end: object, told: int) -> None:
+    assert vocabulary.end_id({"vocab_size": 512, "eos_token_id": end}) == told
 
 
 def test_an_added_token_beyond_the_embedding_is_refused_where_a_prompt_has_it(folder: Path) -> None:

@@ -63,20 +63,27 @@ def check_special_ids(config: dict[str, Any], where: str) -> None:
             f"{where} says bos_token_id={json.dumps(first)[:60]}, which is not one id; it takes one "
             f"{f'from 0 to {rows - 1}' if rows else 'of the vocabulary'}, or null where sequences begin without."
         )
-    for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
-        stated = config.get(name)
-        for number in stated if isinstance(stated, list) else [stated]:
-            if rows and isinstance(number, int) and number >= rows:
-                raise UserError(
-                    f"{where} says {name}={number}, and the model has the ids 0 to {rows - 1} (vocab_size={rows}); the two do "
-                    "not belong together: take the config.json that belongs to the weights."
-                )
+    for name in ("bos_token_id", "pad_token_id"):  # an end is never read: all lanes are told to go on
+        number = config.get(name)
+        if rows and isinstance(number, int) and number >= rows:
+            raise UserError(
+                f"{where} says {name}={number}, and the model has the ids 0 to {rows - 1} (vocab_size={rows}); the two do "
+                "not belong together: take the config.json that belongs to the weights."
+            )
 
 
 def first_id(config: dict[str, Any]) -> int | None:
     """The id that every sequence begins with, where the model has one."""
     first: int | None = config.get("bos_token_id")
     return first
+
+
+def end_id(config: dict[str, Any]) -> int:
+    """The (first) id that ends a sequence, for engines that want one; -1 where the model has none among its ids."""
+    ends = config.get("eos_token_id")
+    end = ends[0] if isinstance(ends, list) and ends else ends
+    rows = size(config)
+    return end if isinstance(end, int) and not (rows and end >= rows) else -1
 
 
 def check_prompt(ids: Sequence[int], rows: int | None, tokenizer: Tokenizer, prompt: str) -> None:
