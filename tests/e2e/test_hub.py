@@ -493,7 +493,7 @@ def test_a_list_that_is_no_model_is_refused_without_fetching(user: User, kind: s
 @pytest.mark.parametrize("shard", ["gone.safetensors", "../../../escape.safetensors", "pytorch_model.bin"])
 def test_an_index_that_names_what_is_not_listed_is_refused(user: User, shard: str) -> None:
     user.hub.files["pytorch_model.bin"] = b"pickle"
-    del user.hub.files["model.safetensors"]
+    user.hub.files["other.safetensors"] = user.hub.files.pop("model.safetensors")
     user.hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": {"a": shard}}).encode()
     assert f"lacks {shard}" in user.refused()
     assert not any(name.endswith((".safetensors", ".bin")) for name in user.hub.asked())
