@@ -61,8 +61,8 @@ def test_no_lane_and_no_judge_executes_it(bringing: Bringing, bench: Bench) -> N
         NEW_TOKENS="4", PYTHONPATH=str(ROOT / "scripts")
     )  # without the toy lanes, whose runs nobody judges
     said, _ = run.communicate(timeout=600)
-    assert run.returncode == 0, said
     assert not bringing.mark.exists()
+    assert run.returncode == 0, said
     trials = [json.loads(text) for text in bench.trials().values()]
     assert {trial["lane"] for trial in trials if trial["failure"] is None} == set(lanes.split(","))
     assert len({json.dumps(trial["cells"][0]["e2e"]["outputs"]) for trial in trials}) == 1
