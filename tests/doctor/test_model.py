@@ -194,7 +194,7 @@ def _hub_pickle_converted(tiny: Path, data: Path, hub: Hub) -> dict[str, str]:
 
 def _hub_own_code(tiny: Path, data: Path, hub: Hub) -> dict[str, str]:
     config = json.loads(hub.files["config.json"])
-    hub.files["config.json"] = json.dumps({**config, "auto_map": {"AutoModel": "x.Y"}}).encode()
+    hub.files["config.json"] = json.dumps({**config, "auto_map": {"AutoModel": "x.Y"}, "model_type": "own"}).encode()
     return {"MODEL_NAME": "org/tiny"}
 
 

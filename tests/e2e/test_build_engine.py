@@ -345,7 +345,10 @@ def test_own_code_is_refused_before_any_tool_sees_the_folder(product: Product, t
     other.mkdir()
     for file in Path(product.settings["MODEL_NAME"]).iterdir():
         (other / file.name).write_bytes(file.read_bytes())
-    config = json.loads((other / "config.json").read_text()) | {"auto_map": {"AutoModel": "evil.Evil"}}
+    config = json.loads((other / "config.json").read_text()) | {
+        "auto_map": {"AutoModel": "evil.Evil"},
+        "model_type": "evil",
+    }
     (other / "config.json").write_text(json.dumps(config))
     product.settings["MODEL_NAME"] = str(other)
     done = product.build()

@@ -218,14 +218,34 @@ def test_shards_of_an_index_are_fetched_and_nothing_beside_them(user: User, tiny
     assert "other.safetensors" not in user.hub.asked()
 
 
-def test_weights_of_another_name_are_taken_from_the_top_folder_only(user: User) -> None:
+def test_weights_of_another_name_or_below_are_not_fetched(user: User) -> None:
+    """They are not what transformers loads; what does not lie at the top isn't even named."""
     weights = user.hub.files.pop("model.safetensors")
-    for name in ("weights.safetensors", "below/more.safetensors", "../../../../escape.safetensors"):
+    for name in ("weights.safetensors", "below/model.safetensors", "../../../../escape.safetensors"):
         user.hub.files[name] = weights
+    said = user.refused()
+    assert "holds weights.safetensors, and neither model.safetensors nor model.safetensors.index.json" in said
+    assert not list(user.data.rglob("*.safetensors")) and not list(user.home.parent.rglob("escape*"))
+    assert user.hub.asked() == []
+
+
+def test_of_weights_that_lie_there_twice_those_that_transformers_loads_are_fetched(user: User) -> None:
+    """An index beside model.safetensors stays where it is too: a runtime that goes by it would find nothing that it names."""
+    user.hub.files["model-00001-of-00001.safetensors"] = user.hub.files["model.safetensors"]
+    index = {"weight_map": {"lm_head.weight": "model-00001-of-00001.safetensors"}}
+    user.hub.files["model.safetensors.index.json"] = json.dumps(index).encode()
     folder = user.fetch()
-    assert [file.name for file in user.data.rglob("*.safetensors")] == ["weights.safetensors"]
-    assert [file.name for file in user.home.parent.rglob("escape*")] == []
-    assert (folder / "weights.safetensors").read_bytes() == weights
+    assert sorted(file.name for file in folder.glob("model*")) == ["model.safetensors"]
+
+
+def test_a_model_with_code_that_transformers_needs_not_comes_without_it(user: User, tiny: dict[str, bytes]) -> None:
+    user.hub.files |= {
+        "config.json": json.dumps({**json.loads(tiny["config.json"]), "auto_map": {"AutoModel": "own.Own"}}).encode(),
+        "own.py": b"raise SystemExit",
+    }
+    folder = user.fetch()
+    assert not list(user.data.rglob("*.py")) and "own.py" not in user.hub.asked()
+    assert "auto_map" in json.loads((folder / "config.json").read_text()), "the folder is the Hub's, byte by byte"
 
 
 def test_redirects_are_followed_and_the_token_does_not_leave_the_hub(user: User, tiny: dict[str, bytes]) -> None:
@@ -478,7 +498,10 @@ def test_code_of_the_model_is_refused_before_any_weights(user: User, tiny: dict[
     for name, commit in (("config.json", "a" * 40), ("tokenizer_config.json", "b" * 40)):
         user.hub.files = {
             **tiny,
-            name: json.dumps({**json.loads(tiny[name]), "auto_map": {"AutoModel": "own.Own"}}).encode(),
+            "config.json": json.dumps({**json.loads(tiny["config.json"]), "model_type": "own"}).encode(),
+        }
+        user.hub.files |= {
+            name: json.dumps({**json.loads(user.hub.files[name]), "auto_map": {"AutoModel": "own.Own"}}).encode(),
             "own.py": b"raise SystemExit",
         }
         user.hub.commit, user.hub.refs = commit, {"main": commit, commit: commit}
@@ -544,6 +567,7 @@ def test_a_list_of_pickle_and_no_tokenizer_is_refused_with_the_setting_too(user:
 @pytest.mark.parametrize("shard", ["gone.safetensors", "../../../escape.safetensors", "pytorch_model.bin"])
 def test_an_index_that_names_what_is_not_listed_is_refused(user: User, shard: str) -> None:
     user.hub.files["pytorch_model.bin"] = b"pickle"
+    user.hub.files["other.safetensors"] = user.hub.files.pop("model.safetensors")
     user.hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": {"a": shard}}).encode()
     assert f"lacks {shard}" in user.refused()
     assert not any(name.endswith((".safetensors", ".bin")) for name in user.hub.asked())
@@ -657,8 +681,9 @@ def test_too_little_disk_is_said_before_the_weights(user: User) -> None:
     if free > 39 * 10**9:
         user.hub.files.update({f"x{i}.safetensors": b"" for i in range(free // (40 * 10**9) + 1)})
         user.hub.sizes.update({name: 40 * 10**9 for name in user.hub.files if name.startswith("x")})
-        index = {"weight_map": {name: name for name in user.hub.sizes}}
+        index = {"weight_map": {name: name for name in user.hub.sizes if name.startswith("x")}}
         user.hub.files["model.safetensors.index.json"] = json.dumps(index).encode()
+        del user.hub.files["model.safetensors"]
     said = user.refused()
     assert "GB of disk, and" in said
     assert "DATA_DIR" in said

@@ -38,6 +38,11 @@ def shard(folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weights}))
 
 
+def empty_index(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
+    (folder / "model.safetensors.index.json").write_text("{}")
+
+
 def pickle_only(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
@@ -55,18 +60,18 @@ def test_a_whole_folder_is_taken(folder: Path) -> None:
         (lambda f: (f / "config.json").write_text("[]"), "is not a JSON object"),
         (lambda f: edit_json(f / "config.json", architectures=[]), "names no architecture"),
         (
-            lambda f: edit_json(f / "config.json", auto_map={"AutoModel": "x.Y"}),
+            lambda f: edit_json(f / "config.json", auto_map={"AutoModel": "x.Y"}, model_type="own"),
             "auto_map: the model brings its own code",
         ),
         (pickle_only, r"holds no \*\.safetensors; weights in other formats \(pickle\) are not loaded"),
         (lambda f: cut(f / "model.safetensors", 100_000), r"not a whole safetensors file \(cut off\)"),
         (lambda f: cut(f / "model.safetensors", 500), "not a whole safetensors file"),
         (lambda f: cut(f / "model.safetensors", 5), "not a whole safetensors file"),
-        (lambda f: cut(f / "model.safetensors", 0), "not a whole safetensors file"),
+        (lambda f: cut(f / "model.safetensors", 0), "is empty"),
         (lambda f: (f / "model.safetensors").write_bytes(b"\xff" * 100), "header too long"),
         (lambda f: (f / "model.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0[]"), "not a whole safetensors file"),
         (shard, r"lacks model-00002-of-00002\.safetensors, which its index names"),
-        (lambda f: (f / "model.safetensors.index.json").write_text("{}"), "is not a safetensors index"),
+        (empty_index, "is not a safetensors index"),
         (lambda f: (f / "tokenizer.json").unlink(), r"no tokenizer\.json"),
     ],
 )

@@ -22,7 +22,7 @@ from trtbench.engine.on_disk import CHECKPOINT, CONFIG, NOTE, WEIGHTS, Engine
 from trtbench.engine.plan import Inputs
 from trtbench.engine.tools import Step
 from trtbench.errors import UserError
-from trtbench.model import files, finding
+from trtbench.model import files, finding, folder_view
 from trtbench.model.finding import check_lengths
 from trtbench.records.files import encode, read_as, whole_folder, write_whole
 from trtbench.records.ownership import hand_over_at_exit
@@ -76,8 +76,9 @@ class Build:
     def _build_all(self) -> list[Path]:
         self.probe = probe.probe(self.examples, self.data, self.say)
         self._refuse_differences({"trtllm-build", *probe.ENGINE_CLASSES})
-        self.folder = finding.resolve(self.settings).absolute()
-        self.model = finding.describe(self.folder, self.settings)
+        folder = finding.resolve(self.settings).absolute()
+        self.model = finding.describe(folder, self.settings)
+        self.folder = folder_view.for_running(folder, self.cache)
         check_lengths(self.settings, self.model, self.sources)
         self._refuse_differences({self._tool(precision) for precision in self.precisions})
         self.weights = sum(file.stat().st_size for file in files.weight_files(self.folder))

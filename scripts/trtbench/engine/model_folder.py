@@ -9,15 +9,12 @@ never written to.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 from trtbench.errors import UserError
+from trtbench.model import folder_view
 from trtbench.model.files import read_config
-from trtbench.records.files import whole_folder
 
 # quantize.py looks for these in the model's path, and for the others in that of the calibration set.
 LOADER_WORDS = ("vila", "llava-onevision-qwen2", "mpt")
@@ -60,16 +57,10 @@ def for_tools(folder: Path, cache: Path, quantising: bool = False, dtype: str | 
         older = older | {"torch_dtype": dtype, "dtype": dtype}
     if older is config and not (quantising and _word_in(folder, LOADER_WORDS)):
         return folder
-    name = hashlib.sha256(f"{folder.resolve()}\0{json.dumps(older, sort_keys=True)}".encode()).hexdigest()[:16]
-    linked = cache / "tool-folders" / name
+    home = cache / "tool-folders"
     if quantising:
-        refuse_words(linked, LOADER_WORDS, "NVIDIA's quantize.py takes another kind of model for")
-    with whole_folder(linked, str(os.getpid())) as making:
-        for file in folder.iterdir():
-            if file.name != "config.json" and file.is_file():
-                (making / file.name).symlink_to(file.resolve())
-        (making / "config.json").write_text(json.dumps(older, indent=2) + "\n", encoding="utf-8")
-    return linked
+        refuse_words(home, LOADER_WORDS, "NVIDIA's quantize.py takes another kind of model for")
+    return folder_view.view(folder, home, {"config.json": older})
 
 
 def refuse_words(path: Path, words: tuple[str, ...], trouble: str) -> None:

@@ -44,6 +44,8 @@ class OnnxRuntime(Lane):
             *("-i", str(self.plan.model), "-o", str(folder)),
             *("-p", _PRECISION[self.plan.precision], "-e", "cpu"),
             *("-c", str(self.plan.cache / "onnx-builder")),
+            # Older builders run a model's own code unless they are told not to.
+            *("--extra_options", "hf_remote=false"),
         )
         config = folder / "genai_config.json"
         if status != 0 or not config.is_file():

@@ -17,7 +17,7 @@ from trtbench.measure.progress import Progress
 from trtbench.measure.rounds import Rounds
 from trtbench.measure.spec import Spec
 from trtbench.measure.trial_process import run_trial
-from trtbench.model import chat_template, finding, prompt_files, workload
+from trtbench.model import chat_template, finding, folder_view, prompt_files, workload
 from trtbench.records import run_folder
 from trtbench.records.files import SCHEMA, encode, write_whole
 from trtbench.records.run import Absent, Rules, Run
@@ -133,16 +133,17 @@ class Measurement:
         file = Path(settings.prompts_file) if settings.prompts_file else prompt_files.PROMPTS
         prompts = prompt_files.read_prompts(file, self.progress.note)  # before a model is fetched
         self.progress.note(f"model {settings.model_name}")
-        self.model_path = finding.resolve(settings).absolute()
-        self.model = finding.describe(self.model_path, settings)
+        folder = finding.resolve(settings).absolute()
+        self.model = finding.describe(folder, settings)
         finding.check_lengths(settings, self.model, self.sources)
         self.sampling = Sampling(temperature=settings.temperature, top_p=settings.top_p, seed=settings.seed)
-        texts, name = chat_template.texts(prompts, self.model_path, file.name)
-        self.workload = workload.build(texts, self.model_path, shapes(settings, "any"), self.sampling, name)
+        texts, name = chat_template.texts(prompts, folder, file.name)
+        self.workload = workload.build(texts, folder, shapes(settings, "any"), self.sampling, name)
         if short := len(prompts) - len(self.workload.starts):
             self.progress.note(
                 f"{file.name}: left out {counted(short, 'prompt')} of fewer than {workload.MIN_PROMPT_TOKENS} tokens"
             )
+        self.model_path = folder_view.for_running(folder, (settings.data / "cache").absolute())
         self.environment = host.environment(self.device.names, self.device.driver, self.device.cuda, self.device.cards)
 
     def open(self) -> opening.Opened:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from trtbench.errors import UserError
 from trtbench.model import pickled, whereabouts
-from trtbench.model.files import INDEX, check_config, indexed_files
+from trtbench.model.files import INDEX, check_config, indexed_files, weights_from
 from trtbench.model.hub_errors import Source, no_id, no_such_file, not_usable, offline_sentence, sentence
 from trtbench.model.hub_transfer import DISK_ERRORS, File, check_room, fetch_file
 from trtbench.model.offline import offline_by
@@ -25,8 +25,7 @@ from trtbench.records import lock
 from trtbench.records.files import write_whole
 from trtbench.settings.knobs import Settings
 
-WEIGHTS = "model.safetensors"
-CONFIGURATION = ("config.json", "generation_config.json", "tokenizer_config.json", INDEX)
+CONFIGURATION = ("config.json", "generation_config.json", "tokenizer_config.json")
 TOKENIZER = (
     "tokenizer.json",
     "special_tokens_map.json",
@@ -102,7 +101,8 @@ def _download(source: Source, announce: bool) -> Path:
             raise UserError(reason)
         partial = source.home / f".{commit}.partial"
         partial.mkdir(exist_ok=True)
-        for name in (*CONFIGURATION, *_pickle_index(files)):
+        index = [INDEX] if weights_from(files) == INDEX else _pickle_index(files)
+        for name in (*CONFIGURATION, *index):
             if name in files:
                 fetch_file(source, commit, files[name], partial)
         check_config(partial, f"{source.name} on the Hub")
@@ -155,15 +155,16 @@ def _listing(source: Source) -> tuple[str, dict[str, File]]:
 
 
 def _weight_names(source: Source, folder: Path, files: dict[str, File]) -> list[str]:
-    """The safetensors to fetch: what the index names, else model.safetensors, else all there are; pickle files where the list
-    holds no safetensors, since one that may not be converted was refused."""
+    """The safetensors to fetch: those that transformers loads, and no other format of the same weights; pickle files where the
+    list holds no safetensors, since one that may not be converted was refused."""
     if _without_safetensors(files):
         if not _pickle_index(files):
             return [pickled.WEIGHTS]
         where = f"{source.name}/{pickled.INDEX} on the Hub"
         return pickled.shard_names(indexed_files(folder / pickled.INDEX, where, "pickle"), files, source.name)
-    if INDEX not in files:
-        return [WEIGHTS] if WEIGHTS in files else sorted(name for name in files if name.endswith(".safetensors"))
+    source_of_weights = weights_from(files)
+    if source_of_weights != INDEX:
+        return [source_of_weights] if source_of_weights else []
     names = indexed_files(folder / INDEX, f"{source.name}/{INDEX} on the Hub")
     for name in names:
         if name not in files or not name.endswith(".safetensors"):

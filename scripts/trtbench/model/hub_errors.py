@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from trtbench.errors import UserError
 from trtbench.model import pickled
 from trtbench.model.built_in import SYNTHETIC
-from trtbench.model.files import check_folder
+from trtbench.model.files import check_folder, no_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +139,9 @@ def not_usable(source: Source, commit: str, files: Sequence[str]) -> str | None:
     )
     if "config.json" not in files:
         return f"{model} has no config.json: it is not a model of transformers; name one that is."
+    reason = no_weights(files)
+    if reason is not None:
+        return f"{model} {reason}; or name with MODEL_REVISION a revision that has them."
     weights = [name for name in files if name.endswith(".safetensors")]
     others = [
         name for name in files if name.endswith((".bin", ".pt", ".pth", ".h5", ".msgpack", ".ckpt", ".gguf", ".ot"))

@@ -20,6 +20,8 @@ from pathlib import Path
 import msgspec
 
 from trtbench.errors import UserError
+from trtbench.model import vocabulary
+from trtbench.model.files import read_config
 from trtbench.records.files import read_as
 from trtbench.records.run_folder import folder
 from trtbench.records.trial import Sampling
@@ -113,21 +115,18 @@ def build(
     prompts: Sequence[str], tokenizer_folder: Path, cells: Sequence[Cell], sampling: Sampling, name: str
 ) -> Workload:
     """Turn prompts into ids with the model's own tokenizer, and leave out those with fewer than MIN_PROMPT_TOKENS ids. Raises
-    UserError where none is left."""
-    from tokenizers import Tokenizer
-
-    file = tokenizer_folder / "tokenizer.json"
-    if not file.is_file():
-        raise UserError(f"{tokenizer_folder} has no tokenizer.json; convert its tokenizer to the fast format first.")
-    tokenizer = Tokenizer.from_file(str(file))
+    UserError for a tokenizer that can't be read, a prompt with an id that the model has not, and where no prompt is left."""
+    tokenizer = vocabulary.read_tokenizer(tokenizer_folder)
+    config = read_config(tokenizer_folder)
+    rows, bos = vocabulary.size(config), vocabulary.first_id(config)
     ring: list[int] = []
     starts: list[int] = []
-    bos = _bos(tokenizer_folder)
-    for prompt in prompts:
+    for number, prompt in enumerate(prompts, 1):
         ids = tokenizer.encode(prompt, add_special_tokens=False).ids
         if bos is not None and ids[:1] == [bos]:
             ids = ids[1:]  # chat templates write it, and it stands before every sequence
         if len(ids) >= MIN_PROMPT_TOKENS:
+            vocabulary.check_prompt(ids, rows, tokenizer, f"prompt {number} of {name}")
             starts.append(len(ring))
             ring += ids
     if not ring:
@@ -135,12 +134,6 @@ def build(
             f"PROMPTS_FILE: no prompt of {name} has {MIN_PROMPT_TOKENS} tokens, and shorter ones are left out."
         )
     return Workload(ring=ring, starts=starts, bos=bos, cells=list(cells), sampling=sampling, prompts_name=name)
-
-
-def _bos(folder: Path) -> int | None:
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    bos = config.get("bos_token_id")
-    return bos if isinstance(bos, int) and not isinstance(bos, bool) else None
 
 
 def read_workload(results: Path, run: str) -> Workload | None:

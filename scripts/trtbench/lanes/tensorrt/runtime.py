@@ -14,6 +14,7 @@ from typing import Any
 from trtbench.engine import preflight, worker_process
 from trtbench.errors import Unsupported
 from trtbench.lanes.lane import Lane
+from trtbench.model import vocabulary
 from trtbench.model.files import read_config
 from trtbench.records.trial import EngineMetrics, Statement
 
@@ -47,8 +48,7 @@ class TensorRTLLM(Lane):
         from tensorrt_llm import SamplingParams
 
         self._params = SamplingParams
-        eos = read_config(self.plan.model).get("eos_token_id")
-        self._end = eos[0] if isinstance(eos, list) else eos if isinstance(eos, int) else -1
+        self._end = vocabulary.end_id(read_config(self.plan.model))
         self._why = worker_process.set_place(self.plan.value)
         self.llm = self.start()
         asked = os.environ.get(worker_process.VARIABLE)

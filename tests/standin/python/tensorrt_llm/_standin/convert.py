@@ -17,10 +17,22 @@ from tensorrt_llm._standin.log import elapsed, python_log
 ALGORITHMS = {"int8": "W8A16", "int4": "W4A16"}
 
 
-def read_config(folder: str) -> dict[str, Any]:
+def read_config(folder: str, name: str = "config.json") -> dict[str, Any]:
     """Read a Hugging Face config.json as it stands, without today's transformers translating it."""
-    config: dict[str, Any] = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
+    config: dict[str, Any] = json.loads((Path(folder) / name).read_text(encoding="utf-8"))
     return config
+
+
+def trust(folder: str) -> None:
+    """What a folder's `auto_map` names is loaded, whether or not transformers knows the model itself: the real converters and
+    quantize.py pass trust_remote_code=True."""
+    names = ("config.json", "tokenizer_config.json")
+    maps = [read_config(folder, name).get("auto_map") or {} for name in names if (Path(folder) / name).is_file()]
+    references = [reference for entry in maps for reference in entry.values()]
+    for reference in (name for entry in references for name in ([entry] if isinstance(entry, str) else entry) if name):
+        from transformers.dynamic_module_utils import get_class_from_dynamic_module
+
+        get_class_from_dynamic_module(reference, folder)
 
 
 def infer_dtype(asked: str, config: dict[str, Any]) -> str:
@@ -164,6 +176,7 @@ def _convert(args: argparse.Namespace, families: set[str], make_config: Any, con
     if not getattr(args, "load_model_on_cpu", False):
         failures.at_first_gpu_use()
     failures.at_convert()
+    trust(args.model_dir)
     source = read_config(args.model_dir)
     architecture = source["architectures"][0]
     if architecture not in families:

@@ -48,6 +48,7 @@ def main() -> None:
     convert._refuse_unimplemented("quantize", args, IMPLEMENTED)
     if args.qformat not in ("full_prec", "fp8", "int4_awq"):
         raise NotImplementedError(f"the stand-in does not implement --qformat {args.qformat}")
+    convert.trust(args.model_dir)
     source = convert.read_config(args.model_dir)
     dtype = convert.infer_dtype(args.dtype, source)
     config = MAKERS[source["architectures"][0]](source, dtype, None)
