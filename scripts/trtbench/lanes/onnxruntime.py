@@ -39,17 +39,15 @@ class OnnxRuntime(Lane):
 
     def _convert(self, folder: Path) -> None:
         """Have the package's own builder write the model into `folder`."""
-        status = prepared.convert(
+        failure = prepared.convert(
             *(sys.executable, "-m", "onnxruntime_genai.models.builder"),
             *("-i", str(self.plan.model), "-o", str(folder)),
             *("-p", _PRECISION[self.plan.precision], "-e", "cpu"),
             *("-c", str(self.plan.cache / "onnx-builder")),
         )
         config = folder / "genai_config.json"
-        if status != 0 or not config.is_file():
-            raise Unsupported(
-                f"the model builder of onnxruntime-genai failed with status {status}; its messages are in the log"
-            )
+        if failure or not config.is_file():
+            raise Unsupported(f"the model builder of onnxruntime-genai failed: {failure or 'it wrote no genai_config.json'}")
         written = json.loads(config.read_text())
         written["model"]["eos_token_id"] = [_harmless_end(written["model"])]
         config.write_text(json.dumps(written, indent=1))

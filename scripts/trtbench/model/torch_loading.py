@@ -14,8 +14,9 @@ from trtbench.errors import Unsupported
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-def load_model(folder: Path, precision: str, device: str, threads: int, attention: str = "sdpa") -> Any:
-    """Load the causal LM in `folder` in this precision onto the device, eval mode, no gradients, safetensors only.
+def load_model(folder: Path, precision: str, device: str, threads: int) -> Any:
+    """Load the causal LM in `folder` in this precision onto the device, eval mode, no gradients, safetensors only. How it
+    computes attention is left to transformers: not every architecture has SDPA.
 
     Raises Unsupported for a precision that PyTorch does not run here and for a model that transformers cannot load."""
     if precision not in DTYPES:
@@ -31,10 +32,9 @@ def load_model(folder: Path, precision: str, device: str, threads: int, attentio
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
-            attn_implementation=attention,
             **{name: DTYPES[precision]},
         )
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, ImportError) as error:
         raise Unsupported(
             f"transformers {transformers.__version__} cannot load this model: {_first_line(error)}"
         ) from error
