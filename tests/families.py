@@ -23,10 +23,12 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "mistral": dict(_GQA, sliding_window=WINDOW),
     "phi3": dict(_GQA, sliding_window=WINDOW),
     "qwen2": dict(_GQA, use_sliding_window=True, sliding_window=WINDOW, max_window_layers=1),
-    "gemma2": dict(_GQA, head_dim=32, sliding_window=WINDOW),
-    "gemma3_text": dict(_GQA, head_dim=32, sliding_window=WINDOW, layer_types=_MIXED),
+    "gemma2": dict(_GQA, tie_word_embeddings=False, head_dim=32, sliding_window=WINDOW),
+    "gemma3_text": dict(_GQA, tie_word_embeddings=False, head_dim=32, sliding_window=WINDOW, layer_types=_MIXED),
     "cohere2": dict(_GQA, sliding_window=WINDOW, layer_types=_MIXED),
-    "gpt_oss": dict(_GQA, head_dim=16, sliding_window=WINDOW, num_local_experts=4, num_experts_per_tok=2, layer_types=_MIXED),
+    "gpt_oss": dict(
+        _GQA, head_dim=16, sliding_window=WINDOW, num_local_experts=4, num_experts_per_tok=2, layer_types=_MIXED
+    ),
     "mixtral": dict(_GQA, num_local_experts=4),
     "stablelm": _GQA,
     "gpt_neox": _PLAIN,
@@ -66,8 +68,8 @@ FAMILIES: dict[str, dict[str, Any]] = {
 
 
 def write_family(family: str, folder: Path, tokenizer: Path, spread: float = 6.0) -> Path:
-    """Write a model of the family into `folder`, with the tokenizer of the folder `tokenizer`. Its matrices are `spread` times what transformers draws: as drawn, attention
-    bears too little on the logits for a wrong mask to show."""
+    """Write a model of the family into `folder`, with the tokenizer of the folder `tokenizer`. Its matrices are
+    `spread` times what transformers draws: as drawn, attention bears too little on the logits for a wrong mask to show."""
     import torch
     import transformers
 

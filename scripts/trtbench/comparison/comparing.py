@@ -135,7 +135,9 @@ def _without_judge(a: Against, row: Row, findings: Sequence[Finding]) -> Against
     """The comparison, with the word for it where nobody judged what its lane returned, whatever the verdict."""
     (f,) = (f for f in row.figures if (f.lane, f.precision) == (a.lane, a.precision))
     reasons = [
-        str(x.figures.get("reason", "")) for x in findings if x.code in UNJUDGED and x.touches(f.lane, f.precision, row.where)
+        str(x.figures.get("reason", ""))
+        for x in findings
+        if x.code in UNJUDGED and x.touches(f.lane, f.precision, row.where)
     ]
     if not reasons or f.near is not None or f.perplexity is not None:
         return a

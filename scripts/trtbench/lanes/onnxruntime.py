@@ -47,7 +47,9 @@ class OnnxRuntime(Lane):
         )
         config = folder / "genai_config.json"
         if failure or not config.is_file():
-            raise Unsupported(f"the model builder of onnxruntime-genai failed: {failure or 'it wrote no genai_config.json'}")
+            raise Unsupported(
+                f"the model builder of onnxruntime-genai failed: {failure or 'it wrote no genai_config.json'}"
+            )
         written = json.loads(config.read_text())
         written["model"]["eos_token_id"] = [_harmless_end(written["model"])]
         config.write_text(json.dumps(written, indent=1))

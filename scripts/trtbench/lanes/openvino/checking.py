@@ -46,7 +46,7 @@ def expected(model: Any, vocabulary: int, attention: Attention) -> Expected | No
         return None
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None) or SHORT
     length = (attention.window or 0) + BEYOND
-    length = min(positions, length if SHORT < length and parameters * length <= AFFORDABLE else SHORT)
+    length = min(positions, length if length > SHORT and parameters * length <= AFFORDABLE else SHORT)
     ids = torch.randint(0, vocabulary, (2, length), generator=torch.Generator().manual_seed(0))
     logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits
     return Expected(ids.numpy(), logits.float().numpy())

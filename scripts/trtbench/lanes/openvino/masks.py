@@ -97,7 +97,11 @@ def attention_of(model: Any) -> Attention:
     far, masks = _farthest(model, min(positions, FARTHEST))
     sights = {name: _sight(name, mask) for name, mask in masks.items()}
     windows = {sight.window for sight in sights.values() if sight.window is not None}
-    for past, length in [(0, 8), (3, 2), *((past, 3) for w in windows for past in {w // 2, w - 1, w} if past + 3 <= far)]:
+    for past, length in [
+        (0, 8),
+        (3, 2),
+        *((past, 3) for w in windows for past in {w // 2, w - 1, w} if past + 3 <= far),
+    ]:
         for name, mask in given(model, past, length)[0].items():
             if name not in sights or not torch.equal(_seen(name, mask), allowed(past, length, sights[name].window)):
                 raise _other(name)
@@ -217,4 +221,6 @@ def _seen(name: str, mask: torch.Tensor) -> torch.Tensor:
 
 
 def _other(name: str) -> Unsupported:
-    return Unsupported(f"the attention mask of its {name} is neither causal nor a sliding window, which is all that is exported")
+    return Unsupported(
+        f"the attention mask of its {name} is neither causal nor a sliding window, which is all that is exported"
+    )
