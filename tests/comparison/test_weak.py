@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 
 import pytest
@@ -11,9 +13,10 @@ from trtbench.comparison.comparing import compare
 from trtbench.comparison.result import Against
 from trtbench.records.telemetry import Disturbance
 from trtbench.records.trial import Trial
-from trtbench.referee.audit.findings import WARN, found
-from trtbench.report import disturbed, headline, notices
+from trtbench.referee.audit.findings import WARN, Finding, found
+from trtbench.report import csv_table, disturbed, headline, markdown, notices, text
 from trtbench.report.language import language
+from trtbench.report.page import document
 
 BUSY = [Disturbance(kind="cpu", value=0.2, limit=0.01)]
 EAGER, ORT = "pytorch-eager", "onnxruntime"
@@ -104,3 +107,44 @@ def test_a_time_that_the_audit_doubts_makes_no_firm_verdict(code: str, lane: str
     for findings, weak in (([doubt], ["doubted"]), ([elsewhere], [])):
         (against,) = compare(run, QUIET, findings).cells[0].against
         assert against.verdict.word == "faster" and against.weak == weak
+
+
+UNLOADABLE = "the reference model cannot be loaded: Unsupported: transformers 5.23.0 cannot load this model"
+CELLS = {"faster": QUIET, "none": made([100, 101], [80, 81])}
+
+
+@pytest.mark.parametrize("word", CELLS)
+@pytest.mark.parametrize(
+    ("finding", "code", "english", "french"),
+    [
+        (found("parity.absent", reason=UNLOADABLE), "judge_failed", "the judge failed", "le juge a échoué"),
+        (found("parity.absent", reason="absent"), "unjudged", "nobody judged", "personne n'a jugé"),
+        (found("parity.unscored", (ORT, "float32"), part="e2e", trials="1 2"), "unjudged", "nobody judged", "personne"),
+    ],
+)
+def test_a_headline_lane_that_nobody_judged_says_so_in_the_headline_of_every_format(
+    word: str, finding: Finding, code: str, english: str, french: str
+) -> None:
+    comparison = compare(factory.run((EAGER, ORT), headline=ORT), CELLS[word], [finding])
+    (against,) = comparison.cells[0].against
+    assert (against.verdict.word, against.weak[-1:]) == (word, [code])
+    assert english in headline.lead(comparison, language("en")).sentence
+    assert french in headline.lead(comparison, language("fr")).sentence
+    assert english in " ".join(text.render(comparison, "en").partition("HEADLINE")[2].split())
+    assert english in markdown.render(comparison, "en")
+    assert english in document.render(comparison, "en")
+    (of_lane,) = [row for row in csv.DictReader(io.StringIO(csv_table.render(comparison))) if row["lane"] == ORT]
+    assert of_lane["weak"].split()[-1] == code
+
+
+def test_a_void_headline_says_too_that_nobody_judged() -> None:
+    findings = [found("provenance.gap", (EAGER, "float32"), missing="2"), found("parity.absent", reason=UNLOADABLE)]
+    said = headline.lead(compare(factory.run((EAGER, ORT), headline=ORT), QUIET, findings), language("en"))
+    assert said.word == "void"
+    assert "the judge failed" in said.sentence
+
+
+def test_a_lane_that_was_judged_says_nothing_of_trials_that_were_not() -> None:
+    finding = found("parity.unscored", (EAGER, "float32"), part="e2e", trials="1 2")
+    comparison = compare(factory.run((EAGER, ORT), headline=ORT), QUIET, [finding])
+    assert comparison.cells[0].against[0].weak == []

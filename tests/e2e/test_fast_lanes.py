@@ -233,7 +233,7 @@ UNLIKE_LLAMA = ("qwen3", "granite", "gemma2", "gemma3", "olmo2")
 
 @pytest.mark.slow
 def test_tuned_compiles_what_is_beyond_a_llama(tmp_path: Path) -> None:
-    """The arithmetic itself is held against transformers without the compiler, in tests/lanes/test_families.py."""
+    """The arithmetic itself is held against transformers without the compiler, in tests/lanes/test_tuned_families.py."""
     cells = [[1, 9, 4], [4, 9, 4]]
     expected, turns = [], []
     for name in UNLIKE_LLAMA:

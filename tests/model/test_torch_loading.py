@@ -97,3 +97,23 @@ def test_a_head_that_is_the_embedding_need_not_be_there(tiny_model: Path, tmp_pa
     save_file(_without(HEAD)(load_file(folder / "model.safetensors")), folder / "model.safetensors", {"format": "pt"})
     model = load_model(folder, "float32", "cpu", threads=1)
     assert model.lm_head.weight.data_ptr() == model.model.embed_tokens.weight.data_ptr()
+
+
+@pytest.mark.ngc
+def test_a_cap_on_scores_is_computed_where_the_model_is_wanted_as_it_was_made(tiny_model: Path, tmp_path: Path) -> None:
+    import torch
+    import transformers
+
+    from trtbench.model.torch_loading import load_model
+
+    sizes = {"vocab_size": 300, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "head_dim": 32}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "attn_logit_softcapping": 2.0}
+    config = transformers.AutoConfig.for_model("gemma2", **sizes, **heads)
+    torch.manual_seed(1)
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    as_made = load_model(tmp_path, "float32", "cpu", threads=1, as_made=True)
+    assert as_made.config._attn_implementation == "eager"
+    plain = load_model(tmp_path, "float32", "cpu", threads=1)
+    default = "eager" if int(transformers.__version__.split(".")[0]) >= 5 else "sdpa"
+    assert plain.config._attn_implementation == default
+    assert load_model(tiny_model, "float32", "cpu", threads=1, as_made=True).config._attn_implementation == "sdpa"

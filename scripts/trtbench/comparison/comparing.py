@@ -25,6 +25,10 @@ from trtbench.settings.lanes import LANES
 # Findings that warn of a time, since an honest one may look so, and on which nothing firm can stand.
 DOUBTS = ("time.kind", "time.excused", "ceiling.measured", "provenance.mixed", "provenance.cells")
 
+# Findings that a lane's ids went unjudged, and their reasons that are no failure of the judge.
+UNJUDGED = ("parity.absent", "parity.unscored")
+NO_FAILURE = ("", "absent", "other_model", "other_workload")
+
 
 def compare(
     run: Run,
@@ -61,6 +65,7 @@ def compare(
             words_put_back = {key: a.verdict.word for key, a in put_back.by_lane.items()}
         doubts = [f for f in findings if f.code in DOUBTS and f.level == WARN and f.cell in (None, where)]
         row.against = [_weighed(a, losses, unquiet, words_put_back if losers else None, doubts) for a in row.against]
+        row.against = [_without_judge(a, row, findings) for a in row.against]
         row.trtllm_bench = [report for report in reports if _beside(report, row)]
         cells.append(row)
     measured = [f for row in cells for f in row.figures]
@@ -124,6 +129,20 @@ def _weighed(
         "doubted": any(f.touches(*compared) for f in doubts for compared in [key, *a.candidates]),
     }
     return msgspec.structs.replace(a, weak=[reason for reason, holds in reasons.items() if holds])
+
+
+def _without_judge(a: Against, row: Row, findings: Sequence[Finding]) -> Against:
+    """The comparison, with the word for it where nobody judged what its lane returned, whatever the verdict."""
+    (f,) = (f for f in row.figures if (f.lane, f.precision) == (a.lane, a.precision))
+    reasons = [
+        str(x.figures.get("reason", ""))
+        for x in findings
+        if x.code in UNJUDGED and x.touches(f.lane, f.precision, row.where)
+    ]
+    if not reasons or f.near is not None or f.perplexity is not None:
+        return a
+    failed = any(reason not in NO_FAILURE for reason in reasons)
+    return msgspec.structs.replace(a, weak=[*a.weak, "judge_failed" if failed else "unjudged"])
 
 
 def _disturbed(trials: Sequence[Trial]) -> Iterator[Disturbed]:

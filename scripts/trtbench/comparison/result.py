@@ -78,7 +78,8 @@ class Against(msgspec.Struct, kw_only=True, frozen=True):
 
     `weak` says why little hangs on the verdict: few (trials), not_quiet (others disturbed trials that count), lost (they
     disturbed one side at least twice as often), put_back (with what they disturbed put back the word is another), doubted
-    (the audit warns of a time that is compared)."""
+    (the audit warns of a time that is compared), unjudged (nobody judged what the
+    lane returned) or judge_failed (nobody could); the last two stand beside no verdict too."""
 
     lane: str
     precision: str

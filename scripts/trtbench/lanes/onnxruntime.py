@@ -39,7 +39,7 @@ class OnnxRuntime(Lane):
 
     def _convert(self, folder: Path) -> None:
         """Have the package's own builder write the model into `folder`."""
-        status = prepared.convert(
+        failure = prepared.convert(
             *(sys.executable, "-m", "onnxruntime_genai.models.builder"),
             *("-i", str(self.plan.model), "-o", str(folder)),
             *("-p", _PRECISION[self.plan.precision], "-e", "cpu"),
@@ -48,9 +48,9 @@ class OnnxRuntime(Lane):
             *("--extra_options", "hf_remote=false"),
         )
         config = folder / "genai_config.json"
-        if status != 0 or not config.is_file():
+        if failure or not config.is_file():
             raise Unsupported(
-                f"the model builder of onnxruntime-genai failed with status {status}; its messages are in the log"
+                f"the model builder of onnxruntime-genai failed: {failure or 'it wrote no genai_config.json'}"
             )
         written = json.loads(config.read_text())
         written["model"]["eos_token_id"] = [_harmless_end(written["model"])]

@@ -7,7 +7,9 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,10 +50,47 @@ def key(*parts: str, libraries: Sequence[str] = ()) -> str:
     return hashlib.sha256("\0".join([*parts, *versions]).encode()).hexdigest()[:16]
 
 
-def convert(*command: str) -> int:
-    """Run a converter and return its status. In a process of its own: it holds the whole model and torch, which must not
-    count as the lane's memory."""
-    return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+KEPT = 20_000  # characters of what a converter said in which its reason is looked for
+REASON = 300  # characters of that reason, its middle left out
+
+
+def convert(*command: str) -> str:
+    """Run a converter; return why it failed, empty where it did not. In a process of its own: it holds the whole model and torch,
+    which must not count as the lane's memory. What it says goes to our own output, the trial's log, as it comes."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    ) as converter:
+        assert converter.stdout is not None
+        said = ""
+        for line in converter.stdout:
+            sys.stderr.write(line)
+            said = (said + line)[-KEPT:]
+    sys.stderr.flush()
+    return reason_of(said, converter.returncode) if converter.returncode else ""
+
+
+def reason_of(said: str, status: int) -> str:
+    """Why a converter ended with this status: the exception of the last traceback, else its last line, on one line of ours."""
+    if status < 0:
+        return f"it was ended by {signal.Signals(-status).name}"
+    lines = [line.rstrip().rpartition("\r")[2] for line in said.splitlines()]
+    lines = [line for line in lines if line.strip()]
+    head = max((i for i, line in enumerate(lines) if line.startswith("Traceback (")), default=None)
+    if head is None:
+        words = lines[-1:]
+    else:
+        frames = [i for i, line in enumerate(lines) if i > head and line.startswith("  ")]
+        words = lines[max(frames, default=head) + 1 :]
+    reason = " ".join(" ".join(words).split()).rstrip(".")
+    reason = "".join(letter if letter.isprintable() else "\ufffd" for letter in reason)
+    if len(reason) > REASON:
+        reason = f"{reason[: REASON // 2].rstrip()} … {reason[-REASON // 2 :].lstrip()}"
+    return reason or f"it ended with status {status} and said nothing"
 
 
 def seal(folder: Path, nanoseconds: int) -> Prepared:

@@ -1,4 +1,4 @@
-"""`pytorch-eager`: transformers' `generate` with its defaults (SDPA attention, dynamic cache)."""
+"""`pytorch-eager`: transformers' `generate` with its defaults (the architecture's own attention, dynamic cache)."""
 
 from __future__ import annotations
 

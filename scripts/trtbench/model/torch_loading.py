@@ -15,8 +15,10 @@ from trtbench.errors import Unsupported
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-def load_model(folder: Path, precision: str, device: str, threads: int, attention: str = "sdpa") -> Any:
-    """Load the causal LM in `folder` in this precision onto the device, eval mode, no gradients, safetensors only.
+def load_model(folder: Path, precision: str, device: str, threads: int, as_made: bool = False) -> Any:
+    """Load the causal LM in `folder` in this precision onto the device, eval mode, no gradients, safetensors only. How it
+    computes attention is left to transformers: not every architecture has SDPA. `as_made`: unless its default leaves out a cap
+    on attention's scores that the model was made with, as transformers 4.57 does for Gemma 2 under SDPA.
 
     Raises Unsupported for a precision that PyTorch does not run here, for a model that transformers cannot load, and for
     weights that are missing or are no numbers."""
@@ -24,18 +26,21 @@ def load_model(folder: Path, precision: str, device: str, threads: int, attentio
         raise Unsupported(f"PyTorch runs float32, float16 and bfloat16 here, not {precision}")
     torch.set_num_threads(threads)
     torch.set_grad_enabled(False)
+    attention: dict[str, str] = {}
     try:
+        if as_made and _caps_scores(folder):
+            attention = {"attn_implementation": "eager"}
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             folder,
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
-            attn_implementation=attention,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # `_check_whole` names them; transformers only says that there are some
+            **attention,
             **as_argument(DTYPES[precision]),
         )
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, ImportError) as error:
         raise Unsupported(
             f"transformers {transformers.__version__} cannot load this model: {_first_line(error)}"
         ) from error
@@ -44,6 +49,11 @@ def load_model(folder: Path, precision: str, device: str, threads: int, attentio
     # and the sequence would stop early.
     model.generation_config = transformers.GenerationConfig()
     return model.to(device).eval()
+
+
+def _caps_scores(folder: Path) -> bool:
+    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    return bool(getattr(config.get_text_config(), "attn_logit_softcapping", None))
 
 
 def as_argument(dtype: torch.dtype) -> dict[str, torch.dtype]:

@@ -138,7 +138,8 @@ def verdict_sentence(a: Against, comparison: Comparison, say: Language) -> str:
         sentence = say("headline_open", lane=lane, base=base, word=say(word))
     absent = [say(fact.key, **fact.texts) for fact in missing(a, comparison)]
     if word == "void":
-        return f"{sentence} - {say.clauses([audit_text.reason(comparison, a, say).rstrip('.'), *absent])}."
+        weak = [say(f"weak.{reason}") for reason in a.weak]
+        return f"{sentence} - {say.clauses([audit_text.reason(comparison, a, say).rstrip('.'), *absent, *weak])}."
     # What bears on the base first: a format that has to cut the sentence cuts its end.
     reasons = _about(a, comparison, say)
     if open_base(a):

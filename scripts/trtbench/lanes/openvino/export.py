@@ -1,9 +1,10 @@
-"""Write a Llama-style model in OpenVINO's format the way its GenAI pipeline expects it, without optimum-intel.
+"""Write a decoder in OpenVINO's format the way its GenAI pipeline expects it, without optimum-intel.
 
     python -m trtbench.lanes.openvino.export MODEL OUT float32|int8|int4
 
 A plain decoder with explicit keys and values is traced, its inputs and outputs get the names that GenAI looks for, a
-`beam_idx` gather goes behind each past input, and the whole is made stateful.
+`beam_idx` gather goes behind each past input, and the whole is made stateful. What it may look at is the model's own
+(masks.py), and its logits are held against transformers' before it is written (checking.py).
 """
 
 from __future__ import annotations
@@ -16,22 +17,24 @@ from typing import Any
 import torch
 import transformers
 
+from trtbench.errors import Unsupported
+from trtbench.lanes.openvino import checking
+from trtbench.lanes.openvino.masks import PORT, Attention, Past, Sight, attention_of, replaced
+from trtbench.lanes.openvino.reach import Reach
+from trtbench.model import torch_loading
 
-class Joined(transformers.DynamicCache):  # type: ignore[misc]
-    """Keys and values that are joined to the past ones in the graph; the library's own class starts from an empty tensor,
-    which the converter cannot follow."""
+
+class Joined(Past):
+    """Keys and values that are joined to the past ones in the graph."""
 
     def __init__(self, past: tuple[Any, ...]) -> None:
-        super().__init__()
+        super().__init__(past[0].shape[2])
         self.parts = [[past[i], past[i + 1]] for i in range(0, len(past), 2)]
 
     def update(self, key_states: Any, value_states: Any, layer_idx: int, *_: Any, **__: Any) -> tuple[Any, Any]:
         for kind, new in enumerate((key_states, value_states)):
             self.parts[layer_idx][kind] = torch.cat([self.parts[layer_idx][kind], new], dim=-2)
         return self.parts[layer_idx][0], self.parts[layer_idx][1]
-
-    def get_seq_length(self, layer_idx: int = 0, *_: Any) -> int:
-        return int(self.parts[layer_idx][0].shape[-2])
 
 
 class Decoder(torch.nn.Module):  # type: ignore[misc]
@@ -41,47 +44,54 @@ class Decoder(torch.nn.Module):  # type: ignore[misc]
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
+        self.masks: dict[Sight, Any] = {}
+
+    def mask_of(self, sight: Sight) -> Any:
+        """Causal or windowed, and padded, [B, 1, S, P + S]: additive, or booleans where the model wants them upside down."""
+        if sight not in self.masks:
+            seen = self.seen if sight.window is None else self.seen & (self.distance < sight.window)
+            additive = torch.zeros_like(seen, dtype=torch.float32).masked_fill(~seen, torch.finfo(torch.float32).min)
+            self.masks[sight] = ~seen if sight.inverted else additive
+        return self.masks[sight]
 
     def forward(self, input_ids: Any, attention_mask: Any, position_ids: Any, *past: Any) -> tuple[Any, ...]:
         cache = Joined(past)
         length, past_length = input_ids.shape[1], past[0].shape[2]
-        # Causal and padded in one additive mask: transformers' own mask code does not trace.
         columns = torch.arange(past_length + length)[None, None, None, :]
-        rows = torch.arange(length)[None, None, :, None] + past_length
-        allowed = (columns <= rows) & (attention_mask[:, None, None, :] != 0)
-        mask = torch.zeros_like(allowed, dtype=torch.float32).masked_fill(~allowed, torch.finfo(torch.float32).min)
+        self.distance = torch.arange(length)[None, None, :, None] + past_length - columns
+        self.seen = (self.distance >= 0) & (attention_mask[:, None, None, :] != 0)
+        self.masks = {}
         output = self.model(
-            input_ids=input_ids, attention_mask=mask, position_ids=position_ids, past_key_values=cache, use_cache=True
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=cache,
+            use_cache=True,
         )
         return (output.logits, *(part for layer in cache.parts for part in layer))
 
 
 def export(source: Path, out: Path, stored: str) -> None:
-    """Convert the Hugging Face folder `source` into `out`. The tokenizer is written beside it, because the pipeline wants one."""
+    """Convert the Hugging Face folder `source` into `out`. The tokenizer is written beside it, because the pipeline wants one.
+
+    Raises Unsupported for a model whose masks or whose logits the graph would not have."""
     import openvino as ov
     from openvino._offline_transformations import apply_make_stateful_transformation
 
-    torch.set_grad_enabled(False)
-    model = transformers.AutoModelForCausalLM.from_pretrained(
-        source,
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-        attn_implementation="sdpa",
-        dtype=torch.float32,
-    ).eval()
-    config = model.config
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    layers = config.num_hidden_layers
-    decoder = traced(model, layers, heads, width)
+    model = torch_loading.load_model(source, "float32", "cpu", torch.get_num_threads(), as_made=True)
+    vocabulary = model.config.get_text_config().vocab_size
+    attention = attention_of(model)
+    expected = checking.expected(model, vocabulary, attention)
+    decoder = traced(model, attention)
     del model
-    past, present = name_ports(decoder, layers, heads, width)
-    gather_beams(decoder, layers)
+    past, present = name_ports(decoder, attention.ports)
+    gather_beams(decoder, len(attention.ports))
     apply_make_stateful_transformation(decoder, dict(zip(past, present)))
-    start_states(decoder, heads, width)
+    start_states(decoder)
+    paged = checking.paged_up_to(decoder, attention, expected)
+    Reach(attention.longest, paged, attention.window).write(out)
     if stored != "float32":
-        compress(decoder, stored, config.vocab_size)
+        compress(decoder, stored, vocabulary)
     ov.save_model(decoder, str(out / "openvino_model.xml"), compress_to_fp16=False)
     save_tokenizer(source, out)
     for name in ("config.json", "generation_config.json"):
@@ -89,26 +99,28 @@ def export(source: Path, out: Path, stored: str) -> None:
             shutil.copy(source / name, out / name)
 
 
-def traced(model: Any, layers: int, heads: int, width: int) -> Any:
-    """The model as OpenVINO's graph, from an example of two ids after three; `heads` hold keys and values, `width` wide."""
+def traced(model: Any, attention: Attention) -> Any:
+    """The model as OpenVINO's graph, from an example of two ids after three."""
     import openvino as ov
 
     ids = torch.tensor([[1, 2]])
-    past = [torch.zeros(1, heads, 3, width) for _ in range(2 * layers)]
+    past = [torch.zeros(1, heads, 3, width) for layer in attention.ports for heads, width in layer]
     example = (ids, torch.ones(1, 5, dtype=torch.int64), torch.tensor([[3, 4]]), *past)
-    return ov.convert_model(Decoder(model), example_input=example)
+    decoder = Decoder(model)
+    with replaced(model, attention, decoder.mask_of):
+        return ov.convert_model(decoder, example_input=example)
 
 
-def name_ports(decoder: Any, layers: int, heads: int, width: int) -> tuple[list[str], list[str]]:
+def name_ports(decoder: Any, ports: tuple[tuple[PORT, PORT], ...]) -> tuple[list[str], list[str]]:
     """Give inputs and outputs the names that GenAI looks for; return those of the past and of the present keys and values."""
     import openvino as ov
 
     inputs = ["input_ids", "attention_mask", "position_ids"]
-    past = [f"past_key_values.{layer}.{kind}" for layer in range(layers) for kind in ("key", "value")]
-    present = [f"present.{layer}.{kind}" for layer in range(layers) for kind in ("key", "value")]
-    for port, name in zip(decoder.inputs, inputs + past):
+    past = [f"past_key_values.{layer}.{kind}" for layer in range(len(ports)) for kind in ("key", "value")]
+    present = [f"present.{layer}.{kind}" for layer in range(len(ports)) for kind in ("key", "value")]
+    shapes = [[-1, -1] for _ in inputs] + [[-1, heads, -1, width] for layer in ports for heads, width in layer]
+    for port, name, shape in zip(decoder.inputs, inputs + past, shapes):
         port.get_tensor().set_names({name})
-        shape = [-1, -1] if name in inputs else [-1, heads, -1, width]
         port.get_node().set_partial_shape(ov.PartialShape(shape))
     for port, name in zip(decoder.outputs, ["logits", *present]):
         port.get_tensor().set_names({name})
@@ -142,19 +154,19 @@ def save_tokenizer(source: Path, out: Path) -> None:
         ov.save_model(part, str(out / f"{name}.xml"))
 
 
-def start_states(decoder: Any, heads: int, width: int) -> None:
+def start_states(decoder: Any) -> None:
     """Let every state begin with no past tokens for as many sequences as input_ids has: [B, kv heads, 0, head dim]."""
     import numpy as np
     from openvino.opset13 import broadcast, concat, constant, gather, shape_of
 
     ids = next(port for port in decoder.inputs if port.get_any_name() == "input_ids")
     batch = gather(shape_of(ids, "i64"), constant(np.array([0])), constant(np.array(0)))
-    empty = broadcast(
-        constant(np.float32(0)), concat([batch, *(constant(np.array([size])) for size in (heads, 0, width))], 0)
-    )
     for node in decoder.get_ops():
         if node.get_type_name() == "ReadValue":
-            node.set_arguments([empty.output(0)])
+            _, heads, _, width = node.get_output_partial_shape(0)
+            sizes = (heads.get_length(), 0, width.get_length())
+            shape = concat([batch, *(constant(np.array([size])) for size in sizes)], 0)
+            node.set_arguments([broadcast(constant(np.float32(0)), shape).output(0)])
     decoder.validate_nodes_and_infer_types()
 
 
@@ -203,4 +215,7 @@ def compress(decoder: Any, stored: str, vocabulary: int) -> None:
 
 
 if __name__ == "__main__":
-    export(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    try:
+        export(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    except Unsupported as unsupported:
+        sys.exit(str(unsupported))

@@ -10,8 +10,10 @@ from typing import Any
 from trtbench.errors import Unsupported
 from trtbench.lanes import prepared
 from trtbench.lanes.lane import Lane
+from trtbench.lanes.openvino.reach import Reach
 from trtbench.lanes.prepared import Prepared
 from trtbench.records.trial import Memory, Statement
+from trtbench.settings.cells import Cell
 
 # What the engine is asked to compute in. Without the hint it takes bfloat16 where the CPU can.
 _COMPUTE = {"float32": "f32", "bfloat16": "bf16", "int8": "f32", "int4": "f32"}
@@ -30,12 +32,12 @@ class OpenVino(Lane):
 
     def _convert(self, folder: Path) -> None:
         """Trace the model into `folder`."""
-        status = prepared.convert(
+        failure = prepared.convert(
             *(sys.executable, "-m", "trtbench.lanes.openvino.export"),
             *(str(self.plan.model), str(folder), self.stored()),
         )
-        if status != 0:
-            raise Unsupported(f"the conversion for OpenVINO failed with status {status}; its messages are in the log")
+        if failure:
+            raise Unsupported(f"the conversion for OpenVINO failed: {failure}")
 
     def stored(self) -> str:
         """How the converted weights are stored: the checkpoint's own values, or quantised."""
@@ -46,6 +48,7 @@ class OpenVino(Lane):
         key = prepared.key(
             self.plan.model_digest,
             self.stored(),
+            "the model's own masks",
             *(("groups of 128, 64 or 32, head int8",) if self.stored() == "int4" else ()),
             libraries=("openvino", "openvino-tokenizers", "torch", "transformers"),
         )
@@ -57,9 +60,13 @@ class OpenVino(Lane):
 
         folder = self.folder()
         prepared.require(folder)
+        self.reach = Reach.read(folder)
         self.ov, self.genai = openvino, openvino_genai
         hint = _COMPUTE[self.plan.precision]
         self.backend = self.plan.value or "SDPA"
+        refusals = [self.reach.refusal(self.backend, cell) for cell in self.plan.cells]
+        if all(refusals):  # of a graph that has no paged form the pipeline would say it at length
+            raise Unsupported(refusals[0])
         options = {
             "ATTENTION_BACKEND": self.backend,
             "INFERENCE_PRECISION_HINT": hint,
@@ -91,6 +98,11 @@ class OpenVino(Lane):
             "activations": int(compiled.get_property("DYNAMIC_QUANTIZATION_GROUP_SIZE")),
             "device": core.get_property("CPU", "FULL_DEVICE_NAME"),
         }
+
+    def begin(self, cell: Cell) -> None:
+        refusal = self.reach.refusal(self.backend, cell)
+        if refusal:
+            raise Unsupported(refusal)
 
     def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
         import numpy as np

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class Referee:
         self.torch = torch
         torch.set_float32_matmul_precision("highest")
         precision, place = _fit(torch, model.parameters, device)
-        self.model = load_model(folder, precision, place, threads)
+        self.model = load_model(folder, precision, place, threads, as_made=True)
         libraries = {"torch": str(torch.__version__), "transformers": transformers.__version__}
         self.reference = Reference(precision=precision, device=place, libraries=libraries)
 
@@ -34,10 +35,10 @@ class Referee:
         """The reference's logits before each of `output`: float32, (len(output), vocabulary)."""
         ids = self.torch.tensor([[*prompt, *output[:-1]]], device=self.model.device)
         with self.torch.inference_mode():
-            try:
-                logits = self.model(ids, use_cache=False, logits_to_keep=len(output)).logits
-            except TypeError:  # a model whose forward does not know the argument
-                logits = self.model(ids, use_cache=False).logits
+            # Asked for by the signature: some forwards that do not know the argument raise errors of their own.
+            known = "logits_to_keep" in inspect.signature(self.model.forward).parameters
+            only = {"logits_to_keep": len(output)} if known else {}
+            logits = self.model(ids, use_cache=False, **only).logits
         return logits[0, -len(output) :].float()
 
     def score(self, sequence: Returned, prompt: Sequence[int], sampling: Sampling) -> Score:

@@ -54,4 +54,12 @@ DISTURBED: dict[str, tuple[str, str]] = {
         "weak: the audit doubts a time that is compared",
         "faible : l'audit met en doute un temps comparé",
     ),
+    "weak.unjudged": (
+        "unproven: nobody judged whether what it returned follows from the model",
+        "non prouvé : personne n'a jugé si ce qu'elle a rendu découle du modèle",
+    ),
+    "weak.judge_failed": (
+        "unproven: the judge failed, so nobody knows whether what it returned follows from the model",
+        "non prouvé : le juge a échoué, donc personne ne sait si ce qu'elle a rendu découle du modèle",
+    ),
 }
