@@ -35,7 +35,7 @@ BUS = {
     "GeForce RTX 4070 Laptop GPU": (128, 16),
     "GeForce RTX 4080 Laptop GPU": (192, 18),
     "GeForce RTX 4090 Laptop GPU": (256, 18),
-    "GeForce RTX 5070 Laptop GPU": (128, 24),
+    "GeForce RTX 5070 Laptop GPU": (128, 28),
     "GeForce RTX 5070 Ti Laptop GPU": (192, 28),
     "GeForce RTX 5080 Laptop GPU": (256, 28),
     "GeForce RTX 5090 Laptop GPU": (256, 28),
@@ -185,6 +185,11 @@ def test_names_are_unique_and_each_finds_its_own_row() -> None:
         ("NVIDIA A800-SXM4-80GB", "A800 80GB SXM"),
         ("NVIDIA A800 80GB PCIe", "A800 80GB PCIe"),
         ("NVIDIA A800 40GB Active", "A800 40GB"),
+        ("NVIDIA A800-SXM4-40GB", "A800 40GB"),
+        ("NVIDIA GeForce RTX 2070 Super", "GeForce RTX 2070 SUPER"),
+        ("NVIDIA RTX PRO 5000 72GB Blackwell", "RTX PRO 5000 Blackwell"),
+        ("NVIDIA GeForce RTX 5070 Laptop GPU", "GeForce RTX 5070 Laptop GPU"),
+        ("RTX 5070 Laptop 8GB", "GeForce RTX 5070 Laptop GPU"),
         ("NVIDIA H800 PCIe", "H800 PCIe"),
         ("NVIDIA B300 SXM6 AC", "B300"),
         ("NVIDIA GB200", "GB200"),
@@ -241,6 +246,11 @@ def test_an_ambiguous_name_gives_the_upper_envelope(written: str, names: list[st
         "NVIDIA GeForce RTX 5060 Laptop GPU",
         "NVIDIA RTX 5000 Ada Generation Laptop GPU",
         "NVIDIA RTX PRO 4500 Blackwell Server Edition",
+        "NVIDIA RTX A5000 Laptop GPU",
+        "NVIDIA RTX A4000H",
+        "NVIDIA H800 NVL",
+        "NVIDIA A800 80GB PCIe LC",
+        "NVIDIA AX800",
         "Laptop GPU",
         "A100 20GB",
         "RTX",
@@ -308,3 +318,23 @@ def test_every_card_has_memory_and_a_link_to_what_lies_outside() -> None:
         # No faster than what the card reads of its own, and PCIe 5.0 x16 at least: a slower slot refutes nobody.
         assert cards.PCIE <= card.host_gbs <= card.bandwidth_gbs
     assert cards.fastest("GH200").host_gbs == cards.fastest("GB200").host_gbs == 450
+
+
+def test_editions_that_share_a_name_are_bound_by_the_largest() -> None:
+    # Memory in GB and nominal GB/s of each edition that is sold under the name.
+    for name, editions in {
+        "RTX 4060 Ti": [(8, 288), (16, 288)],
+        "RTX 5060 Ti": [(8, 448), (16, 448)],
+        "RTX 5070 Laptop": [(8, 384), (12, 384)],
+        "RTX 3080 Laptop": [(8, 448), (16, 448)],
+        "RTX PRO 5000": [(48, 1344), (72, 1344)],
+        "RTX PRO 6000": [(96, 1792), (96, 1597)],
+        "RTX 3050": [(4, 192), (6, 168), (8, 224)],
+        "B200": [(180, 7700), (192, 8000)],
+        "GB200": [(186, 8000), (192, 8000)],
+        "B300": [(270, 7700), (288, 8000)],
+        "H20": [(96, 4000), (141, 4800)],
+        "Jetson AGX Orin": [(32, 204.8), (64, 204.8)],
+    }.items():
+        card = cards.fastest(name)
+        assert all(card.memory_gb >= gigabytes and card.bandwidth_gbs >= rate for gigabytes, rate in editions), name

@@ -1,4 +1,4 @@
-"""Known graphics cards: memory bandwidth, peak and cache as the vendor publishes them, with the source."""
+"""Known graphics cards: memory bandwidth, peak, cache and memory as published, with the source that was read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from trtbench.errors import UserError
 # factory-overclocked GeForce cards more), so a gate on operations needs room that one on bandwidth doesn't.
 CLOCK_HEADROOM = 1.25
 
-# What a card reads of the memory of its host in GB/s and one direction at most: PCIe 5.0 x16 (64 GT/s a lane pair, 63 GB/s
-# after its encoding), also for cards whose own slot is slower.
+# What a card reads of the memory of its host in GB/s and one direction at most: PCIe 5.0 x16 (16 lanes of 32 GT/s, 63 GB/s
+# after their encoding), also for cards whose own slot is slower.
 PCIE = 64
 
 
@@ -70,34 +70,38 @@ class Card:
 _GA10X = "GA102 whitepaper V2 and GeForce RTX 30 product pages"
 _ADA = "Ada whitepaper V2 and GeForce RTX 40 product pages, AI TOPS / 8"
 _RTX50 = "RTX Blackwell whitepaper"
-_RTX5060 = "GeForce RTX 5060 product pages, AI TOPS / 16"
-_TURING = "Turing whitepaper and GeForce RTX 20 product pages, Founders Edition"
-_GTX16 = "GeForce GTX 16 product pages"
-# NVIDIA publishes the bus of these, not the memory's rate; clocks differ from laptop to laptop, so none has a peak here.
-_LAPTOP_30 = "GeForce laptop product pages (bus), 14 Gbit/s memory and 16 for the 3080 Ti"
-_LAPTOP_40 = "GeForce laptop product pages (bus), 16 Gbit/s memory and 18 from the 4080 on"
-_LAPTOP_50 = "GeForce laptop product pages (bus), 28 Gbit/s memory and 24 for the 5070"
-_PRO_AMPERE = "RTX A series datasheets, sparse tensor performance / 2"
-_PRO_ADA = "RTX Ada generation datasheets, FP8 tensor performance / 4"
-_PRO_BLACKWELL = "RTX PRO Blackwell datasheets, AI TOPS / 8"
-_A100_EXPORT = "A100 datasheet: the A800 has less NVLink, and is the same besides"
-_H100_EXPORT = "H100 datasheet: the H800 has less NVLink and FP64, and is the same besides"
-_C2C = 450  # NVLink-C2C of Grace: 900 GB/s in both directions together (GH200 datasheet)
+# From here on what was read itself, and not NVIDIA's document: that wasn't at hand. TechPowerUp gives bus, memory clock, cache
+# and memory of each card, and its FP32 rate; tensor cores run at a fixed multiple of that within a family.
+_TPU = "TechPowerUp's table of GPUs"
+_RTX5060 = f"{_TPU}, FP32 rate x 2 as the RTX 5070's"
+# Clocks differ from laptop to laptop, so none has a peak here.
+_LAPTOP = f"{_TPU}, mobile cards"
+_PRO_AMPERE = f"{_TPU}, FP32 rate x 4 as the RTX A6000's"
+_PRO_ADA = f"{_TPU}, FP32 rate x 4 as the RTX 6000 Ada's"
+_A_SERIES = f"{_TPU}, FP32 rate x 4 as the A10's"
+_PRO_6000 = "public copies of the RTX PRO 6000 datasheets, FP32 rate x 4"
+_A800 = f"{_TPU} and public tables of the A800: less NVLink than the A100, the same besides"
+_H800 = f"{_TPU} and public tables of the H800: less NVLink and FP64 than the H100, the same besides"
+_CHINA = "Tom's Hardware's table of the H20, L20 and L2"
+_BLACKWELL = "public tables of the B200, B300, GB200 and GB300 by GPU, the highest of each figure"
+_C2C = 450  # NVLink-C2C of Grace: 900 GB/s in both directions together, as every description of GH200 and GB200 says
+_PCIE_6 = 128  # PCIe 6.0 x16, announced for the B200 and in the B300
 
 # name, GB/s, TFLOP/s, doubled by fp16 accumulation, L2 MiB, GB, source, aliases
 CARDS = (
-    Card("GeForce GTX 1080 Ti", 484, None, False, 2.75, 11, "GeForce GTX 1080 Ti product page"),
-    Card("GeForce GTX 1660", 192, None, False, 1.5, 6, _GTX16),
-    Card("GeForce GTX 1660 SUPER", 336, None, False, 1.5, 6, _GTX16),
-    Card("GeForce GTX 1660 Ti", 288, None, False, 1.5, 6, _GTX16),
-    Card("GeForce RTX 2070", 448, 31.5, True, 4, 8, _TURING),
-    Card("GeForce RTX 2070 SUPER", 448, 36.2, True, 4, 8, _TURING),
-    Card("GeForce RTX 2080", 448, 42.4, True, 4, 8, _TURING),
-    Card("GeForce RTX 2080 SUPER", 496, 44.6, True, 4, 8, _TURING),
-    Card("GeForce RTX 2080 Ti", 616, 56.9, True, 5.5, 11, _TURING),
-    Card("TITAN RTX", 672, 130.5, False, 6, 24, "TITAN RTX product page"),
-    Card("GeForce RTX 3050 6GB", 168, None, True, 2, 6, "GeForce RTX 30 product pages", ("RTX 3050",)),
-    Card("GeForce RTX 3050 8GB", 224, None, True, 2, 8, "GeForce RTX 30 product pages", ("RTX 3050",)),
+    Card("GeForce GTX 1080 Ti", 484, None, False, 2.75, 11, _TPU),
+    Card("GeForce GTX 1660", 192, None, False, 1.5, 6, _TPU),
+    Card("GeForce GTX 1660 SUPER", 336, None, False, 1.5, 6, _TPU),
+    Card("GeForce GTX 1660 Ti", 288, None, False, 1.5, 6, _TPU),
+    # No peak for Turing: what its GeForce cards lose with fp32 accumulation was nowhere to be read.
+    Card("GeForce RTX 2070", 448, None, True, 4, 8, _TPU),
+    Card("GeForce RTX 2070 SUPER", 448, None, True, 4, 8, _TPU),
+    Card("GeForce RTX 2080", 448, None, True, 4, 8, _TPU),
+    Card("GeForce RTX 2080 SUPER", 496, None, True, 4, 8, _TPU),
+    Card("GeForce RTX 2080 Ti", 616, None, True, 5.5, 11, _TPU),
+    Card("TITAN RTX", 672, None, False, 6, 24, _TPU),
+    Card("GeForce RTX 3050 6GB", 168, None, True, 2, 6, _TPU, ("RTX 3050",)),
+    Card("GeForce RTX 3050 8GB", 224, None, True, 2, 8, _TPU, ("RTX 3050",)),
     Card("GeForce RTX 3060", 360, 25.5, True, 3, 12, _GA10X),
     Card("GeForce RTX 3070", 448, 40.6, True, 4, 8, _GA10X),
     Card("GeForce RTX 3070 Ti", 608, None, True, 4, 8, _GA10X),
@@ -115,27 +119,47 @@ CARDS = (
     Card("GeForce RTX 4080", 717, 97.5, True, 64, 16, _ADA),
     Card("GeForce RTX 4080 SUPER", 736, None, True, 64, 16, _ADA),
     Card("GeForce RTX 4090", 1008, 165.2, True, 72, 24, _ADA),
-    Card("GeForce RTX 4090 D", 1008, 147.1, True, 72, 24, "GeForce RTX 4090 D product page, FP32 rate x 2"),
+    Card("GeForce RTX 4090 D", 1008, 147.1, True, 72, 24, f"{_TPU}, FP32 rate x 2 as the RTX 4090's"),
     Card("GeForce RTX 5060", 448, 38.4, True, 32, 8, _RTX5060),
     Card("GeForce RTX 5060 Ti", 448, 47.4, True, 32, 16, _RTX5060, ("RTX 5060 Ti 8GB",)),
     Card("GeForce RTX 5070", 672, 61.7, True, 48, 12, _RTX50),
     Card("GeForce RTX 5070 Ti", 896, 87.9, True, 64, 16, _RTX50),
     Card("GeForce RTX 5080", 960, 112.6, True, 64, 16, _RTX50),
     Card("GeForce RTX 5090", 1792, 209.5, True, 96, 32, _RTX50),
-    Card("GeForce RTX 3060 Laptop GPU", 336, None, True, 3, 6, _LAPTOP_30),
-    Card("GeForce RTX 3070 Laptop GPU", 448, None, True, 4, 8, _LAPTOP_30),
-    Card("GeForce RTX 3070 Ti Laptop GPU", 448, None, True, 4, 8, _LAPTOP_30),
-    Card("GeForce RTX 3080 Laptop GPU", 448, None, True, 4, 16, _LAPTOP_30, ("RTX 3080 Laptop GPU 8GB",)),
-    Card("GeForce RTX 3080 Ti Laptop GPU", 512, None, True, 4, 16, _LAPTOP_30),
-    Card("GeForce RTX 4050 Laptop GPU", 192, None, True, 24, 6, _LAPTOP_40),
-    Card("GeForce RTX 4060 Laptop GPU", 256, None, True, 32, 8, _LAPTOP_40),
-    Card("GeForce RTX 4070 Laptop GPU", 256, None, True, 32, 8, _LAPTOP_40),
-    Card("GeForce RTX 4080 Laptop GPU", 432, None, True, 48, 12, _LAPTOP_40),
-    Card("GeForce RTX 4090 Laptop GPU", 576, None, True, 64, 16, _LAPTOP_40),
-    Card("GeForce RTX 5070 Laptop GPU", 384, None, True, 32, 8, _LAPTOP_50),
-    Card("GeForce RTX 5070 Ti Laptop GPU", 672, None, True, 48, 12, _LAPTOP_50),
-    Card("GeForce RTX 5080 Laptop GPU", 896, None, True, 64, 16, _LAPTOP_50),
-    Card("GeForce RTX 5090 Laptop GPU", 896, None, True, 64, 24, _LAPTOP_50),
+    Card("GeForce RTX 3060 Laptop GPU", 336, None, True, 3, 6, _LAPTOP),
+    Card("GeForce RTX 3070 Laptop GPU", 448, None, True, 4, 8, _LAPTOP),
+    Card("GeForce RTX 3070 Ti Laptop GPU", 448, None, True, 4, 8, _LAPTOP),
+    Card(
+        "GeForce RTX 3080 Laptop GPU",
+        448,
+        None,
+        True,
+        4,
+        16,
+        f"{_LAPTOP}; 16 GB as announced",
+        ("RTX 3080 Laptop GPU 8GB",),
+    ),
+    Card("GeForce RTX 3080 Ti Laptop GPU", 512, None, True, 4, 16, _LAPTOP),
+    # The cache is that of the whole chip (AD107), as the 4060 for laptops has it; the table gives this one 12.
+    Card("GeForce RTX 4050 Laptop GPU", 192, None, True, 32, 6, _LAPTOP),
+    Card("GeForce RTX 4060 Laptop GPU", 256, None, True, 32, 8, _LAPTOP),
+    Card("GeForce RTX 4070 Laptop GPU", 256, None, True, 32, 8, _LAPTOP),
+    Card("GeForce RTX 4080 Laptop GPU", 432, None, True, 48, 12, _LAPTOP),
+    Card("GeForce RTX 4090 Laptop GPU", 576, None, True, 64, 16, _LAPTOP),
+    # 384 GB/s with 8 GB; that of the later 12 GB is not known, so the rate of its larger sisters (28 Gbit/s).
+    Card(
+        "GeForce RTX 5070 Laptop GPU",
+        448,
+        None,
+        True,
+        32,
+        12,
+        f"{_LAPTOP}; 12 GB as announced",
+        ("RTX 5070 Laptop GPU 8GB",),
+    ),
+    Card("GeForce RTX 5070 Ti Laptop GPU", 672, None, True, 48, 12, _LAPTOP),
+    Card("GeForce RTX 5080 Laptop GPU", 896, None, True, 64, 16, _LAPTOP),
+    Card("GeForce RTX 5090 Laptop GPU", 896, None, True, 64, 24, _LAPTOP),
     Card("RTX A4000", 448, 76.7, False, 4, 16, _PRO_AMPERE, ("A4000",)),
     Card("RTX A5000", 768, 111.1, False, 6, 24, _PRO_AMPERE, ("A5000",)),
     Card("RTX A5500", 768, 136.4, False, 6, 24, _PRO_AMPERE, ("A5500",)),
@@ -143,8 +167,8 @@ CARDS = (
     Card("RTX 6000 Ada", 960, 364.2, False, 96, 48, "RTX 6000 Ada datasheet", ("RTX 6000 Ada Generation",)),
     Card("RTX 4500 Ada", 432, 158.5, False, 48, 24, _PRO_ADA, ("RTX 4500 Ada Generation",)),
     Card("RTX 5000 Ada", 576, 261.1, False, 72, 32, _PRO_ADA, ("RTX 5000 Ada Generation",)),
-    Card("RTX PRO 4000 Blackwell", 672, None, False, 48, 24, _PRO_BLACKWELL, ("RTX PRO 4000",)),
-    Card("RTX PRO 4500 Blackwell", 896, None, False, 64, 32, _PRO_BLACKWELL, ("RTX PRO 4500",)),
+    Card("RTX PRO 4000 Blackwell", 672, None, False, 48, 24, _TPU, ("RTX PRO 4000",)),
+    Card("RTX PRO 4500 Blackwell", 896, None, False, 64, 32, _TPU, ("RTX PRO 4500",)),
     Card(
         "RTX PRO 5000 Blackwell",
         1344,
@@ -152,17 +176,17 @@ CARDS = (
         False,
         96,
         72,
-        _PRO_BLACKWELL,
+        _TPU,
         ("RTX PRO 5000", "RTX PRO 5000 48GB", "RTX PRO 5000 Blackwell 48GB", "RTX PRO 5000 72GB Blackwell"),
     ),
     Card(
         "RTX PRO 6000 Blackwell Workstation Edition",
         1792,
-        500,
+        503.8,
         False,
         128,
         96,
-        _PRO_BLACKWELL,
+        _PRO_6000,
         ("RTX PRO 6000", "RTX PRO 6000 Blackwell", "RTX PRO 6000 Workstation"),
     ),
     Card(
@@ -172,17 +196,17 @@ CARDS = (
         False,
         128,
         96,
-        _PRO_BLACKWELL,
+        _PRO_6000,
         ("RTX PRO 6000", "RTX PRO 6000 Blackwell", "RTX PRO 6000 Max-Q", "RTX PRO 6000 Blackwell Max-Q"),
     ),
     Card(
         "RTX PRO 6000 Blackwell Server Edition",
         1597,
-        500,
+        480,
         False,
         128,
         96,
-        _PRO_BLACKWELL,
+        _PRO_6000,
         ("RTX PRO 6000", "RTX PRO 6000 Blackwell", "RTX PRO 6000 Server", "RTX PRO 6000 Blackwell Server"),
     ),
     Card("T4", 320, 65, False, 4, 16, "T4 datasheet"),
@@ -196,12 +220,12 @@ CARDS = (
         32,
         "V100 datasheet",
         ("V100", "V100-SXM2", "V100-SXM2-16GB", "V100-SXM2-32GB"),
-        75,  # three NVLink 2.0 to a POWER9, 25 GB/s a direction each (IBM AC922 redbook)
+        75,  # three NVLink 2.0 to a POWER9, 25 GB/s a direction each (150 GB/s both ways, as told of the AC922)
     ),
     Card("V100S PCIe", 1134, 130, False, 6, 32, "V100S datasheet", ("V100S", "V100S-PCIE-32GB")),
-    Card("A2", 200, 18, False, 2, 16, "A2 datasheet"),
-    Card("A16", 200, 17.9, False, 2, 16, "A16 datasheet, one of its four GPUs"),
-    Card("A30", 933, 165, False, 24, 24, "A30 datasheet"),
+    Card("A2", 200, 18.1, False, 2, 16, _A_SERIES),
+    Card("A16", 200, 18, False, 2, 16, f"{_A_SERIES}; one of its four GPUs"),
+    Card("A30", 933, 165, False, 24, 24, f"{_TPU}, FP32 rate x 16 as the A100's"),
     Card("A10", 600, 125, False, 6, 24, "A10 datasheet"),
     Card("A10G", 600, 70, True, 6, 24, "A10G datasheet"),
     Card("A40", 696, 149.7, False, 6, 48, "A40 datasheet"),
@@ -245,10 +269,8 @@ CARDS = (
         "A100 datasheet",
         ("A100", "A100-80", "A100 80GB", "A100 SXM", "A100-SXM4", "A100-SXM4-80GB", "A100-SXM-80GB"),
     ),
-    Card(
-        "A800 40GB", 1555, 312, False, 40, 40, _A100_EXPORT, ("A800", "A800 40GB Active", "A800-SXM4-40GB", "A800-40")
-    ),
-    Card("A800 80GB PCIe", 1935, 312, False, 40, 80, _A100_EXPORT, ("A800", "A800 80GB", "A800 PCIe", "A800-80")),
+    Card("A800 40GB", 1555, 312, False, 40, 40, _A800, ("A800", "A800 40GB Active", "A800-SXM4-40GB", "A800-40")),
+    Card("A800 80GB PCIe", 1935, 312, False, 40, 80, _A800, ("A800", "A800 80GB", "A800 PCIe", "A800-80")),
     Card(
         "A800 80GB SXM",
         2039,
@@ -256,12 +278,13 @@ CARDS = (
         False,
         40,
         80,
-        _A100_EXPORT,
+        _A800,
         ("A800", "A800 80GB", "A800 SXM", "A800-SXM4-80GB", "A800-80"),
     ),
-    Card("L2", 300, None, False, 48, 24, "L2 specifications as published with the L20 and H20 (2023-11)"),
+    # Whether fp16 accumulation doubles what the L2 and L20 do isn't told: True is the safe side. The L2's cache is its chip's.
+    Card("L2", 300, 96.5, True, 48, 24, _CHINA),
     Card("L4", 300, 121, False, 48, 24, "L4 datasheet"),
-    Card("L20", 864, 119.5, True, 96, 48, "L20 specifications as published with the L2 and H20 (2023-11)"),
+    Card("L20", 864, 119.5, True, 96, 48, _CHINA),
     Card("L40", 864, 181, True, 96, 48, "L40 datasheet"),
     Card("L40S", 864, 362, False, 96, 48, "L40S datasheet"),
     Card(
@@ -285,24 +308,32 @@ CARDS = (
         ("H100", "H100 80GB", "H100 80GB HBM3", "H100 SXM5", "H100 SXM5 80GB", "H100 80GB SXM"),
     ),
     Card("H100 NVL", 3900, 835, False, 50, 94, "H100 NVL product brief", ("H100",)),
-    Card("H20 96GB", 4000, 148, False, 60, 96, "H20 specifications (2023-11)", ("H20",)),
-    Card("H20 141GB", 4800, 148, False, 60, 141, "H20 specifications, memory of the H200", ("H20", "H20-3e")),
-    Card("H800 PCIe", 2039, 756, False, 50, 80, _H100_EXPORT, ("H800", "H800 80GB", "H800 80GB PCIe")),
-    Card("H800 SXM", 3350, 989, False, 50, 80, _H100_EXPORT, ("H800", "H800 80GB", "H800 SXM5", "H800 80GB HBM3")),
+    Card("H20 96GB", 4000, 148, False, 60, 96, _CHINA, ("H20",)),
+    Card("H20 141GB", 4800, 148, False, 60, 141, "public tables of the H20 with 141 GB", ("H20", "H20-3e")),
+    Card("H800 PCIe", 2039, 756, False, 50, 80, _H800, ("H800", "H800 80GB", "H800 80GB PCIe")),
+    Card("H800 SXM", 3350, 989, False, 50, 80, _H800, ("H800", "H800 80GB", "H800 SXM5", "H800 80GB HBM3")),
     Card("H200", 4800, 989, False, 60, 141, "H200 datasheet", ("H200 SXM", "H200 141GB HBM3e")),
     Card("H200 NVL", 4800, None, False, 60, 141, "H200 datasheet"),
     Card("GH200 96GB", 4000, 989, False, 60, 96, "GH200 datasheet", ("GH200", "GH200 480GB"), _C2C),
     Card("GH200 144GB", 4900, 989, False, 60, 144, "GH200 datasheet", ("GH200", "GH200 144G HBM3e"), _C2C),
-    Card("B200", 8000, 2250, False, 128, 192, "HGX B200 datasheet", ("B200 180GB",)),
-    # PCIe 6.0 x16
-    Card("B300", 8000, 2250, False, 128, 288, "HGX B300 datasheet", ("B300 SXM6", "B300 SXM6 AC"), 128),
-    Card("GB200", 8000, 2500, False, 128, 192, "GB200 NVL72 datasheet, one of its GPUs", ("GB200 186GB",), _C2C),
-    Card("GB300", 8000, 2500, False, 128, 288, "GB300 NVL72 datasheet, one of its GPUs", ("GB300 279GB",), _C2C),
-    # The cache of the chip's own memory controller counts too.
-    Card("GB10", 273, None, True, 40, 128, "DGX Spark datasheet", ("DGX Spark",)),
+    Card("B200", 8000, 2250, False, 128, 192, _BLACKWELL, ("B200 180GB",), _PCIE_6),
+    Card("B300", 8000, 2250, False, 128, 288, _BLACKWELL, ("B300 SXM6", "B300 SXM6 AC"), _PCIE_6),
+    Card("GB200", 8000, 2500, False, 128, 192, _BLACKWELL, ("GB200 186GB",), _C2C),
+    Card("GB300", 8000, 2500, False, 128, 288, _BLACKWELL, ("GB300 279GB",), _C2C),
+    # LPDDR5X-8533 in all that are sold, as they report it; the chip could take 9400 (301 GB/s). 24 MB of L2 and 16 MB that the
+    # whole chip shares.
     Card(
-        "Jetson AGX Orin", 204.8, None, True, 8, 64, "Jetson AGX Orin datasheet", ("AGX Orin", "Jetson AGX Orin 32GB")
+        "GB10",
+        273,
+        None,
+        True,
+        40,
+        128,
+        "DGX Spark's published bandwidth, Hot Chips 2025 for its caches",
+        ("DGX Spark",),
     ),
+    # 4 MB of L2 in its technical brief, 6 in TechPowerUp's table; 8 with the 4 MB that its processor has.
+    Card("Jetson AGX Orin", 204.8, None, True, 8, 64, _TPU, ("AGX Orin", "Jetson AGX Orin 32GB")),
 )
 
 
