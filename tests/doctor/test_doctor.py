@@ -21,7 +21,17 @@ from trtbench.engine import contract
 from trtbench.errors import UserError
 from trtbench.machine import checks, cuda_driver, requirements
 from trtbench.machine.checks import Check
-from trtbench.model import built_in, files, hub_errors, offline, pickled, whereabouts
+from trtbench.model import (
+    built_in,
+    decoders,
+    files,
+    hub_errors,
+    offline,
+    pickled,
+    placeholders,
+    vocabulary,
+    whereabouts,
+)
 from trtbench.settings import env_file, knobs, reading
 from trtbench.settings.knobs import Settings
 
@@ -32,10 +42,13 @@ SHARED = (
     requirements,
     contract,
     built_in,
+    decoders,
     files,
     hub_errors,
     offline,
     pickled,
+    placeholders,
+    vocabulary,
     whereabouts,
     env_file,
     knobs,
@@ -43,7 +56,8 @@ SHARED = (
 )
 MODULES = (*OWN, *SHARED)
 SOURCES = [Path(module.__file__ or "") for module in MODULES]
-LATER = {"hub_errors": {"huggingface_hub.errors"}}  # imported by a function that the doctor doesn't call
+# Imported by functions that the doctor doesn't call.
+LATER = {"hub_errors": {"huggingface_hub.errors"}, "vocabulary": {"tokenizers"}}
 SCRIPTS = access.ROOT / "scripts"
 GOOD_GPU = "0, NVIDIA GeForce RTX 4070, 580.95.05, 12282, 11800, 8.9"
 
