@@ -120,6 +120,7 @@ def test_the_figures_of_each_tool_mean_what_the_tool_means() -> None:
         ("trtllm_benchmark.csv", ",50.379", ",67.2", "claims.rate"),
         ("trtllm_bench.json", "1234.46, \"system", "1512.0, \"system", "claims.rate"),
         ("vllm_serve.json", '"output_throughput": 764.8', '"output_throughput": 1254.3', "claims.rate"),
+        ("vllm_serve.json", '"output_throughput"', '"max_output_tokens_per_s": 211.0, "output_throughput"', "claims.rate"),
         ("sglang_serve.jsonl", '"output_throughput": 1024.0', '"output_throughput": 2048.0', "claims.rate"),
         ("vllm_throughput.json", "1640.0", "2000.0", "claims.rate"),
         ("llama_bench.json", '"avg_ts": 94.87', '"avg_ts": 194.87', "claims.rate"),

@@ -21,7 +21,8 @@ LEVELS = (FAIL, WARN, PASS)
 TABLE: dict[str, tuple[str, str, str]] = {
     "claims.rate": (
         FAIL,
-        "rate x time is not the number of new tokens (2 %), and no prompt left out of the rate explains it",
+        "rate x time is not the number of new tokens (2 %), and no prompt left out of the rate explains it; or a peak is below "
+        "its mean",
         "Rate and time contradict each other: refuse both.",
     ),
     "claims.prompt": (
@@ -127,6 +128,11 @@ class _Judge:
                     f"{part.rate:,.1f} tok/s x {part.seconds * 1e3:,.1f} ms is {product:,.0f} where {part.tokens:,.0f} "
                     f"{part.what} were counted.",
                 )
+        if row.peak is not None and row.throughput is not None and row.peak < row.throughput * (1 - AGREEMENT):
+            findings += self.found(
+                "claims.rate",
+                f"a peak of {row.peak:,.1f} tok/s is below the mean of {row.throughput:,.1f}: the two count different things.",
+            )
         missing = [
             name
             for name, value in (

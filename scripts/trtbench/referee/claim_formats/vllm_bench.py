@@ -49,6 +49,7 @@ def serve(document: Document) -> Reading:
                 latency=figure(part, "mean_e2el_ms") or figure(part, "mean_e2e_latency_ms"),
                 throughput=rate,
                 sums=tuple(sums),
+                peak=figure(part, "max_output_tokens_per_s"),
             )
         )
     return Reading("the result of a serving benchmark (vLLM, SGLang)", tuple(rows))
