@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 import factory
-from cheats.changes import TORCH, TRT, beside_a_neighbour
+from cheats.changes import TORCH, TRT, beside_a_neighbour, offered
 from liars import DEMO, MS, TINYLLAMA, Story
 from trtbench.machine.child import STUBBORN
 from trtbench.measure import limits
@@ -30,6 +30,15 @@ def after_a_reboot(seed: int) -> Story:
     story = Story(seed=seed).tell()
     late = [t for t in story.trials if t.position > 6]
     moved(late, 7 * factory.SLOT - 1000 * MS)
+    return story
+
+
+def whose_default_cannot_compute_the_cell(seed: int) -> Story:
+    """Nothing was tried, and a paged cache has no window: the other value is taken."""
+    story = Story(seed=seed).tell()
+    offered(story, TRT, {"paged": [], "whole": []}, "whole")
+    assert story.run.tried is not None
+    story.run.tried[0].failure = "it leaves the window out"
     return story
 
 
@@ -169,6 +178,7 @@ HONEST: dict[str, Callable[[int], Story]] = {
     "two new tokens": lambda seed: Story(seed=seed, new=2, latency={TORCH: 40.0, TRT: 26.0}, spread=(0.05, 0.2)),
     "taken up again after a reboot": after_a_reboot,
     "its clock was set": after_its_clock_was_set,
+    "its default cannot compute the cell": whose_default_cannot_compute_the_cell,
     "beside somebody at first": beside_somebody_at_first,
     "beside a little somebody at first": beside_a_little_somebody_at_first,
     "compiling at first": compiling_at_first,

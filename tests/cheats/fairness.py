@@ -99,6 +99,13 @@ def chooses_what_two_tries_speak_for(story: Story) -> None:
     offered(story, TRT, {way: times[:2] for way, times in APART.items()}, "fancy")
 
 
+@cheat("fairness.choice")
+def tries_nothing_and_takes_what_it_likes(story: Story) -> None:
+    offered(story, TORCH, {"plain": [], "fancy": [], "slow": []}, "slow")
+    assert story.run.tried is not None
+    story.run.tried[0].failure = "it has no window"
+
+
 @cheat("fairness.offered")
 def tries_more_for_its_own_lane(story: Story) -> None:
     values = {f"way {i}": [1.0, 1.01, 1.02] for i in range(MOST_VALUES + 1)}

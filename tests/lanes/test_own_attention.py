@@ -182,7 +182,7 @@ def test_openvino_answers_as_transformers_beyond_the_window_or_refuses(
     if paged:
         both = lane_of("openvino", folder, "PA", LONG, SHORT)
         both.load()
-        with pytest.raises(Unsupported, match=f"and this cell has {sum(LONG)}; ATTENTION_BACKEND=SDPA computes it"):
+        with pytest.raises(Unsupported, match=f"and this cell has {sum(LONG)}$"):
             both.begin(both.plan.cells[0])
         both.begin(both.plan.cells[1])
         assert both.generate([prompt_of(SHORT[0])], SHORT[1]) == expected[SHORT]

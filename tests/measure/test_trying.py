@@ -100,3 +100,35 @@ def test_what_was_found_for_other_code_of_a_lane_is_not_taken(tmp_path: Path, mo
     assert before == choosing.code_of("toy")
     (folder / "part.py").write_text("three")
     assert choosing.code_of("toy") != before
+
+
+def test_a_default_that_cannot_compute_a_cell_is_not_taken_for_it_where_nothing_was_tried() -> None:
+    """Of a long cell the default says so; a short one keeps it."""
+    short, long = WHERE, (1, 4096, 8)
+    values = trying.Values(CHOICE, [short, long])
+    lines = trying.told(
+        *("openvino", "float32", values, "TRY_SETTINGS=0"),
+        lambda value, where: "it has no window" if value == "plain" and where[1] > 512 else "",
+    )
+    assert [(line.prompt_length == 4096, line.value, line.chosen, line.failure) for line in lines] == [
+        (False, "plain", True, "TRY_SETTINGS=0"),
+        (False, "fancy", False, "TRY_SETTINGS=0"),
+        (True, "plain", False, "it has no window"),
+        (True, "fancy", True, None),
+    ]
+    nothing = trying.told("openvino", "float32", values, "TRY_SETTINGS=0", lambda value, where: "nothing can")
+    assert [line.chosen for line in nothing] == [True, False, True, False]
+
+
+def test_what_openvino_cannot_page_is_told_by_its_converted_model(tmp_path: Path) -> None:
+    from trtbench.lanes import lane
+    from trtbench.lanes.openvino import reach
+
+    choice = LANES["openvino"].choices["cpu"]
+    where = (tmp_path, "d" * 64, "float32")
+    assert lane.unable(choice, *where, "PA", 56) == ""  # nothing is known before it is converted
+    folder = reach.folder_of(*where)
+    folder.mkdir(parents=True)
+    reach.Reach(longest=None, paged=16, window=16).write(folder)
+    assert [bool(lane.unable(choice, *where, value, 56)) for value in choice.values] == [True, False]
+    assert lane.unable(choice, *where, "PA", 16) == "" == lane.unable(CHOICE, *where, "plain", 56)

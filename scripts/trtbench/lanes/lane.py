@@ -6,6 +6,7 @@ import abc
 import dataclasses
 import importlib
 from pathlib import Path
+from typing import Any
 
 from trtbench.lanes.prepared import Prepared
 from trtbench.records.trial import EngineMetrics, Memory, Sampling, Statement
@@ -97,11 +98,19 @@ def choice_of(name: str, device: str) -> Choice | None:
     choice = LANES[name].choices.get(device)
     if choice is None or not choice.offered:
         return choice
-    module, _, function = choice.offered.partition(":")
-    return choice if getattr(importlib.import_module(module), function)() else None
+    return choice if _function(choice.offered)() else None
+
+
+def unable(choice: Choice, *where: Any) -> str:
+    """Why a value of the choice can't compute a cell; empty where it can. `where` is what Choice.unable says."""
+    return str(_function(choice.unable)(*where)) if choice.unable else ""
+
+
+def _function(name: str) -> Any:
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
 
 
 def create(name: str) -> type[Lane]:
     """Import the lane's module and return its class."""
-    module, _, cls = LANES[name].where.partition(":")
-    return getattr(importlib.import_module(module), cls)  # type: ignore[no-any-return]
+    return _function(LANES[name].where)  # type: ignore[no-any-return]

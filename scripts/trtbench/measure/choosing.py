@@ -13,7 +13,7 @@ import msgspec
 
 from trtbench.errors import UserError, counted
 from trtbench.figures.summary import Where, shape
-from trtbench.lanes.lane import choice_of
+from trtbench.lanes import lane
 from trtbench.measure import trying
 from trtbench.measure.progress import Progress
 from trtbench.records.files import encode, hash_content, read_as, write_whole
@@ -61,7 +61,7 @@ class Choosing:
         known = any((t.lane, t.precision) == (entrant.lane, entrant.precision) for t in self.known)
         if self.record.tried is None or (known and not self.tried(entrant)):
             return None
-        return choice_of(entrant.lane, self.conditions.device)
+        return lane.choice_of(entrant.lane, self.conditions.device)
 
     def tried(self, entrant: Entrant) -> list[Tried]:
         """The run's lines about the lane's choice."""
@@ -103,15 +103,22 @@ class Choosing:
         cells, others = self.cells(entrant, choice)
         name = (entrant.lane, entrant.precision)
         nothing = trying.Values(choice, [*cells, *others])
+
+        def unable(value: str, where: Where) -> str:
+            cache = (self.settings.data / "cache").absolute()
+            return lane.unable(
+                choice, cache, self.conditions.model_digest, entrant.precision, value, where[1] + where[2]
+            )
+
         same = trying.told(
             *name, trying.Values(choice, others), f"it bears on {counted(choice.sequences or 0, 'sequence')} at most"
         )
         if not self.settings.try_settings:
-            return trying.told(*name, nothing, "TRY_SETTINGS=0")
+            return trying.told(*name, nothing, "TRY_SETTINGS=0", unable)
         if not cells:
             return same
         if self.disturbed:
-            return trying.told(*name, nothing, DISTURBED)
+            return trying.told(*name, nothing, DISTURBED, unable)
         self.progress.note(f"{entrant}: trying {choice.setting}={' and '.join(choice.values)}")
         values = trying.find(
             choice, cells, self.settings.seed, lambda value, number: self.try_out(entrant, value, number)
@@ -119,7 +126,7 @@ class Choosing:
         if values is None:
             self.disturbed = True
             self.progress.note(f"{DISTURBED}: engines run with their makers' defaults")
-            return trying.told(*name, nothing, DISTURBED)
+            return trying.told(*name, nothing, DISTURBED, unable)
         lines = trying.told(*name, values) + same
         if len(values.failures) < len(choice.values):  # where none ran, something else is wrong that may be mended
             key = self.key(entrant, choice)

@@ -73,12 +73,23 @@ def find(choice: Choice, cells: Sequence[Where], seed: int, try_out: TryOut) -> 
     return values
 
 
-def told(lane: str, precision: str, values: Values, failure: str | None = None) -> list[Tried]:
-    """What the run keeps of it: a line for each cell and value. With a `failure` the default is taken for it."""
+def told(
+    lane: str,
+    precision: str,
+    values: Values,
+    failure: str | None = None,
+    unable: Callable[[str, Where], str] = lambda value, where: "",
+) -> list[Tried]:
+    """What the run keeps of it: a line for each cell and value. With a `failure` the default is taken for it, or the first value
+    that can compute the cell, where `unable` says that the default can't."""
     lines = []
     for where in values.cells:
         seconds = values.of(where)
+        reasons = [failure or values.failures.get(value) for value in values.choice.values]
         place = 0 if failure else best(seconds)
+        hindered = [unable(value, where) for value in values.choice.values] if failure else [""]
+        if hindered[0] and not all(hindered):
+            place, reasons = hindered.index(""), [reason or None for reason in hindered]
         for i, value in enumerate(values.choice.values):
             lines.append(
                 Tried(
@@ -91,7 +102,7 @@ def told(lane: str, precision: str, values: Values, failure: str | None = None) 
                     value=value,
                     seconds=values.seconds.get((where, value), []),
                     chosen=i == place,
-                    failure=failure or values.failures.get(value),
+                    failure=reasons[i],
                 )
             )
     return lines

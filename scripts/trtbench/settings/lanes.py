@@ -13,12 +13,15 @@ class Choice:
     """A documented setting of an engine that bears on its speed here, and the values that are tried before the first timed
     trial, the makers' default first. Every lane is offered `MOST_VALUES` at most, and the same seconds (measure/trying.py). It
     bears on cells of at most so many `sequences`, on all where that is None; where something of the machine decides whether
-    there is a choice at all, `offered` names the function that says so (module:function, without an argument)."""
+    there is a choice at all, `offered` names the function that says so (module:function, without an argument); where a value can't
+    compute every cell of every model, `unable` names the one that says why not (of DATA_DIR/cache, the model's digest, the
+    precision, the value and the cell's tokens)."""
 
     setting: str
     values: tuple[str, ...]
     sequences: int | None = None
     offered: str = ""
+    unable: str = ""
 
 
 MOST_VALUES = 3
@@ -154,7 +157,9 @@ LANES: dict[str, Row] = {
         ("cpu",),
         {"cpu": ("float32", "bfloat16", "int8", "int4")},
         label="OpenVINO",
-        choices={"cpu": Choice("ATTENTION_BACKEND", ("PA", "SDPA"))},
+        choices={
+            "cpu": Choice("ATTENTION_BACKEND", ("PA", "SDPA"), unable="trtbench.lanes.openvino.reach:unable"),
+        },
         to_prepare=("torch", "transformers", "openvino_tokenizers"),
         runtime="OpenVINO GenAI",
         distribution="openvino-genai",

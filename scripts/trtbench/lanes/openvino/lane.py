@@ -10,7 +10,7 @@ from typing import Any
 from trtbench.errors import Unsupported
 from trtbench.lanes import prepared
 from trtbench.lanes.lane import Lane
-from trtbench.lanes.openvino.reach import Reach
+from trtbench.lanes.openvino import reach
 from trtbench.lanes.prepared import Prepared
 from trtbench.records.trial import Memory, Statement
 from trtbench.settings.cells import Cell
@@ -40,19 +40,10 @@ class OpenVino(Lane):
             raise Unsupported(f"the conversion for OpenVINO failed: {failure}")
 
     def stored(self) -> str:
-        """How the converted weights are stored: the checkpoint's own values, or quantised."""
-        return self.plan.precision if self.plan.precision in ("int8", "int4") else "float32"
+        return reach.stored_as(self.plan.precision)
 
     def folder(self) -> Path:
-        """Where the converted model lies: named by all that went into it."""
-        key = prepared.key(
-            self.plan.model_digest,
-            self.stored(),
-            "the model's own masks",
-            *(("groups of 128, 64 or 32, head int8",) if self.stored() == "int4" else ()),
-            libraries=("openvino", "openvino-tokenizers", "torch", "transformers"),
-        )
-        return self.plan.cache / "openvino" / f"{self.stored()}-{key}"
+        return reach.folder_of(self.plan.cache, self.plan.model_digest, self.plan.precision)
 
     def load(self) -> None:
         import openvino
@@ -60,11 +51,11 @@ class OpenVino(Lane):
 
         folder = self.folder()
         prepared.require(folder)
-        self.reach = Reach.read(folder)
+        self.reach = reach.Reach.read(folder)
         self.ov, self.genai = openvino, openvino_genai
         hint = _COMPUTE[self.plan.precision]
         self.backend = self.plan.value or "SDPA"
-        refusals = [self.reach.refusal(self.backend, cell) for cell in self.plan.cells]
+        refusals = [self.reach.refusal(self.backend, cell.prompt_length + cell.new_tokens) for cell in self.plan.cells]
         if all(refusals):  # of a graph that has no paged form the pipeline would say it at length
             raise Unsupported(refusals[0])
         options = {
@@ -100,7 +91,7 @@ class OpenVino(Lane):
         }
 
     def begin(self, cell: Cell) -> None:
-        refusal = self.reach.refusal(self.backend, cell)
+        refusal = self.reach.refusal(self.backend, cell.prompt_length + cell.new_tokens)
         if refusal:
             raise Unsupported(refusal)
 

@@ -33,6 +33,10 @@ def _chosen(key: Key, where: Where, tried: Sequence[Tried]) -> Iterator[Finding]
         yield found("fairness.offered", key, where, values=len(tried), most=MOST_VALUES)
     excused = all(line.failure for line in tried)
     place = 0 if excused else best([[] if line.failure else line.seconds for line in tried])
+    if not excused and not any(
+        line.seconds for line in tried
+    ):  # nothing was timed: the first that can compute the cell
+        place = next(i for i, line in enumerate(tried) if not line.failure)
     if [line.chosen for line in tried] != [i == place for i in range(len(tried))]:
         taken = next((line.value for line in tried if line.chosen), "-")
         yield found("fairness.choice", key, where, setting=tried[0].setting, found=taken, wanted=tried[place].value)
