@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cheats.changes import TRT, cheat, scale
 from liars import Story
+from trtbench.referee.audit.findings import WARN
 
 
 @cheat("ceiling.generation")
@@ -14,6 +15,23 @@ def answers_from_a_table(story: Story) -> None:
 @cheat("ceiling.decode")
 def divides_its_time_by_three(story: Story) -> None:
     scale(story, TRT, 0.35)
+
+
+@cheat("ceiling.decode")
+def calls_its_checkpoint_quantised(story: Story) -> None:
+    """A few letters in config.json, beside as many numbers as weights and the lane's own bytes of them."""
+    for t in story.trials:
+        t.model.config = {**t.model.config, "quantization_config": {"bits": 1}}
+    scale(story, TRT, 0.35)
+
+
+@cheat("ceiling.packed", WARN)
+def raises_its_ceiling_by_a_word(story: Story) -> None:
+    for t in story.trials:
+        t.model.config = {**t.model.config, "quantization_config": {"quant_method": "gptq", "bits": 4}}
+        for record in t.cells:
+            if record.memory is not None:
+                record.memory.weights = None
 
 
 @cheat("ceiling.prefill")

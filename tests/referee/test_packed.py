@@ -57,7 +57,11 @@ def test_bits_of_a_quantised_checkpoint(quantised: object, bits: float | None) -
 def _trial(config: dict[str, Any], weights_gb: float) -> Trial:
     """A lane on a GPU that computes in bfloat16 and says so of its weights."""
     statement = factory.statement("bfloat16", device="cuda", device_name="NVIDIA H200")
-    trial = factory.trial(model=factory.model(config=config), statement=statement)
+    stored = (
+        12_000_000_000 if config.get("quantization_config") else 20_900_000_000
+    )  # numbers, two packed weights in one
+    model = msgspec.structs.replace(factory.model(config=config), parameters=stored)
+    trial = factory.trial(model=model, statement=statement)
     for measured in trial.cells:
         assert measured.memory is not None
         measured.memory.weights = int(weights_gb * 1e9)
@@ -68,7 +72,7 @@ def test_a_lane_that_keeps_experts_as_they_came_is_not_called_too_fast() -> None
     """gpt-oss-20b in mxfp4 reads some 2 GB a step, in bfloat16 7.2: 500 tokens a second need the first."""
     for more, bits in (({"quantization_config": MXFP4}, 4.25), ({}, 16)):
         roof = record_roofline.roof(_trial({**GPT_OSS_20B, **more}, 13.8), factory.run())
-        assert isinstance(roof, Roof) and roof.precision.weight_bits == bits
+        assert isinstance(roof, Roof) and bits <= roof.precision.weight_bits < bits + 0.5
         assert roof.decode(1, 128, 129).refutes(128 / 900) == (bits == 16)
 
 
@@ -79,13 +83,17 @@ def test_nor_its_weights_too_light() -> None:
         assert {finding.code for finding in found if finding.code == "fairness.weights"} == codes
 
 
-def test_a_tower_beside_the_decoder_may_be_of_any_size() -> None:
-    def of(parameters: float, config: dict[str, Any]) -> list[str]:
+def test_a_tower_beside_the_decoder_may_be_as_large_as_its_sizes_say() -> None:
+    def of(parameters: float, config: dict[str, Any]) -> bool:
         model = factory.model(config=config)
         counted = factory.model(config=liars.TINYLLAMA).parameters
-        return list(faults(msgspec.structs.replace(model, parameters=round(parameters * counted))))
+        return "parameters" in faults(msgspec.structs.replace(model, parameters=round(parameters * counted)))
 
     text = {**liars.TINYLLAMA, "model_type": "mistral"}
-    sees = {"model_type": "mistral3", "text_config": text, "architectures": ["Mistral3ForConditionalGeneration"]}
-    assert of(9, {**liars.TINYLLAMA, "text_config": {}}) == ["parameters"]
-    assert "parameters" not in of(9, sees) and "parameters" in of(0.5, sees)
+    blind = {"model_type": "mistral3", "text_config": text, "architectures": ["Mistral3ForConditionalGeneration"]}
+    tower = {"hidden_size": 4096, "intermediate_size": 16384, "num_hidden_layers": 24}  # 4.8 G and more
+    sees = {**blind, "vision_config": tower}
+    assert of(9, {**liars.TINYLLAMA, "text_config": {}, "vision_config": tower})
+    assert of(9, blind) and not of(1, blind)
+    assert not of(5, sees) and of(20, sees) and of(0.5, sees)
+    assert of(9, {**sees, "vision_config": {**tower, "hidden_size": 10**9}})

@@ -23,7 +23,10 @@ from trtbench.referee.audit.findings import WARN, Finding, refusing
 from trtbench.settings.lanes import LANES
 
 # Findings that warn of a time, since an honest one may look so, and on which nothing firm can stand.
-DOUBTS = ("time.kind", "time.excused", "ceiling.measured", "provenance.mixed", "provenance.cells")
+DOUBTS = (
+    *("time.kind", "time.excused", "ceiling.measured", "ceiling.packed"),
+    *("provenance.mixed", "provenance.cells"),
+)
 
 # Findings that a lane's ids went unjudged, and their reasons that are no failure of the judge.
 UNJUDGED = ("parity.absent", "parity.unscored")

@@ -89,7 +89,7 @@ def roof(trial: Trial, run: Run, ran_on: Hardware | None = None) -> Roof | str:
         return "the lane made no statement"
     try:
         shape = ModelShape.from_config(trial.model.config)
-        precision = stored_precision(statement, roofline.packed_bits(trial.model.config))
+        precision = stored_precision(statement, kept_bits(trial, shape, told=True))
     except UserError as error:
         return str(error)
     if on_gpu(statement):
@@ -120,6 +120,21 @@ def stored_precision(statement: Statement, packed: float | None = None) -> roofl
     if statement.kv_precision is not None and known_precision(statement.kv_precision):
         kv_bits = min(roofline.precision(statement.kv_precision).kv_bits, 32)
     return dataclasses.replace(weights, peak_factor=factor, kv_bits=kv_bits)
+
+
+def kept_bits(trial: Trial, shape: ModelShape, told: bool) -> float | None:
+    """Fewest bits of a weight in a checkpoint that config.json calls quantised, which a lane may keep as they came whatever it
+    computes in; None for any other. No fewer than its files show, of whose numbers each has eight bits, and than the lane's own
+    bytes of weights show, where `told`. An input embedding that isn't the head may have 32 bits and is not read."""
+    packed = roofline.packed_bits(trial.model.config)
+    if packed is None or trial.model.config.get("text_config"):  # how much of them lies in a tower is not known
+        return packed
+    shown = [8 * trial.model.parameters / shape.parameters]
+    apart = 0 if shape.tied else shape.vocab * shape.hidden
+    held = [cell.memory.weights for cell in trial.cells if cell.memory and cell.memory.weights] if told else []
+    if held:
+        shown.append((8 * min(held) - 32 * apart) / max(1, shape.parameters - apart))
+    return max(packed, min(16.0, max(shown)))
 
 
 def known_precision(precision: str) -> bool:

@@ -20,6 +20,7 @@ SAME = 3  # so many calls of equal length to the nanosecond were not measured
 # Two passes of the same work, which those of a single new token are, differ by chance; what voids a run is beyond it.
 ABOVE_SAMPLES = 3
 ABOVE_BY = 1.1
+MOMENT = 10**9  # ns of a pass: who disturbs for longer is there in the other pass too
 
 
 def check(context: Context) -> list[Finding]:
@@ -37,12 +38,24 @@ def check(context: Context) -> list[Finding]:
             unknown[key] = reasons[0]
             roofs = [(m, _least_roof(m, context, ran_on) if isinstance(roof, str) else roof) for m, roof in roofs]
         with_roof = [(m, roof) for m, roof in roofs if isinstance(roof, Roof)]
+        findings += _packed(key, where, with_roof)
         if any(roof.basis == NOMINAL and roof.peak is None for _, roof in with_roof):
             no_peak[key] = with_roof[0][0].trial.statement.device_name if with_roof[0][0].trial.statement else "?"
         findings += _too_fast(key, where, with_roof)
     findings += [found("ceiling.unknown", key, reason=reason.rstrip(".")) for key, reason in unknown.items()]
     findings += [found("ceiling.no_peak", key, device=device) for key, device in no_peak.items()]
     return findings
+
+
+def _packed(key: Key, where: Where, with_roof: Sequence[tuple[Measured, Roof]]) -> list[Finding]:
+    """A ceiling that is drawn for fewer bits than the lane states, since its checkpoint is quantised."""
+    for measured, roof in with_roof:
+        statement = measured.trial.statement
+        if statement is not None and known_precision(statement.weight_precision):
+            stated = roofline.precision(statement.weight_precision)
+            if roof.precision.weight_bits < stated.weight_bits:
+                return [found("ceiling.packed", key, where, bits=roof.precision.weight_bits, precision=stated.name)]
+    return []
 
 
 def _least_roof(m: Measured, context: Context, ran_on: Hardware) -> Roof | str:
@@ -62,8 +75,8 @@ def _senseless(key: Key, where: Where, measured: Sequence[Measured]) -> list[Fin
         part = next(part for part in (same_times[0].e2e, same_times[0].ttft) if _all_equal(part))
         trials = numbers([m.trial for m in same_times])
         findings.append(found("ceiling.same_times", key, where, times=len(part.times), ns=part.times[0], trials=trials))
-    # A neighbour who came for some milliseconds may have slowed all calls of the one pass and none of the other.
-    quiet = [m for m in measured if not m.trial.disturbed]
+    # A neighbour who came for a moment may have slowed all calls of a short pass and none of the other.
+    quiet = [m for m in measured if not m.trial.disturbed or sum(m.ttft.times) > MOMENT]
     above = [group for group in _told_together(quiet) if _first_tokens_above(group)]
     if above:
         findings.append(

@@ -16,7 +16,7 @@ from trtbench.records.trial import Statement, Trial
 from trtbench.referee import roofline
 from trtbench.referee.audit.context import Context, Measured, numbers
 from trtbench.referee.audit.findings import Finding, found
-from trtbench.referee.record_roofline import known_precision, on_gpu
+from trtbench.referee.record_roofline import kept_bits, known_precision, on_gpu
 from trtbench.settings.knobs import QUANTISED
 
 # Settings that must be the run's in every trial; the rest chooses what is run, or is in the workload's digest.
@@ -115,7 +115,7 @@ def _weights(context: Context, key: Key) -> Iterator[Finding]:
         except UserError:
             return
         bits = roofline.precision(trial.statement.weight_precision).weight_bits
-        least_bytes = shape.parameters * min(bits, roofline.packed_bits(trial.model.config) or bits) / 8
+        least_bytes = shape.parameters * min(bits, kept_bits(trial, shape, told=False) or bits) / 8
         if held_bytes < HELD * least_bytes:
             too_light.append((trial, held_bytes, least_bytes))
     if too_light:

@@ -103,12 +103,16 @@ TABLE: dict[str, Row] = {
     ),
     "ceiling.measured": Row((WARN,), "one of the three above against the measured bandwidth of a CPU"),
     "ceiling.unknown": Row((WARN,), "model shape, stored precision or bandwidth is not known, so nothing was checked"),
+    "ceiling.packed": Row(
+        (WARN,),
+        "the checkpoint is quantised and the lane states more bits: the ceiling is that of the fewest that may be read",
+    ),
     "ceiling.no_peak": Row((WARN,), "the card's peak is not known: operations bound nothing"),
     "ceiling.zero": Row((FAIL,), "a time is zero or negative"),
     "ceiling.same_times": Row((FAIL,), "three or more calls of a pass took equally many nanoseconds"),
     "ceiling.ttft_above_whole": Row(
         (FAIL,),
-        "every first token took 10 % longer than any whole generation, three or more of each, in undisturbed trials",
+        "every first token took 10 % longer than any whole generation, three or more of each; no disturbed pass of under 1 s",
     ),
     "ceiling.tpot_negative": Row((WARN,), "the mean time to first token is above the mean of the whole generation"),
     # parity

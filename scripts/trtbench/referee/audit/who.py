@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +24,7 @@ from trtbench.settings.lanes import LANES
 
 # Stored parameters over those of the shape: checkpoints may hold a tied head, masks or rotary tables besides.
 FEWEST, MOST = 0.95, 2.5
+LARGEST_TOWER = 20_000  # of each size of a tower that sees
 PACKED = 8  # parameters that a stored number of a quantised checkpoint holds at most: of 4 bits in one of 32
 SHORT = CONFIG_TEXT // 8  # characters of a config, without blanks, whose text no record leaves out for its length
 CONSTANTS = {
@@ -255,10 +255,22 @@ def faults(model: Model) -> Iterator[str]:
     except UserError:
         return  # ceiling.unknown says that the shape is not known
     fewest = FEWEST / PACKED if model.config.get("quantization_config") else FEWEST
-    # The shape is that of the decoder; one that sees beside has a tower of any size.
-    most = math.inf if model.config.get("model_type") in COMPOSITE else MOST
-    if not fewest * parameters <= model.parameters <= most * parameters:
+    if not fewest * parameters <= model.parameters <= MOST * parameters + _tower(model.config):
         yield "parameters"
+
+
+def _tower(config: Mapping[str, Any]) -> float:
+    """Parameters that a model which sees has beside its decoder at most: half as much again as layers of these sizes, and what
+    leads from one to the other. None where config.json gives no sizes."""
+    sees, text = config.get("vision_config"), config.get("text_config")
+    if config.get("model_type") not in COMPOSITE or not isinstance(sees, Mapping) or not isinstance(text, Mapping):
+        return 0.0
+    sizes = [sees.get(name) for name in ("hidden_size", "intermediate_size", "num_hidden_layers")]
+    sizes.append(text.get("hidden_size"))
+    if not all(isinstance(size, int) and not isinstance(size, bool) and 0 < size < LARGEST_TOWER for size in sizes):
+        return 0.0
+    hidden, inner, layers, decoder = (float(size or 0) for size in sizes)
+    return 1.5 * layers * (4 * hidden**2 + 3 * hidden * inner) + 8 * hidden * decoder + 5e7
 
 
 def _parsed(text: str) -> dict[str, Any] | None:

@@ -358,6 +358,16 @@ FINDINGS: dict[str, Said] = {
             "Donnez une ligne à la carte dans cards.py, ou prenez un modèle de forme connue.",
         ),
     ),
+    "ceiling.packed": Said(
+        sentence=(
+            "The checkpoint is quantised, and the lane states {precision}: the ceiling is that of {bits:n} bits a weight, so it is a high one.",
+            "Le modèle enregistré est quantifié, et la voie déclare {precision} : le plafond est celui de {bits:n} bits par poids, donc haut.",
+        ),
+        advice=(
+            "For a ceiling that says more, take a checkpoint that is not quantised, and PRECISION.",
+            "Pour un plafond plus parlant, prenez un modèle non quantifié, et PRECISION.",
+        ),
+    ),
     "ceiling.no_peak": Said(
         sentence=(
             "The peak of {device} is not known: only memory bandwidth was checked.",
