@@ -109,7 +109,7 @@ def test_a_time_that_the_audit_doubts_makes_no_firm_verdict(code: str, lane: str
         assert against.verdict.word == "faster" and against.weak == weak
 
 
-UNLOADABLE = "the reference model cannot be loaded: Unsupported: transformers 5.23.0 cannot load this model"
+UNLOADABLE = "the reference model cannot be loaded: transformers 5.23.0 cannot load this model"
 CELLS = {"faster": QUIET, "none": made([100, 101], [80, 81])}
 
 
@@ -135,6 +135,7 @@ def test_a_headline_lane_that_nobody_judged_says_so_in_the_headline_of_every_for
     assert english in document.render(comparison, "en")
     (of_lane,) = [row for row in csv.DictReader(io.StringIO(csv_table.render(comparison))) if row["lane"] == ORT]
     assert of_lane["weak"].split()[-1] == code
+    assert ("NOT JUDGED" in notices.marks(comparison, language("en"))) == (code == "judge_failed")
 
 
 def test_a_void_headline_says_too_that_nobody_judged() -> None:

@@ -32,6 +32,8 @@ def warnings(comparison: Comparison, say: Language) -> list[str]:
         sentences.append(say("converted", **told))
     if comparison.void:
         sentences.append(say("void_notice"))
+    if any("judge_failed" in against.weak for row in comparison.cells for against in row.against):
+        sentences.append(say("judge_notice"))
     if any(trial.counts for trial in comparison.disturbed):
         sentences.append(say("disturbed.notice"))
     if not comparison.interleaved:

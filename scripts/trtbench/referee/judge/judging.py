@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from trtbench.errors import UserError, in_one_line, run_main
+from trtbench.errors import Unsupported, UserError, in_one_line, run_main
 from trtbench.machine.phases import tethered
 from trtbench.model.workload import Workload
 from trtbench.records import judgement, run_folder
@@ -45,6 +45,8 @@ def judge(spec: Spec, say: Callable[[str], None]) -> Judgement:
     say("loading the reference model")
     try:
         referee = Referee(Path(spec.model_path), spec.model, spec.device, spec.threads)
+    except Unsupported as error:
+        return judged(spec, failure=f"the reference model cannot be loaded: {error}")
     except Exception as error:
         return judged(spec, failure=f"the reference model cannot be loaded: {in_one_line(error)}")
 

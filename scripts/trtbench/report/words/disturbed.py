@@ -58,6 +58,10 @@ DISTURBED: dict[str, tuple[str, str]] = {
         "unproven: nobody judged whether what it returned follows from the model",
         "non prouvé : personne n'a jugé si ce qu'elle a rendu découle du modèle",
     ),
+    "judge_notice": (
+        "NOT JUDGED: the judge failed, so nobody knows whether any answer below follows from the model.",
+        "NON JUGÉ : le juge a échoué, donc personne ne sait si une réponse ci-dessous découle du modèle.",
+    ),
     "weak.judge_failed": (
         "unproven: the judge failed, so nobody knows whether what it returned follows from the model",
         "non prouvé : le juge a échoué, donc personne ne sait si ce qu'elle a rendu découle du modèle",
