@@ -51,14 +51,15 @@ def whose(path: str | Path) -> str:
         return ""
     if owner == os.geteuid():
         return ""
-    me = _user(os.geteuid())
+    me = user_name(os.geteuid())
     # Elsewhere than in this clone it may be somebody else's by right.
     ours = Path(__file__).resolve().parents[2] in (place, *place.parents)
     remedy = f"sudo chown -R {me} {shlex.quote(str(place))}" if ours else "take one that is yours"
-    return f"; {place} belongs to {_user(owner)}, and you are {me}: {remedy}"
+    return f"; {place} belongs to {user_name(owner)}, and you are {me}: {remedy}"
 
 
-def _user(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """A user's name; where this machine has none, the number."""
     try:
         import pwd
 
