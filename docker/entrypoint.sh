@@ -30,7 +30,7 @@ if [ "$(id -u)" = 0 ] && [ -z "${TRTBENCH_DROPPED:-}" ]; then
   }
   if [ "$uid" != 0 ] && [ "$uid" != 65534 ] && may_be_given; then
     for folder in "$owned/results" "$owned"; do
-      [ -L "$folder" ] || give "$folder"/runs "$folder"/{benchmark_comparison*,*_benchmark.json}
+      [ -L "$folder" ] || give "$folder"/{runs,.gitkeep} "$folder"/{benchmark_comparison*,*_benchmark.json}
     done
     give "$owned"/{cache,checkpoints,engines,models}
     give "$owned/results" "$owned" -maxdepth 0
