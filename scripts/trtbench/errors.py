@@ -102,8 +102,11 @@ def run_main(main: Callable[[], int]) -> None:
         print(f"error: {error}", file=sys.stderr)
         status = 2
     except PermissionError as error:
-        # Of a place that nobody asked for by name: a folder of results or of a cache that somebody else made.
-        print(f"error: {error.filename}: {why(error, error.filename or '.')}.", file=sys.stderr)
+        # Of a place that nobody asked for by name: a folder of results or of a cache that somebody else made. One of no place (a
+        # system call, a signal) is a mistake of ours.
+        if not isinstance(error.filename, (str, os.PathLike)):
+            raise
+        print(f"error: {error.filename}: {why(error, error.filename)}.", file=sys.stderr)
         status = 2
     except BrokenPipeError:
         # The reader (head, less) went away; without this the interpreter would complain once more at exit.
