@@ -104,7 +104,7 @@ def run_main(main: Callable[[], int]) -> None:
     except PermissionError as error:
         # Of a place that nobody asked for by name: a folder of results or of a cache that somebody else made. One of no place (a
         # system call, a signal) is a mistake of ours.
-        if not isinstance(error.filename, (str, os.PathLike)):
+        if not isinstance(error.filename, (str, Path)):
             raise
         print(f"error: {error.filename}: {why(error, error.filename)}.", file=sys.stderr)
         status = 2
