@@ -90,11 +90,13 @@ take_proxies() {
 # user: who runs this; a container may have no name for it
 user() { id -un 2>/dev/null || id -u; }
 
-# give_to_owner FOLDER: what root made in somebody's clone, as with sudo, is theirs, or they could not go on without it
+# give_to_owner FOLDER: what root made in somebody's clone, as with sudo, is theirs, or they could not go on without it; the same is
+# spared as in trtbench/records/ownership.py
 give_to_owner() {
   local owner
   owner=$(stat -c %u:%g "$ROOT") || return 0
-  [ "$(id -u)" != 0 ] || [ "${owner%:*}" = 0 ] || chown -hR "$owner" "$1" 2>/dev/null || true
+  [ "$(id -u)" != 0 ] || [ "${owner%:*}" = 0 ] || [ -L "$1" ] ||
+    find "$1" -depth -xdev -uid 0 \( -type d -o -links 1 ! -perm /6000 \) -exec chown -h "$owner" {} + 2>/dev/null || true
 }
 
 # make_ngc_environment FOLDER: the versions of the NGC image; torch's too, where PyTorch's index has the CPU build of it

@@ -51,14 +51,15 @@ def whose(path: str | Path) -> str:
         return ""
     if owner == os.geteuid():
         return ""
-    me = _user(os.geteuid())
+    me = user_name(os.geteuid())
     # Elsewhere than in this clone it may be somebody else's by right.
     ours = Path(__file__).resolve().parents[2] in (place, *place.parents)
     remedy = f"sudo chown -R {me} {shlex.quote(str(place))}" if ours else "take one that is yours"
-    return f"; {place} belongs to {_user(owner)}, and you are {me}: {remedy}"
+    return f"; {place} belongs to {user_name(owner)}, and you are {me}: {remedy}"
 
 
-def _user(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """A user's name; where this machine has none, the number."""
     try:
         import pwd
 
@@ -101,8 +102,11 @@ def run_main(main: Callable[[], int]) -> None:
         print(f"error: {error}", file=sys.stderr)
         status = 2
     except PermissionError as error:
-        # Of a place that nobody asked for by name: a folder of results or of a cache that somebody else made.
-        print(f"error: {error.filename}: {why(error, error.filename or '.')}.", file=sys.stderr)
+        # Of a place that nobody asked for by name: a folder of results or of a cache that somebody else made. One of no place (a
+        # system call, a signal) is a mistake of ours.
+        if not isinstance(error.filename, (str, Path)):
+            raise
+        print(f"error: {error.filename}: {why(error, error.filename)}.", file=sys.stderr)
         status = 2
     except BrokenPipeError:
         # The reader (head, less) went away; without this the interpreter would complain once more at exit.

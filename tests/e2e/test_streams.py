@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,7 +75,49 @@ def test_the_doctor_too(tmp_path: Path) -> None:
     for form in ((), ("--json",)):
         words = ("-m", "trtbench.doctor", "--for", "local", *form)
         status, out, _ = said(*words, PYTHONIOENCODING="ascii:strict", **model)
-        assert status == 1 and "ne-x-?" in out
+        assert status == 1 and ("ne-x-?" in out or form)
+        if form:
+            assert f"/{NAMED}" in json.dumps(json.loads(out), ensure_ascii=False), "JSON has a form for every character"
+
+
+def test_json_is_exact_where_its_text_cannot_be_written(tmp_path: Path) -> None:
+    trials = factory.trials({"pytorch-eager": [241.0, 242.0, 240.0]}, model=factory.model(name=NAMED))
+    factory.store(tmp_path, factory.run(), trials)
+    compare = (
+        str(ROOT / "scripts" / "compare.py"),
+        "--no-chart",
+        "--results-dir",
+        str(tmp_path),
+        "--format",
+        "pytorch-json",
+    )
+    status, out, err = said(*compare, PYTHONIOENCODING="ascii:strict")
+    assert status in (0, 3), err
+    assert {record["model"]["name"] for record in json.loads(out)} == {NAMED}
+
+
+def test_what_a_shell_takes_from_the_settings_is_exact(tmp_path: Path) -> None:
+    """A password of `.env`, which scripts/lib.sh hands on to pip."""
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    proxy = f"http://p\u00e9$w-{NAMED}@proxy:1"
+    (tmp_path / ".env").write_text(f"HTTPS_PROXY='{proxy}'\nNO_PROXY=$HOSTS\n", encoding="utf-8")
+    script = f". scripts/lib.sh; take_proxies {sys.executable}; env -0"
+    for narrow in NARROW:
+        env = {name: value for name, value in os.environ.items() if name not in ("HTTPS_PROXY", "NO_PROXY")} | narrow
+        words = ["bash", "-c", script, "lib"]
+        done = subprocess.run(words, cwd=tmp_path, env={**env, "HOSTS": NAMED}, capture_output=True, check=True)
+        seen = dict(line.split("=", 1) for line in done.stdout.decode().split("\0") if line)
+        assert (seen["HTTPS_PROXY"], seen["NO_PROXY"]) == (proxy, NAMED)
+
+
+@pytest.mark.parametrize("error", ["PermissionError(1, 'Operation not permitted')", "PermissionError(1, 'no', 3)"])
+def test_a_refusal_of_no_place_is_not_taken_for_one_of_a_place(error: str) -> None:
+    program = f"from trtbench.errors import run_main\ndef main(): raise {error}\nrun_main(main)"
+    done = subprocess.run([sys.executable, "-c", program], env=environment(), capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" in done.stderr and "error: None" not in done.stderr
+    named = program.replace(error, "PermissionError(1, 'Operation not permitted', '/there')")
+    done = subprocess.run([sys.executable, "-c", named], env=environment(), capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("error: /there: Operation not permitted")
 
 
 def test_the_settings_are_plain_themselves() -> None:

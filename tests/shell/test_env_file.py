@@ -46,7 +46,7 @@ def test_pip_gets_the_proxy_of_the_file_before_an_environment_is_made(clone: Pat
     [
         ("DATA_DIR=~/d", {}, "{home}/d"),
         ("DATA_DIR=${HOME}/d", {}, "{home}/d"),
-        ("DATA_DIR='~/d'", {}, "~/d"),
+        ("DATA_DIR='~/d'", {}, "{home}/d"),
         ("SEED=1", {}, "{clone}/data"),
         ("DATA_DIR=/elsewhere", {"DATA_DIR": "~/mine"}, "{home}/mine"),
         ("TOP_P=0.5", {}, "{clone}/data"),  # a combination that flags may still mend

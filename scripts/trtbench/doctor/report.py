@@ -97,4 +97,4 @@ def json_report(checks: list[Check], purpose: str) -> str:
     """The checks as JSON: purpose, ready, and every check with its figures and whether this purpose needs it."""
     rows = [{**dataclasses.asdict(check), "needed": check.name in NEEDED[purpose]} for check in checks]
     ready = all(check.level != "fail" for check in checks)
-    return json.dumps({"purpose": purpose, "ready": ready, "checks": rows}, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps({"purpose": purpose, "ready": ready, "checks": rows}, indent=2) + "\n"

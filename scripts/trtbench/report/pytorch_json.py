@@ -22,8 +22,8 @@ BENCHMARK = "trtbench generation"
 
 
 def render(comparison: Comparison) -> str:
-    """A JSON list of records, ending in a newline."""
-    return json.dumps(records(comparison), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    """A JSON list of records in ASCII, which every stream can write, ending in a newline."""
+    return json.dumps(records(comparison), indent=1, allow_nan=False) + "\n"
 
 
 def records(comparison: Comparison) -> list[dict[str, Any]]:

@@ -10,7 +10,9 @@ from trtbench.settings.reading import handed_on, read_file
 
 def main() -> int:
     if sys.argv[1:] == ["handed-on"]:
-        print(*(f"{name}={value}" for name, value in handed_on(read_file(ROOT / ".env")).items()), sep="\n")
+        # For a shell: exactly as the file has it, whatever standard output could write.
+        lines = [f"{name}={value}\n" for name, value in handed_on(read_file(ROOT / ".env")).items()]
+        sys.stdout.buffer.write("".join(lines).encode("utf-8", "surrogateescape"))
     else:
         print(env_example(), end="")
     return 0

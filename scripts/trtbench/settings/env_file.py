@@ -10,21 +10,16 @@ from pathlib import Path
 
 from trtbench.errors import UserError, why
 
-_VARIABLE = re.compile(
-    r"""\$(?:(?P<dollar>\$)
-    |(?P<plain>[A-Za-z_][A-Za-z0-9_]*)
-    |\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:(?P<rule>:?[-+?])(?P<instead>(?:[^{}]|\{[^{}]*\})*))?\}
-    |(?P<broken>\{))""",
-    re.VERBOSE,
-)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BRACED = re.compile(rf"({_NAME.pattern})(?:(:?[-+?])(.*))?", re.DOTALL)
 
 
 class NotExpandable(ValueError):
-    """A value names a variable that is not set (`variable`), or the name is not well written (None)."""
+    """A value that can't be expanded: why, and the same without a word of the value, which may be a secret."""
 
-    def __init__(self, variable: str | None) -> None:
-        super().__init__(f"names the variable {variable}, which is not set" if variable else "has a ${ without its end")
-        self.variable = variable
+    def __init__(self, why: str, discreet: str) -> None:
+        super().__init__(why)
+        self.discreet = discreet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,23 +61,49 @@ def _line(number: int, line: str) -> Line:
 
 
 def expanded(text: str, variables: Mapping[str, str]) -> str:
-    """The text with $NAME and ${NAME} as Compose and a shell have them, also with :- (else), :+ (instead) and :? (or refuse); $$
-    is one dollar sign. Raises NotExpandable for a variable that is not set."""
+    """The text with $NAME and ${NAME} as Compose and a shell have them, also with :- (else), :+ (instead) and :? (or refuse), one
+    within another; $$ is one dollar sign. Raises NotExpandable for a variable that is not set, and for what is none."""
+    done, rest = "", text
+    while "$" in rest:
+        before, _, rest = rest.partition("$")
+        done += before
+        name = _NAME.match(rest)
+        if name:
+            done += _value(name[0], "", "", variables)
+            rest = rest[name.end() :]
+        elif rest.startswith("{"):
+            end = _closing(rest)
+            braced = _BRACED.fullmatch(rest, 1, end)
+            if braced is None:
+                wanted = "none that is understood: it takes a name, and :-, -, :+, +, :? or ? after it"
+                raise NotExpandable(
+                    f"has the variable ${rest[: end + 1]}, {wanted}", f"has a variable in ${{}}, {wanted}"
+                )
+            done += _value(braced[1], braced[2] or "", braced[3] or "", variables)
+            rest = rest[end + 1 :]
+        else:
+            done += "$"
+            rest = rest[1:] if rest.startswith("$") else rest
+    return done + rest
 
-    def value(match: re.Match[str]) -> str:
-        if match["dollar"]:
-            return "$"
-        if match["broken"]:
-            raise NotExpandable(None)
-        name, rule = match["plain"] or match["name"], match["rule"] or ""
-        found = variables.get(name)
-        there = bool(found) if rule.startswith(":") else found is not None
-        if rule.endswith("+"):
-            return expanded(match["instead"], variables) if there else ""
-        if there:
-            return found or ""
-        if rule.endswith("-"):
-            return expanded(match["instead"], variables)
-        raise NotExpandable(name)
 
-    return _VARIABLE.sub(value, text)
+def _closing(text: str) -> int:
+    """Where the brace ends that the text begins with."""
+    depth = 0
+    for place, character in enumerate(text):
+        depth += (character == "{") - (character == "}")
+        if depth == 0:
+            return place
+    raise NotExpandable("has a ${ without its end", "has a ${ without its end")
+
+
+def _value(name: str, rule: str, instead: str, variables: Mapping[str, str]) -> str:
+    found = variables.get(name)
+    there = bool(found) if rule.startswith(":") else found is not None
+    if rule.endswith("+"):
+        return expanded(instead, variables) if there else ""
+    if there:
+        return found or ""
+    if rule.endswith("-"):
+        return expanded(instead, variables)
+    raise NotExpandable(f"names the variable {name}, which is not set", "names a variable that is not set")

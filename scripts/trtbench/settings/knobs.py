@@ -46,7 +46,7 @@ class Row:
     choices: tuple[str, ...] = ()
     short: Mapping[str, str] = dataclasses.field(default_factory=dict)  # other words for a choice, in lower case
     lower: bool = False  # a text of names that are all in lower case
-    place: bool = False  # a text that may be a folder; every path is one: ~ and variables in it are expanded
+    place: bool = False  # a text that may be a folder; every path is one: ~ at its beginning is the home
     many: bool = False  # a comma-separated list, every combination of lists is a cell
     local: Any = None  # default of bench_local.sh, where it differs
     quick: Any = None  # default of bench_local.sh --quick, where it differs from that
@@ -378,7 +378,8 @@ def env_example() -> str:
     """The text of `.env.example`; a test holds the committed file equal to it."""
     lines = [
         "# Copy to .env and take the # away from what you change. Flags and the environment win over this file. As in Compose, $NAME,",
-        "# ${NAME} and ${NAME:-default} are expanded, and single quotes or $$ keep a dollar sign. A path may begin with ~.",
+        "# ${NAME} and ${NAME:-default} are expanded here, and single quotes or $$ keep a dollar sign; one that is not set is refused. A",
+        "# path may begin with ~.",
     ]
     for name, row in ROWS.items():
         lines.append("")

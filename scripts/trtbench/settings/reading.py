@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
+import re
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -97,19 +98,19 @@ def read_file(path: Path, environment: Mapping[str, str] | None = None) -> dict[
             raise UserError(f"{path}, line {line.number} is not NAME=value.")  # the line may be a secret
         if line.name not in (*ROWS, *ALIASES, *COMPOSE_NAMES, *NETWORK_NAMES, *ENGINE_NAMES):
             raise UserError(f"{path}, line {line.number}: {line.name} is not a setting{_nearest(line.name)}")
-        values[line.name] = line.value if line.literal else _expanded_line(path, line, variables)
+        values[line.name] = _expanded_line(path, line, variables)
     return values
 
 
 def _expanded_line(path: Path, line: env_file.Line, variables: Mapping[str, str]) -> str:
     assert line.value is not None
     try:
-        text = env_file.expanded(line.value, variables)
+        text = line.value if line.literal else env_file.expanded(line.value, variables)
         return _at_home(text, variables) if _is_place(line.name) else text
     except env_file.NotExpandable as error:
         # The rest of a password may look like a variable.
         shown = ROWS.get(line.name) is not None and not ROWS[line.name].secret
-        reason = str(error) if shown or not error.variable else "names a variable that is not set"
+        reason = str(error) if shown else error.discreet
         raise UserError(
             f"{path}, line {line.number}: {line.name} {reason}; mend it, or put the value into single quotes where the dollar sign is "
             "part of it."
@@ -125,11 +126,15 @@ def _is_place(spelling: str) -> bool:
 
 
 def _place(name: str, text: str, variables: Mapping[str, str]) -> str:
-    """A path of the environment or of a flag, where a shell has left ~ and variables as they were: they are expanded."""
+    """A path of any layer without its ~. A dollar sign is what it is: the shell, Compose or `.env` had its turn already. But a
+    folder of the name of a variable is never meant."""
+    if re.match(r"\s*\$(\{|[A-Za-z_])", text):
+        raise UserError(
+            f"{name}={text!r} begins with a variable that nobody has expanded: leave its single quotes away; for a folder of that name "
+            f"write ./{text.strip()}."
+        )
     try:
-        return _at_home(env_file.expanded(text, variables), variables)
-    except env_file.NotExpandable as error:
-        raise UserError(f"{name}={text!r} {error}; mend it, or write $$ for a dollar sign.") from None
+        return _at_home(text, variables)
     except LookupError as error:
         raise UserError(_no_home(name, text, error)) from None
 
@@ -176,12 +181,12 @@ def _merge(
     layer: Mapping[str, str], origin: str, variables: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Values of one layer (environment, file or flags) with the old names translated, and as what each was typed. Paths are
-    expanded with `variables`; those of the file are already."""
+    without their ~, by the HOME of `variables`."""
     values: dict[str, Any] = {}
     spelled: dict[str, str] = {}
     for spelling, name in [(n, n) for n in ROWS] + list(ALIASES.items()):
         text = layer.get(spelling, "")
-        if origin != "file" and _is_place(spelling):
+        if _is_place(spelling):
             text = _place(spelling, text, variables)
         if not text.strip():
             continue
