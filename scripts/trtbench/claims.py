@@ -31,13 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     has_card = options.gpu is not None or options.bandwidth_gbs is not None
     if (options.model is not None) != has_card:
         raise UserError("--model and --gpu (or --bandwidth-gbs) go together; give both for the roofline, or neither.")
-    precision = claim_options.precision(options)
+    said = claim_options.said_precision(options) is not None
     roof = claim_options.roof(options) if has_card else None
     reading = _read(options.file)
     rows, notes = settled(
         [_filled(row, options) for row in reading.rows], options.latency_unit, options.throughput_unit
     )
-    findings = check(rows, roof.shape, precision, roof.machine) if roof else check(rows)
+    findings = check(rows, roof.shape, roof.precision, roof.machine, said) if roof else check(rows)
     _say(f"Read as {reading.source}: {counted(len(rows), 'row')}.")
     for note in (*reading.notes, *notes):
         _say(note)

@@ -21,7 +21,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.latency_ms is not None and not options.tokens:
         raise UserError("--latency-ms alone says nothing; give the new tokens of each sequence as --tokens.")
     roof = claim_options.roof(options)
-    precision = claim_options.precision(options)
     claim = Claim(
         options.batch or 1,
         options.prompt,
@@ -29,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         None if options.latency_ms is None else options.latency_ms / 1e3,
         options.tokens_per_s,
     )
-    answer = examine(roof.shape, precision, roof.machine, claim)
+    answer = examine(roof.shape, roof.precision, roof.machine, claim)
     print(f"{roof.shape.architecture}, {roof.shape.parameters / 1e6:,.1f} M parameters, on {roof.place}.")
     print("\n".join(answer.lines))
     return 0 if answer.possible else 1

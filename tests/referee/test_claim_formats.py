@@ -101,7 +101,7 @@ def test_the_figures_of_each_tool_mean_what_the_tool_means() -> None:
     assert (decode.batch, decode.new_tokens, decode.prompt, decode.latency) == (1, 128, None, None)
     assert decode.throughput == 94.87 and decode.decode == pytest.approx(128 / 94.87 * 1e3)
     assert both.rate_unit == "total" and both.latency == pytest.approx(640 / 470.1 * 1e3) and both.prompt == 512
-    assert deep.prompt == 4096 and deep.latency is None and decode.precision == "int4"
+    assert deep.prompt == 4096 and deep.latency is None and (decode.precision, decode.cache) == ("Q4_0", ("f16", "f16"))
     assert sample("llama_bench.jsonl") == sample("llama_bench.json") == sample("llama_bench.csv")
     assert [row.throughput for row in sample("llama_bench.md")] == [94.87, 470.1, 88.31]
     (optimum,) = sample("optimum_benchmark.json")

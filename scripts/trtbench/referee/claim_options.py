@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +14,16 @@ from typing import NoReturn
 from trtbench.errors import UserError
 from trtbench.machine import cards
 from trtbench.model.shape import TINYLLAMA, ModelShape, config_of
-from trtbench.referee import fits, roofline
+from trtbench.referee import claim_precision, fits, roofline
 from trtbench.referee.claim_formats.numbers import LEAST, MOST
 
 
 @dataclass(frozen=True)
 class Roof:
-    """What bounds a claim; `place` is the card in words."""
+    """What bounds a claim; `precision` is how weights are stored where a row does not say it, `place` the card in words."""
 
     shape: ModelShape
+    precision: roofline.Precision
     machine: roofline.Machine
     place: str
 
@@ -67,36 +69,25 @@ def add(parser: Parser, model_required: bool) -> None:
 
 def roof(options: argparse.Namespace) -> Roof:
     """Model and card of the options; raises UserError where one is missing or not known."""
-    shape = model(options.model)
+    shape, stored = model(options.model)
     machine, place = card(options.gpu, options.bandwidth_gbs)
     if options.memory_gb is not None:
         machine = dataclasses.replace(machine, memory=options.memory_gb * 2**30, link=machine.link or fits.LINK)
-    return Roof(shape, machine, place)
+    return Roof(shape, said_precision(options) or stored, machine, place)
 
 
-def precision(options: argparse.Namespace) -> roofline.Precision:
-    """How the weights are stored: as the options say, else in the bits that a quantised config.json names, else in float16."""
-    if options.precision is not None:
-        return roofline.precision(options.precision)
-    stored = roofline.precision("float16")
-    config = {} if options.model is None or _is_tinyllama(options.model) else config_of(options.model)
-    bits = roofline.packed_bits(config)
-    if bits is None:
-        return stored
-    method = str(config["quantization_config"].get("quant_method", "quantised"))
-    fastest = max(each.peak_factor for each in roofline.PRECISIONS.values())
-    return dataclasses.replace(stored, name=f"{method} ({bits:g} bits)", weight_bits=bits, peak_factor=fastest)
+def said_precision(options: argparse.Namespace) -> roofline.Precision | None:
+    """How weights are stored, where the options say it; raises UserError for a name that isn't known."""
+    return None if options.precision is None else roofline.precision(options.precision)
 
 
-def _is_tinyllama(name: str) -> bool:
-    return re.fullmatch(r"(tinyllama/)?tinyllama(-1\.1b.*)?", name, re.IGNORECASE) is not None
-
-
-def model(name: str) -> ModelShape:
-    """The shape of a model by name (TinyLlama's, also the Hub's), config.json or folder."""
-    if _is_tinyllama(name):
-        return TINYLLAMA
-    return ModelShape.from_path(name)
+def model(name: str) -> tuple[ModelShape, roofline.Precision]:
+    """The shape of a model by name (TinyLlama's, also the Hub's), config.json or folder, and how its weights are stored: as a
+    quantised config.json says, else in float16. What lies under the name counts before the name."""
+    if re.fullmatch(r"(tinyllama/)?tinyllama(-1\.1b.*)?", name, re.IGNORECASE) and not os.path.exists(name):
+        return TINYLLAMA, claim_precision.of_config({})
+    config = config_of(name)
+    return ModelShape.from_config(config), claim_precision.of_config(config)
 
 
 def card(gpu: str | None, bandwidth_gbs: float | None) -> tuple[roofline.Machine, str]:

@@ -9,12 +9,11 @@ dense weights, and caches that sequences don't share.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from trtbench.errors import UserError
 from trtbench.model import kv_cache
+from trtbench.model.config_packed import packed_bits as packed_bits
 from trtbench.model.shape import ModelShape
 from trtbench.settings.knobs import SHORT_PRECISIONS
 
@@ -50,21 +49,6 @@ PRECISIONS = {
         Precision("int4_awq", 4.125, 8, 4),
     )
 }
-
-
-PACKED = {"mxfp4": 4.25, "fp8": 8.0, "fbgemm_fp8": 8.0}  # bits of a weight, by quant_method; mxfp4 with a scale for 32
-
-
-def packed_bits(config: Mapping[str, Any]) -> float | None:
-    """Fewest bits of a weight in a checkpoint that config.json calls quantised; None for one that it doesn't. Where it names
-    neither a method of PACKED nor `bits`, four."""
-    quantised = config.get("quantization_config")
-    if not isinstance(quantised, Mapping) or not quantised:
-        return None
-    bits = quantised.get("bits", quantised.get("w_bit"))
-    if isinstance(bits, int) and not isinstance(bits, bool) and 1 <= bits <= 16:
-        return bits
-    return PACKED.get(str(quantised.get("quant_method")), 4)
 
 
 def precision(name: str) -> Precision:

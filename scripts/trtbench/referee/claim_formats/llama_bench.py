@@ -68,6 +68,7 @@ def read(document: Document) -> Reading:
                 sums=(Sum(rate, time / 1e9, prompt + new, "timed tokens"),) if rate and time and steady else (),
                 cards=len(str(cells.get("gpu_info") or "").split(",")),
                 precision=_stored(str(cells.get("model_type", cells.get("model", "")))),
+                cache=tuple(str(cells[name])[:40] for name in ("type_k", "type_v") if cells.get(name)),
             )
         )
     if not rows:
@@ -94,12 +95,6 @@ def _test(cells: Mapping[str, Any], number: int, comma: bool | None) -> tuple[in
 
 
 def _stored(model: str) -> str | None:
-    """How weights are stored, or a precision that takes fewer bits: a bound made of it is low, and holds."""
-    kind = re.search(r"\b(F32|F16|BF16|I?Q\d\w*)", model.upper())
-    if kind is None:
-        return None
-    if kind[1].startswith("Q8"):
-        return "int8"
-    if re.match(r"Q[4-6]", kind[1]):
-        return "int4"
-    return {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}.get(kind[1], kind[1])
+    """The kind of quantisation in a model's type (llama 13B Q4_0), all of it where none is found."""
+    kinds = re.findall(r"\b(?:F32|F16|BF16|[IT]?Q\d\w*|(?:MX|NV)FP\d\w*)", model, re.IGNORECASE)
+    return kinds[-1] if kinds else model[:60] or None

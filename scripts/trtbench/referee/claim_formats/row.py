@@ -27,7 +27,7 @@ class Row:
     `decode` is the time of the decode steps alone, ms. `sums` are rates with the time and tokens that they were made of:
     where there are any, rate and latency are not held against each other. `peak` is the highest rate (output tokens/s) that was
     seen for a while. `cards` share the work. `precision` is how the
-    file says that weights are stored, in its own words.
+    file says that weights are stored, in its own words, `cache` what it says of keys and values.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Row:
     peak: float | None = None
     cards: int = 1
     precision: str | None = None
+    cache: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,7 @@ def report(document: Document) -> Reading:
         throughput=rate,
         sums=tuple(sums),
         cards=ranks or tp * pp,
-        precision=str(quantised or at(value, "engine.dtype") or "") or None,
+        precision=str(quantised or at(value, "engine.dtype") or "")[:60] or None,
+        cache=(str(kept)[:60],) if (kept := at(value, "engine.kv_cache_dtype")) else (),
     )
     return Reading("the report of trtllm-bench", (row,))
