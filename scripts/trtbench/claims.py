@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,8 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(note)
     if roof is not None:
         _say(
-            f"Held against {roof.shape.architecture}, {roof.shape.parameters / 1e6:,.1f} M parameters, on {roof.place}."
+            f"Held against {roof.shape.architecture}, {roof.shape.parameters / 1e6:,.1f} M parameters, on {roof.places}."
         )
+        for cards, number in sorted(Counter(row.cards or 1 for row in rows).items()):
+            if cards != roof.cards:
+                _say(
+                    f"{counted(number, 'row')} of {counted(cards, 'card')}, as the file says: what one allows counts so many times."
+                )
     for finding in findings:
         if finding.level == PASS:
             _say("Nothing found, which doesn't make it true.")
@@ -68,6 +74,7 @@ def _filled(row: Row, options: Namespace) -> Row:
         batch=row.batch or options.batch,
         prompt=row.prompt or options.prompt or None,
         new_tokens=row.new_tokens or options.tokens or None,
+        cards=row.cards or options.cards,
     )
 
 

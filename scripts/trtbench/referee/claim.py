@@ -87,10 +87,11 @@ def _allowed(
     top_rate = roofline.ceiling(decode, batch * steps)
     per_step = decode.traffic / steps
     cache = " and the KV cache" if per_step > roofline.weight_bytes(shape, precision) else ""
+    together = "" if machine.cards == 1 else f" of {machine.cards:,} cards together"
     lines = [
         f"A decode step reads {_amount(per_step)}: {shape.parameters_read / 1e6:,.1f} M weights in "
         f"{precision.name}{cache}.",
-        f"At {machine.bandwidth / 1e9:,.0f} GB/s that allows at most {top_rate:,.1f} tokens/s"
+        f"At {machine.bandwidth / 1e9:,.0f} GB/s{together} that allows at most {top_rate:,.1f} tokens/s"
         + (" (the peak of the tensor cores is the bound)" if decode.bound == "peak" else "")
         + f" at batch {batch}.",
     ]

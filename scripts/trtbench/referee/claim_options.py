@@ -15,17 +15,24 @@ from trtbench.errors import UserError
 from trtbench.machine import cards
 from trtbench.model.shape import TINYLLAMA, ModelShape, config_of
 from trtbench.referee import claim_precision, fits, roofline
-from trtbench.referee.claim_formats.numbers import LEAST, MOST
+from trtbench.referee.claim_formats.numbers import LEAST, MOST, MOST_CARDS
 
 
 @dataclass(frozen=True)
 class Roof:
-    """What bounds a claim; `precision` is how weights are stored where a row does not say it, `place` the card in words."""
+    """What bounds a claim: `machine` is one card, `place` that card in words, `cards` how many of them share the work and
+    `precision` how weights are stored, where a row does not say it."""
 
     shape: ModelShape
     precision: roofline.Precision
     machine: roofline.Machine
     place: str
+    cards: int
+
+    @property
+    def places(self) -> str:
+        """The cards in words."""
+        return self.place if self.cards == 1 else f"{self.place}, {self.cards:,} of them together"
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,6 +65,7 @@ def add(parser: Parser, model_required: bool) -> None:
     parser.add_argument("--gpu", help='a card ("RTX 4070"); an ambiguous name is judged by the fastest')
     parser.add_argument("--bandwidth-gbs", type=positive, help="memory bandwidth in GB/s, for other cards")
     parser.add_argument("--memory-gb", type=positive, help="memory in GiB, for other cards and rebuilt ones")
+    parser.add_argument("--cards", type=card_count, help="how many such cards share the work (default: one)")
     parser.add_argument(
         "--precision",
         help="how weights are stored: fp16, bf16, int8, … (default: as a quantised config.json says, else float16)",
@@ -73,7 +81,7 @@ def roof(options: argparse.Namespace) -> Roof:
     machine, place = card(options.gpu, options.bandwidth_gbs)
     if options.memory_gb is not None:
         machine = dataclasses.replace(machine, memory=options.memory_gb * 2**30, link=machine.link or fits.LINK)
-    return Roof(shape, said_precision(options) or stored, machine, place)
+    return Roof(shape, said_precision(options) or stored, machine, place, options.cards or 1)
 
 
 def said_precision(options: argparse.Namespace) -> roofline.Precision | None:
@@ -115,6 +123,14 @@ def _whole(text: str, least: int) -> int:
 def count(text: str) -> int:
     """A whole number of at least 1."""
     return _whole(text, 1)
+
+
+def card_count(text: str) -> int:
+    """A number of cards."""
+    number = count(text)
+    if number > MOST_CARDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST_CARDS:,} cards")
+    return number
 
 
 def count_or_zero(text: str) -> int:

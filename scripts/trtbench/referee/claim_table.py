@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,7 +111,7 @@ class _Judge:
         self.unknown: str | None = None
         if precision is not None:
             self.precision, self.unknown = claim_precision.of_row(row.precision, row.cache, precision, said)
-        self.machine = machine and _together(machine, row.cards)
+        self.machine = machine and fits.together(machine, row.cards or 1)
         # Lengths that vary are means; rounded down they bound less.
         self.prompt, self.tokens = int(row.prompt or 0), int(row.new_tokens or 0)
 
@@ -278,7 +277,7 @@ class _Judge:
                 "claims.ceiling",
                 row.name,
                 f"{row.name}: {floor.seconds / seconds:,.2f} times what {machine.bandwidth / 1e9:,.1f} GB/s and "
-                f"{precision.name} weights allow ({what}).",
+                f"{precision.name} weights allow{_on(machine)} ({what}).",
             )
             for what, floor, _, seconds in floors
             if floor.refutes(seconds)
@@ -298,8 +297,8 @@ class _Judge:
         if not fit or fit.whole:
             return []
         taken = (
-            f"weights and KV cache take {fit.needed / 1e9:,.1f} GB in {precision.name} where the card holds "
-            f"{fit.held / 1e9:,.1f} GB"
+            f"weights and KV cache take {fit.needed / 1e9:,.1f} GB in {precision.name} where "
+            f"{'the card holds' if fit.cards == 1 else f'the {fit.cards:,} cards hold'} {fit.held / 1e9:,.1f} GB"
         )
         for what, floor, passes, seconds in floors:
             if fits.refutes(floor, passes, machine, seconds) and not floor.refutes(seconds):
@@ -311,13 +310,5 @@ class _Judge:
         return self.found("claims.offload", f"{taken}.")
 
 
-def _together(machine: roofline.Machine, cards: int) -> roofline.Machine:
-    """What several of these cards do at most, together."""
-    return dataclasses.replace(
-        machine,
-        bandwidth=machine.bandwidth * cards,
-        peak=machine.peak and machine.peak * cards,
-        cache=machine.cache * cards,
-        memory=machine.memory and machine.memory * cards,
-        link=machine.link and machine.link * cards,
-    )
+def _on(machine: roofline.Machine) -> str:
+    return "" if machine.cards == 1 else f" on {machine.cards:,} cards"

@@ -63,13 +63,14 @@ def precision(name: str) -> Precision:
 class Machine:
     """What bounds a machine: memory bandwidth (bytes/s), dense fp16 peak (FLOP/s, None if unknown) and
     last-level cache (bytes). No floor here looks at `memory` (bytes) and `link` (bytes/s from outside it), None where they
-    are not known: fits.py does."""
+    are not known: fits.py does. All of it is that of `cards` alike together."""
 
     bandwidth: float
     peak: float | None = None
     cache: float = 0.0
     memory: float | None = None
     link: float | None = None
+    cards: int = 1
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from trtbench.errors import UserError, counted
 from trtbench.referee.claim_formats.layout import Document
-from trtbench.referee.claim_formats.numbers import count, positive
+from trtbench.referee.claim_formats.numbers import cards, count, positive
 from trtbench.referee.claim_formats.row import Reading, Row, Sum
 
 _STEADY = 0.1  # its rate is the mean of rates: beyond this spread it is not tokens over the mean time to 2 %
@@ -66,7 +66,7 @@ def read(document: Document) -> Reading:
                 throughput=rate,
                 rate_unit="total" if both else "tokens",
                 sums=(Sum(rate, time / 1e9, prompt + new, "timed tokens"),) if rate and time and steady else (),
-                cards=len(str(cells.get("gpu_info") or "").split(",")),
+                cards=_cards(cells, number),
                 precision=_stored(str(cells.get("model_type", cells.get("model", "")))),
                 cache=tuple(str(cells[name])[:40] for name in ("type_k", "type_v") if cells.get(name)),
             )
@@ -92,6 +92,12 @@ def _test(cells: Mapping[str, Any], number: int, comma: bool | None) -> tuple[in
         for name in ("n_prompt", "n_gen", "n_depth")
     )
     return prompt, new, depth, positive(cells.get("avg_ts"), f"Row {number}: avg_ts", comma)
+
+
+def _cards(cells: Mapping[str, Any], number: int) -> int | None:
+    """The devices that gpu_info names; its Markdown has no such column."""
+    devices = str(cells.get("gpu_info") or "")
+    return cards(devices.count(",") + 1, f"Row {number}: the devices of gpu_info") if devices else None
 
 
 def _stored(model: str) -> str | None:

@@ -42,7 +42,7 @@ class Row:
     decode: float | None = None
     sums: tuple[Sum, ...] = ()
     peak: float | None = None
-    cards: int = 1
+    cards: int | None = None
     precision: str | None = None
     cache: tuple[str, ...] = ()
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from trtbench.referee.claim_formats.layout import Document
-from trtbench.referee.claim_formats.numbers import count, figure
+from trtbench.referee.claim_formats.numbers import cards, count, figure
 from trtbench.referee.claim_formats.row import Reading, Row, Sum
 
 _SERVE = {"duration", "completed", "total_output_tokens", "output_throughput"}
@@ -49,10 +49,17 @@ def serve(document: Document) -> Reading:
                 latency=figure(part, "mean_e2el_ms") or figure(part, "mean_e2e_latency_ms"),
                 throughput=rate,
                 sums=tuple(sums),
+                cards=_cards(part),
                 peak=figure(part, "max_output_tokens_per_s"),
             )
         )
     return Reading("the result of a serving benchmark (vLLM, SGLang)", tuple(rows))
+
+
+def _cards(part: Mapping[str, Any]) -> int | None:
+    """Of the server nothing is in the file but what --metadata puts there."""
+    name = next((name for name in ("tensor_parallel_size", "tp") if name in part), "")
+    return cards(part.get(name), name)
 
 
 def _label(part: Mapping[str, Any], number: int, parts: int) -> str:
