@@ -9,6 +9,7 @@ from typing import Any
 from trtbench.errors import UserError, counted
 from trtbench.referee.claim_formats.layout import Document
 from trtbench.referee.claim_formats.numbers import cards, count, positive
+from trtbench.referee.claim_formats.numbers import read as read_number
 from trtbench.referee.claim_formats.row import Reading, Row, Sum
 
 _STEADY = 0.1  # its rate is the mean of rates: beyond this spread it is not tokens over the mean time to 2 %
@@ -67,6 +68,7 @@ def read(document: Document) -> Reading:
                 rate_unit="total" if both else "tokens",
                 sums=(Sum(rate, time / 1e9, prompt + new, "timed tokens"),) if rate and time and steady else (),
                 cards=_cards(cells, number),
+                on_card=_on_card(cells, document.comma),
                 precision=_stored(str(cells.get("model_type", cells.get("model", "")))),
                 cache=tuple(str(cells[name])[:40] for name in ("type_k", "type_v") if cells.get(name)),
             )
@@ -98,6 +100,17 @@ def _cards(cells: Mapping[str, Any], number: int) -> int | None:
     """The devices that gpu_info names; its Markdown has no such column."""
     devices = str(cells.get("gpu_info") or "")
     return cards(devices.count(",") + 1, f"Row {number}: the devices of gpu_info") if devices else None
+
+
+def _on_card(cells: Mapping[str, Any], comma: bool | None) -> float | None:
+    """How many layers at most lie on the card: below 0 and in no column it is not known, nor where parts of them are said to lie
+    with the host (experts, tensors by name)."""
+    moved = [cells.get(name) for name in ("n_cpu_moe", "ncmoe", "tensor_buft_overrides", "ot")]
+    if any(part not in (None, "", 0, "0", "none") for part in moved):
+        return None
+    layers = next((cells[name] for name in ("n_gpu_layers", "ngl") if name in cells), None)
+    number = read_number(layers, "n_gpu_layers", comma)
+    return None if number is None or number < 0 else number
 
 
 def _stored(model: str) -> str | None:

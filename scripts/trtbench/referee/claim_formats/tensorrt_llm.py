@@ -100,6 +100,7 @@ def report(document: Document) -> Reading:
         sums=tuple(sums),
         cards=ranks or cards_of(tp * pp, "tp_size x pp_size"),
         precision=str(quantised or at(value, "engine.dtype") or "")[:60] or None,
+        speculative=bool(at(value, "decoding_stats")),
         cache=(str(kept)[:60],) if (kept := at(value, "engine.kv_cache_dtype")) else (),
     )
     return Reading("the report of trtllm-bench", (row,))
