@@ -475,11 +475,15 @@ def test_layers_that_the_host_computes_are_not_bound_by_the_link(
     for said, status, words in (
         ({"n_gpu_layers": 99}, 1, "claims.memory"),
         ({"n_gpu_layers": 41}, 1, "claims.memory"),
-        ({"n_gpu_layers": 16}, 0, "16 at most of 40 layers lie on the card, the host computes the others"),
-        ({"n_gpu_layers": 0}, 0, "0 at most of 40 layers"),
-        ({"n_gpu_layers": -1}, 0, "it is not known how many of 40 layers"),
-        ({"n_gpu_layers": 99, "n_cpu_moe": 12}, 0, "it is not known how many of 40 layers"),
-        ({"n_gpu_layers": 99, "tensor_buft_overrides": "exps=CPU"}, 0, "it is not known how many of 40 layers"),
+        ({"n_gpu_layers": 16}, 0, "at most 16 of 40 layers lie on the card, and the host computes the others"),
+        ({"n_gpu_layers": 0}, 0, "at most 0 of 40 layers"),
+        ({"n_gpu_layers": -1}, 0, "how many of 40 layers lie on the card is not known"),
+        ({"n_gpu_layers": 99, "n_cpu_moe": 12}, 0, "how many of 40 layers lie on the card is not known"),
+        (
+            {"n_gpu_layers": 99, "tensor_buft_overrides": "exps=CPU"},
+            0,
+            "how many of 40 layers lie on the card is not known",
+        ),
     ):
         assert main([str(written(tmp_path, [row | said])), *card]) == status, said
         told = capsys.readouterr().out

@@ -301,11 +301,16 @@ class _Judge:
             f"weights and KV cache take {fit.needed / 1e9:,.1f} GB in {precision.name} where "
             f"{'the card holds' if fit.cards == 1 else f'the {fit.cards:,} cards hold'} {fit.held / 1e9:,.1f} GB"
         )
-        if self.row.on_card is None or (self.shape and self.row.on_card < self.shape.layers):
-            layers = "it is not known how many" if self.row.on_card is None else f"{self.row.on_card:,.0f} at most"
-            of = f" of {self.shape.layers} layers" if self.shape else ""
+        on_card, layers = self.row.on_card, self.shape.layers if self.shape else 0
+        if on_card is None:
             return self.found(
-                "claims.offload", f"{taken}; of the model {layers}{of} lie on the card, the host computes the others."
+                "claims.offload",
+                f"{taken}; how many of {layers} layers lie on the card is not known, and the host may compute the others.",
+            )
+        if on_card < layers:
+            return self.found(
+                "claims.offload",
+                f"{taken}; at most {on_card:,.0f} of {layers} layers lie on the card, and the host computes the others.",
             )
         for what, floor, passes, seconds in floors:
             if fits.refutes(floor, passes, machine, seconds) and not floor.refutes(seconds):
