@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,20 +32,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     has_card = options.gpu is not None or options.bandwidth_gbs is not None
     if (options.model is not None) != has_card:
         raise UserError("--model and --gpu (or --bandwidth-gbs) go together; give both for the roofline, or neither.")
-    precision = claim_options.precision(options)
+    said = claim_options.said_precision(options) is not None
     roof = claim_options.roof(options) if has_card else None
     reading = _read(options.file)
     rows, notes = settled(
         [_filled(row, options) for row in reading.rows], options.latency_unit, options.throughput_unit
     )
-    findings = check(rows, roof.shape, precision, roof.machine) if roof else check(rows)
+    findings = check(rows, roof.shape, roof.precision, roof.machine, said) if roof else check(rows)
     _say(f"Read as {reading.source}: {counted(len(rows), 'row')}.")
     for note in (*reading.notes, *notes):
         _say(note)
     if roof is not None:
         _say(
-            f"Held against {roof.shape.architecture}, {roof.shape.parameters / 1e6:,.1f} M parameters, on {roof.place}."
+            f"Held against {roof.shape.architecture}, {roof.shape.parameters / 1e6:,.1f} M parameters, on {roof.places}."
         )
+        for cards, number in sorted(Counter(row.cards or 1 for row in rows).items()):
+            if cards != roof.cards:
+                _say(
+                    f"{counted(number, 'row')} of {counted(cards, 'card')}, as the file says: what one allows counts so many times."
+                )
     for finding in findings:
         if finding.level == PASS:
             _say("Nothing found, which doesn't make it true.")
@@ -68,6 +74,7 @@ def _filled(row: Row, options: Namespace) -> Row:
         batch=row.batch or options.batch,
         prompt=row.prompt or options.prompt or None,
         new_tokens=row.new_tokens or options.tokens or None,
+        cards=row.cards or options.cards,
     )
 
 

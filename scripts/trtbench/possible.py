@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trtbench.errors import UserError, run_main
-from trtbench.referee import claim_options
+from trtbench.referee import claim_options, fits
 from trtbench.referee.claim import Claim, examine
 
 
@@ -21,7 +21,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.latency_ms is not None and not options.tokens:
         raise UserError("--latency-ms alone says nothing; give the new tokens of each sequence as --tokens.")
     roof = claim_options.roof(options)
-    precision = claim_options.precision(options)
     claim = Claim(
         options.batch or 1,
         options.prompt,
@@ -29,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         None if options.latency_ms is None else options.latency_ms / 1e3,
         options.tokens_per_s,
     )
-    answer = examine(roof.shape, precision, roof.machine, claim)
-    print(f"{roof.shape.architecture}, {roof.shape.parameters / 1e6:,.1f} M parameters, on {roof.place}.")
+    answer = examine(roof.shape, roof.precision, fits.together(roof.machine, roof.cards), claim)
+    print(f"{roof.shape.architecture}, {roof.shape.parameters / 1e6:,.1f} M parameters, on {roof.places}.")
     print("\n".join(answer.lines))
     return 0 if answer.possible else 1
 
@@ -38,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> claim_options.Parser:
     parser = claim_options.Parser(
         "possible",
-        "Says whether a model's published speed can be true on one card, and why. Without --batch one sequence is meant.",
+        "Says whether a model's published speed can be true on a card, or on several, and why. Without --batch one sequence is meant.",
         "Exit status: 0 possible, 1 impossible, 2 bad input.",
     )
     claim_options.add(parser, model_required=True)

@@ -251,3 +251,40 @@ def test_unreadable_files_are_one_sentence(tmp_path: Path, content: str | bytes 
         (tmp_path / "config.json").write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UserError, match=r"config\.json"):
         ModelShape.from_path(tmp_path)
+
+
+@pytest.mark.parametrize("number", [10**5000, -(10**5000), 10**13], ids=["huge", "below", "large"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "hidden_size",
+        "num_hidden_layers",
+        "vocab_size",
+        "num_key_value_heads",
+        "tie_word_embeddings",
+        "architectures",
+        "model_type",
+    ],
+)
+def test_a_number_of_thousands_of_digits_is_one_sentence(name: str, number: int) -> None:
+    with pytest.raises(UserError) as refusal:
+        ModelShape.from_config({**LLAMA, name: number})
+    assert name in str(refusal.value) and len(str(refusal.value)) < 900
+    for nested in ({"architectures": [number]}, {"text_config": number}):
+        ModelShape.from_config({**LLAMA, **nested})
+
+
+def test_a_layer_that_is_listed_twice_is_one_layer() -> None:
+    config = {
+        **{"model_type": "llama4_text", "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 2},
+        **{
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "intermediate_size_mlp": 256,
+            "vocab_size": 1000,
+            "head_dim": 8,
+        },
+        **{"num_local_experts": 4, "num_experts_per_tok": 1},
+    }
+    for listed in ([1, 3], [1, 3, 3, 1, 9, [3]], [3, 1, 1]):
+        assert ModelShape.from_config({**config, "moe_layers": listed}).sparse_layers == 2

@@ -248,3 +248,48 @@ def test_a_quantised_checkpoint_is_judged_at_the_bits_that_its_config_names(
     assert trtbench.possible.main(claim) == 0
     assert "in awq (4 bits)" in capsys.readouterr().out
     assert trtbench.possible.main([*claim, "--precision", "fp16"]) == 1
+
+
+def test_the_cache_of_a_quantised_model_counts_as_quantised_too(tmp_path: Path) -> None:
+    """64 sequences of 8,192 positions: 64 GiB of cache in 16 bits, 32 in 8, beside 4 GB of weights, at 1,008 GB/s."""
+    config = {
+        **{"model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32},
+        **{"num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256},
+        "quantization_config": {"quant_method": "awq", "bits": 4},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    claim = ["--model", str(tmp_path), "--bandwidth-gbs", "1008", "--batch", "64", "--prompt", "8192", "--tokens", "2"]
+    assert trtbench.possible.main([*claim, "--tokens-per-s", "1400"]) == 0
+    assert trtbench.possible.main([*claim, "--tokens-per-s", "1800"]) == 1
+
+
+def test_a_folder_counts_before_a_built_in_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    claim = ["--gpu", "RTX 4090", "--tokens-per-s", "600", "--model"]
+    for name in ("TinyLlama-1.1B-AWQ", "TinyLlama/TinyLlama-1.1B-Chat-v1.0"):
+        assert trtbench.possible.main([*claim, name]) == 1  # TinyLlama's shape in float16
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        config = {
+            **{"model_type": "llama", "hidden_size": 2048, "intermediate_size": 5632, "num_hidden_layers": 22},
+            **{"num_attention_heads": 32, "num_key_value_heads": 4, "vocab_size": 32000},
+            "quantization_config": {"quant_method": "awq", "bits": 4},
+        }
+        (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        assert trtbench.possible.main([*claim, name]) == 0
+        assert "in awq (4 bits)" in capsys.readouterr().out
+
+
+def test_a_config_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = {
+        **{"model_type": "llama", "hidden_size": 2048, "intermediate_size": 5632, "num_hidden_layers": 22},
+        **{"num_attention_heads": 32, "num_key_value_heads": 4, "vocab_size": 32000},
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    read: list[str] = []
+    text = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda file, **how: read.append(file.name) or text(file, **how))
+    assert trtbench.possible.main(["--model", str(tmp_path), "--gpu", "RTX 4090", "--tokens-per-s", "100"]) == 0
+    assert read == ["config.json"]

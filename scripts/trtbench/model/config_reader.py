@@ -7,6 +7,17 @@ from typing import Any
 
 from trtbench.errors import UserError
 
+MOST = 10**12  # no size of a model is above it
+
+
+def shown(value: Any) -> str:
+    """A value as a sentence names it, of any length."""
+    try:
+        written = repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return "a number of thousands of digits"
+    return written if len(written) <= 200 else f"{written[:200]}…"
+
 
 class Reader:
     """The dict of a Hugging Face config.json, or the part of one that describes the decoder. Each method raises UserError."""
@@ -21,7 +32,11 @@ class Reader:
             value = self.config.get(name)
             if value is not None:
                 if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                    raise UserError(f"config.json has {name}={value!r}; a whole number above 0 is needed.")
+                    raise UserError(f"config.json has {name}={shown(value)}; a whole number above 0 is needed.")
+                if value > MOST:
+                    raise UserError(
+                        f"config.json has {name}={shown(value)}; no model has more than {MOST:,} of anything."
+                    )
                 return value
         if default is None:
             raise UserError(f"config.json lacks {' or '.join(names)}; a whole number above 0 is needed.")
@@ -39,7 +54,7 @@ class Reader:
         if value is None:
             return default
         if not isinstance(value, bool):
-            raise UserError(f"config.json has {name}={value!r}; true or false is needed.")
+            raise UserError(f"config.json has {name}={shown(value)}; true or false is needed.")
         return value
 
     def items(self, name: str) -> list[Any]:
@@ -47,7 +62,7 @@ class Reader:
         if value is None:
             return []
         if not isinstance(value, list):
-            raise UserError(f"config.json has {name}={value!r}; a list is needed.")
+            raise UserError(f"config.json has {name}={shown(value)}; a list is needed.")
         return value
 
     def layers_of(self, kind: str, layers: int, otherwise: int) -> int:

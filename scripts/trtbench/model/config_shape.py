@@ -11,7 +11,7 @@ from typing import Any
 
 from trtbench.errors import UserError
 from trtbench.model.config_families import FAMILIES
-from trtbench.model.config_reader import Reader
+from trtbench.model.config_reader import Reader, shown
 from trtbench.model.config_sparse import SPARSE
 from trtbench.model.shape import ModelShape
 
@@ -26,8 +26,8 @@ def from_config(config: Mapping[str, Any]) -> ModelShape:
     kind, decoder = _decoder(config)
     names = config.get("architectures")
     if names is not None and not isinstance(names, list):
-        raise UserError(f"config.json has architectures={names!r}; a list is needed.")
-    reader = Reader(decoder, str(names[0]) if names else str(config.get("model_type")))
+        raise UserError(f"config.json has architectures={shown(names)}; a list is needed.")
+    reader = Reader(decoder, _name(names[0] if names else config.get("model_type")))
     if kind in _OTHERS:
         shape = _OTHERS[kind](reader)
     elif kind in _KIN:
@@ -35,7 +35,7 @@ def from_config(config: Mapping[str, Any]) -> ModelShape:
     else:
         known_kinds = ", ".join(sorted([*_KIN, *_OTHERS, *COMPOSITE]))
         raise UserError(
-            f"A model of model_type={config.get('model_type')!r} can't be counted here; known are {known_kinds}."
+            f"A model of model_type={shown(config.get('model_type'))} can't be counted here; known are {known_kinds}."
         )
     if shape.heads % shape.kv_heads:
         raise UserError(
@@ -100,6 +100,10 @@ COMPOSITE = {"gemma3": "gemma3_text", "llama4": "llama4_text", "mistral3": "mist
 _OTHERS = {**FAMILIES, **SPARSE}
 
 
+def _name(value: Any) -> str:
+    return value if isinstance(value, str) else shown(value)
+
+
 def _decoder(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """Which kind of decoder this is, and the part of the file that describes it; "" for none that could be named."""
     kind = config.get("model_type")
@@ -109,7 +113,7 @@ def _decoder(config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     if kind not in COMPOSITE:
         return kind, config
     if not isinstance(text, Mapping):
-        raise UserError(f"config.json of model_type={kind!r} has text_config={text!r}; an object is needed.")
+        raise UserError(f"config.json of model_type={shown(kind)} has text_config={shown(text)}; an object is needed.")
     named = text.get("model_type", COMPOSITE[kind])
     tied = {name: config[name] for name in ("tie_word_embeddings",) if name in config}
     return named if isinstance(named, str) else "", {**tied, **text}

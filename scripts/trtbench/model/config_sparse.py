@@ -47,7 +47,7 @@ def llama4(reader: Reader) -> ModelShape:
     step = reader.number("interleave_moe_layer_step", default=1)
     sparse = layers // step
     if reader.config.get("moe_layers") is not None:
-        sparse = len([layer for layer in reader.items("moe_layers") if layer in range(layers)])
+        sparse = len({layer for layer in reader.items("moe_layers") if layer in range(layers)})
     bias = reader.flag("attention_bias", False)
     window, windowed = None, 0
     if reader.config.get("attention_chunk_size", 8192) is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from trtbench.model.shape import ModelShape
 from trtbench.referee import fits, roofline
-from trtbench.referee.claim_rate import AGREES, CONTRADICTS, DECODE, PROMPT, Held, held
+from trtbench.referee.claim_rate import AGREES, CONTRADICTS, DECODE, ONE, PROMPT, REQUESTS, Held, held
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def examine(shape: ModelShape, precision: roofline.Precision, machine: roofline.
         prefill = roofline.prefill_floor(shape, precision, machine, claim.batch, max(claim.prompt, 1))
         verdict = held(claim.batch, claim.prompt, claim.tokens, claim.latency_s, claim.rate, prefill)
         if verdict.word != AGREES:
-            lines.append(_disagreement(verdict, claim.latency_s, prefill.seconds))
-        if verdict.word in (PROMPT, CONTRADICTS):
+            lines.append(_disagreement(verdict, claim, claim.latency_s, prefill.seconds))
+        if verdict.word in (PROMPT, REQUESTS, CONTRADICTS):
             faults.append("rate and time contradict each other")
     fit = fits.fit(shape, precision, machine, claim.batch, claim.prompt, claim.tokens)
     only = "" if fit is None or fit.whole else f" only with offload of {fit.outside / 1e9:,.2f} GB to the host"
@@ -87,10 +87,11 @@ def _allowed(
     top_rate = roofline.ceiling(decode, batch * steps)
     per_step = decode.traffic / steps
     cache = " and the KV cache" if per_step > roofline.weight_bytes(shape, precision) else ""
+    together = "" if machine.cards == 1 else f" of {machine.cards:,} cards together"
     lines = [
         f"A decode step reads {_amount(per_step)}: {shape.parameters_read / 1e6:,.1f} M weights in "
         f"{precision.name}{cache}.",
-        f"At {machine.bandwidth / 1e9:,.0f} GB/s that allows at most {top_rate:,.1f} tokens/s"
+        f"At {machine.bandwidth / 1e9:,.0f} GB/s{together} that allows at most {top_rate:,.1f} tokens/s"
         + (" (the peak of the tensor cores is the bound)" if decode.bound == "peak" else "")
         + f" at batch {batch}.",
     ]
@@ -117,12 +118,16 @@ def _compared(floor: roofline.Floor, seconds: float, machine: roofline.Machine) 
     return f": {ratio:.0%} of the ceiling (memory bandwidth utilisation {share:.0%})."
 
 
-def _disagreement(verdict: Held, seconds: float, prefill: float) -> str:
+def _disagreement(verdict: Held, claim: Claim, seconds: float, prefill: float) -> str:
     """Why rate x time is not the tokens made; `seconds` is the whole time, `prefill` the prompt's floor (s)."""
     product, made = verdict.product, verdict.made
     start = f"Rate x time is {product:,.0f} tokens where {made:,.0f} were made ({product / made:.2f} times as many): "
     if verdict.word == PROMPT:
         return f"{start}that is prompt and output together: prompt tokens were counted as output."
+    if verdict.word == REQUESTS:
+        return f"{start}that is the batch of {claim.batch}, a rate of requests and not of tokens."
+    if verdict.word == ONE:
+        return f"{start}that is a rate of one of the {claim.batch} sequences, not of all."
     if verdict.left is None and product < made:
         return f"{start}fewer tokens came than were asked for, or the time holds more than the generation."
     counted = "prompt tokens were counted, ratios were averaged or padding was counted"
@@ -133,6 +138,9 @@ def _disagreement(verdict: Held, seconds: float, prefill: float) -> str:
     if verdict.word == DECODE:
         return f"{start}the rate leaves the prompt out: the steps after the first token leave {left} for the prompt, and {least}."
     if verdict.word == CONTRADICTS:
+        if verdict.most is not None:
+            which = f"{claim.prompt:,} ids take" if claim.prompt else "one of a length that is not said takes"
+            least = f"{which} {verdict.most * 1e3:,.1f} ms at most"
         return f"{start}{counted}; a rate that leaves the prompt out would leave {left} for the prompt, and {least}."
     return (
         f"{start}rate and time contradict each other unless the rate leaves the prompt out, which then took {left}; "

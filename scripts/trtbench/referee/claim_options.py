@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +14,25 @@ from typing import NoReturn
 from trtbench.errors import UserError
 from trtbench.machine import cards
 from trtbench.model.shape import TINYLLAMA, ModelShape, config_of
-from trtbench.referee import fits, roofline
-from trtbench.referee.claim_formats.numbers import LEAST, MOST
+from trtbench.referee import claim_precision, fits, roofline
+from trtbench.referee.claim_formats.numbers import LEAST, MOST, MOST_CARDS
 
 
 @dataclass(frozen=True)
 class Roof:
-    """What bounds a claim; `place` is the card in words."""
+    """What bounds a claim: `machine` is one card, `place` that card in words, `cards` how many of them share the work and
+    `precision` how weights are stored, where a row does not say it."""
 
     shape: ModelShape
+    precision: roofline.Precision
     machine: roofline.Machine
     place: str
+    cards: int
+
+    @property
+    def places(self) -> str:
+        """The cards in words."""
+        return self.place if self.cards == 1 else f"{self.place}, {self.cards:,} of them together"
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,6 +65,7 @@ def add(parser: Parser, model_required: bool) -> None:
     parser.add_argument("--gpu", help='a card ("RTX 4070"); an ambiguous name is judged by the fastest')
     parser.add_argument("--bandwidth-gbs", type=positive, help="memory bandwidth in GB/s, for other cards")
     parser.add_argument("--memory-gb", type=positive, help="memory in GiB, for other cards and rebuilt ones")
+    parser.add_argument("--cards", type=card_count, help="how many such cards share the work (default: one)")
     parser.add_argument(
         "--precision",
         help="how weights are stored: fp16, bf16, int8, … (default: as a quantised config.json says, else float16)",
@@ -67,36 +77,25 @@ def add(parser: Parser, model_required: bool) -> None:
 
 def roof(options: argparse.Namespace) -> Roof:
     """Model and card of the options; raises UserError where one is missing or not known."""
-    shape = model(options.model)
+    shape, stored = model(options.model)
     machine, place = card(options.gpu, options.bandwidth_gbs)
     if options.memory_gb is not None:
         machine = dataclasses.replace(machine, memory=options.memory_gb * 2**30, link=machine.link or fits.LINK)
-    return Roof(shape, machine, place)
+    return Roof(shape, said_precision(options) or stored, machine, place, options.cards or 1)
 
 
-def precision(options: argparse.Namespace) -> roofline.Precision:
-    """How the weights are stored: as the options say, else in the bits that a quantised config.json names, else in float16."""
-    if options.precision is not None:
-        return roofline.precision(options.precision)
-    stored = roofline.precision("float16")
-    config = {} if options.model is None or _is_tinyllama(options.model) else config_of(options.model)
-    bits = roofline.packed_bits(config)
-    if bits is None:
-        return stored
-    method = str(config["quantization_config"].get("quant_method", "quantised"))
-    fastest = max(each.peak_factor for each in roofline.PRECISIONS.values())
-    return dataclasses.replace(stored, name=f"{method} ({bits:g} bits)", weight_bits=bits, peak_factor=fastest)
+def said_precision(options: argparse.Namespace) -> roofline.Precision | None:
+    """How weights are stored, where the options say it; raises UserError for a name that isn't known."""
+    return None if options.precision is None else roofline.precision(options.precision)
 
 
-def _is_tinyllama(name: str) -> bool:
-    return re.fullmatch(r"(tinyllama/)?tinyllama(-1\.1b.*)?", name, re.IGNORECASE) is not None
-
-
-def model(name: str) -> ModelShape:
-    """The shape of a model by name (TinyLlama's, also the Hub's), config.json or folder."""
-    if _is_tinyllama(name):
-        return TINYLLAMA
-    return ModelShape.from_path(name)
+def model(name: str) -> tuple[ModelShape, roofline.Precision]:
+    """The shape of a model by name (TinyLlama's, also the Hub's), config.json or folder, and how its weights are stored: as a
+    quantised config.json says, else in float16. What lies under the name counts before the name."""
+    if re.fullmatch(r"(tinyllama/)?tinyllama(-1\.1b.*)?", name, re.IGNORECASE) and not os.path.exists(name):
+        return TINYLLAMA, claim_precision.of_config({})
+    config = config_of(name)
+    return ModelShape.from_config(config), claim_precision.of_config(config)
 
 
 def card(gpu: str | None, bandwidth_gbs: float | None) -> tuple[roofline.Machine, str]:
@@ -124,6 +123,14 @@ def _whole(text: str, least: int) -> int:
 def count(text: str) -> int:
     """A whole number of at least 1."""
     return _whole(text, 1)
+
+
+def card_count(text: str) -> int:
+    """A number of cards."""
+    number = count(text)
+    if number > MOST_CARDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than {MOST_CARDS:,} cards")
+    return number
 
 
 def count_or_zero(text: str) -> int:

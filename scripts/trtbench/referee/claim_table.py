@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from trtbench.errors import UserError
 from trtbench.model.shape import ModelShape
-from trtbench.referee import fits, roofline
+from trtbench.referee import claim_precision, fits, roofline
 from trtbench.referee.claim_formats.row import Row
-from trtbench.referee.claim_rate import AGREEMENT, AGREES, CONTRADICTS, DECODE, PROMPT, held
-from trtbench.referee.claim_units import MS, is_requests
+from trtbench.referee.claim_rate import AGREEMENT, AGREES, CONTRADICTS, DECODE, ONE, PROMPT, REQUESTS, held
+from trtbench.referee.claim_units import MS
 
 PASS, WARN, FAIL = "pass", "warn", "fail"
 LEVELS = (FAIL, WARN, PASS)
@@ -21,8 +19,7 @@ LEVELS = (FAIL, WARN, PASS)
 TABLE: dict[str, tuple[str, str, str]] = {
     "claims.rate": (
         FAIL,
-        "rate x time is not the number of new tokens (2 %), and no prompt left out of the rate explains it; or a peak is below "
-        "its mean",
+        "rate x time is not the number of new tokens (2 %), and no prompt left out of the rate explains it",
         "Rate and time contradict each other: refuse both.",
     ),
     "claims.prompt": (
@@ -46,6 +43,11 @@ TABLE: dict[str, tuple[str, str, str]] = {
         WARN,
         "rate x time is above the new tokens, and the rate may leave the prompt's time out",
         "Compare it with no rate over the whole time.",
+    ),
+    "claims.speculative": (
+        WARN,
+        "the file speaks of speculative decoding, and a step may make several tokens",
+        "Not judged against the ceiling: ask for the figures without it.",
     ),
     "claims.unit": (
         WARN,
@@ -85,12 +87,13 @@ def check(
     shape: ModelShape | None = None,
     precision: roofline.Precision | None = None,
     machine: roofline.Machine | None = None,
+    said: bool = False,
 ) -> list[ClaimFinding]:
     """Findings about published rows, fails first: each row against itself and, with shape, precision and machine, against the
-    roofline. `precision` is that of rows which say none."""
+    roofline. `precision` is that of rows which say none and, where the user `said` it, of those whose word is not known."""
     findings: list[ClaimFinding] = []
     for row in rows:
-        judge = _Judge(row, shape, precision, machine)
+        judge = _Judge(row, shape, precision, machine, said)
         findings += judge.against_itself() + judge.against_card()
     if not findings:
         return [ClaimFinding("claims")]
@@ -106,10 +109,13 @@ class _Judge:
         shape: ModelShape | None,
         precision: roofline.Precision | None,
         machine: roofline.Machine | None,
+        said: bool,
     ) -> None:
-        self.row, self.shape = row, shape
-        self.precision, self.unknown = _stored(row, precision)
-        self.machine = machine and _together(machine, row.cards)
+        self.row, self.shape, self.precision = row, shape, precision
+        self.unknown: str | None = None
+        if precision is not None:
+            self.precision, self.unknown = claim_precision.of_row(row.precision, row.cache, precision, said)
+        self.machine = machine and fits.together(machine, row.cards or 1)
         # Lengths that vary are means; rounded down they bound less.
         self.prompt, self.tokens = int(row.prompt or 0), int(row.new_tokens or 0)
 
@@ -128,11 +134,6 @@ class _Judge:
                     f"{part.rate:,.1f} tok/s x {part.seconds * 1e3:,.1f} ms is {product:,.0f} where {part.tokens:,.0f} "
                     f"{part.what} were counted.",
                 )
-        if row.peak is not None and row.throughput is not None and row.peak < row.throughput * (1 - AGREEMENT):
-            findings += self.found(
-                "claims.rate",
-                f"a peak of {row.peak:,.1f} tok/s is below the mean of {row.throughput:,.1f}: the two count different things.",
-            )
         missing = [
             name
             for name, value in (
@@ -176,25 +177,24 @@ class _Judge:
             if math.isclose(product, made, rel_tol=AGREEMENT):
                 return []
             return self._contradiction(rate, latency, product, made, "prompt and new tokens")
-        if is_requests(row):
+        prefill = None
+        if self.shape is not None and self.machine is not None and self.precision is not None:
+            prefill = roofline.prefill_floor(self.shape, self.precision, self.machine, batch, max(self.prompt, 1))
+        decode_only = row.rate_unit == "decode"
+        verdict = held(batch, row.prompt or 0, row.new_tokens or 0, latency / 1e3, rate, prefill, decode_only)
+        if verdict.word == REQUESTS:
             return self.found(
-                "claims.unit",
-                f"{rate:,.1f} a second x {latency:,.1f} ms is {rate * latency / 1e3:,.1f}, the batch of {batch}: that is a rate of "
+                "claims.unit" if row.rate_unit is None else "claims.rate",
+                f"{rate:,.1f} a second x {latency:,.1f} ms is {verdict.product:,.1f}, the batch of {batch}: that is a rate of "
                 "requests, not of tokens.",
             )
-        if batch > 1 and math.isclose(rate * latency / 1e3, row.new_tokens or 0, rel_tol=AGREEMENT):
+        if verdict.word == ONE:
             return self.found(
                 "claims.unit",
                 f"{rate:,.1f} tok/s x {latency:,.1f} ms is {row.new_tokens or 0:,.0f}, the new tokens of one sequence: that is a "
                 f"rate of one of the {batch}, not of all.",
             )
-        prefill = None
-        if self.shape is not None and self.machine is not None and self.precision is not None:
-            prefill = roofline.prefill_floor(self.shape, self.precision, self.machine, batch, max(self.prompt, 1))
-        # A rate that is said to leave the prompt out counts no prompt tokens, and its sum may come near theirs by chance.
-        prompt = 0 if row.rate_unit == "decode" else row.prompt or 0
-        verdict = held(batch, prompt, row.new_tokens or 0, latency / 1e3, rate, prefill)
-        if verdict.word == AGREES or (row.rate_unit == "decode" and verdict.word != CONTRADICTS):
+        if verdict.word == AGREES or (decode_only and verdict.word != CONTRADICTS):
             return []
         said = f"{rate:,.1f} tok/s x {latency:,.1f} ms is {verdict.product:,.0f} tokens"
         new = f"{verdict.made:,.0f} are new"
@@ -204,9 +204,12 @@ class _Judge:
             return self.found("claims.rate", f"{said} where {new}.")
         left = f"{verdict.left * 1e3:,.1f} ms"
         if verdict.word == CONTRADICTS:
+            wrong = "which is too short"
+            if verdict.most is not None:
+                which = f"{row.prompt:,.0f} ids take" if row.prompt else "one of a length that is not said takes"
+                wrong = f"which is too long: {which} {verdict.most * 1e3:,.1f} ms at most"
             return self.found(
-                "claims.rate",
-                f"{said} where {new}; a rate without the prompt's time leaves {left} for it, which is too short.",
+                "claims.rate", f"{said} where {new}; a rate without the prompt's time leaves {left} for it, {wrong}."
             )
         if verdict.word == DECODE:
             return self.found(
@@ -242,15 +245,19 @@ class _Judge:
     def against_card(self) -> list[ClaimFinding]:
         """Time and rate against the least that the card needs."""
         shape, machine, precision, row = self.shape, self.machine, self.precision, self.row
-        if shape is None or machine is None:
+        if shape is None or machine is None or precision is None:
             return []
-        if precision is None:
-            return self.found(
+        unknown = []
+        if self.unknown is not None:
+            unknown = self.found(
                 "claims.incomplete",
-                f"weights in {self.unknown!r} are not known here, so that nothing was held against the card.",
+                f"weights in {self.unknown!r} are not known here: held against the card in the fewest bits there are, 1; "
+                "--precision says otherwise.",
             )
         if not self.tokens:
-            return []
+            return unknown
+        if row.speculative:
+            return unknown + self.found("claims.speculative", "not judged against the ceiling: speculative decoding.")
         batch, steps = row.batch or 1, max(self.tokens - 1, 1)
         alone = 1 if row.at_most else batch  # of a request among others no more is known than that it ran
         floors = []
@@ -271,12 +278,12 @@ class _Judge:
                 "claims.ceiling",
                 row.name,
                 f"{row.name}: {floor.seconds / seconds:,.2f} times what {machine.bandwidth / 1e9:,.1f} GB/s and "
-                f"{precision.name} weights allow ({what}).",
+                f"{precision.name} weights allow{_on(machine)} ({what}).",
             )
             for what, floor, _, seconds in floors
             if floor.refutes(seconds)
         ]
-        return beyond + self._against_memory(alone, precision, machine, floors)
+        return unknown + beyond + self._against_memory(alone, precision, machine, floors)
 
     def _against_memory(
         self,
@@ -291,9 +298,20 @@ class _Judge:
         if not fit or fit.whole:
             return []
         taken = (
-            f"weights and KV cache take {fit.needed / 1e9:,.1f} GB in {precision.name} where the card holds "
-            f"{fit.held / 1e9:,.1f} GB"
+            f"weights and KV cache take {fit.needed / 1e9:,.1f} GB in {precision.name} where "
+            f"{'the card holds' if fit.cards == 1 else f'the {fit.cards:,} cards hold'} {fit.held / 1e9:,.1f} GB"
         )
+        on_card, layers = self.row.on_card, self.shape.layers if self.shape else 0
+        if on_card is None:
+            return self.found(
+                "claims.offload",
+                f"{taken}; how many of {layers} layers lie on the card is not known, and the host may compute the others.",
+            )
+        if on_card < layers:
+            return self.found(
+                "claims.offload",
+                f"{taken}; at most {on_card:,.0f} of {layers} layers lie on the card, and the host computes the others.",
+            )
         for what, floor, passes, seconds in floors:
             if fits.refutes(floor, passes, machine, seconds) and not floor.refutes(seconds):
                 ratio = fits.link_seconds(floor, passes, machine) / seconds
@@ -304,23 +322,5 @@ class _Judge:
         return self.found("claims.offload", f"{taken}.")
 
 
-def _stored(row: Row, precision: roofline.Precision | None) -> tuple[roofline.Precision | None, str | None]:
-    """The precision of a row, and its name where it isn't known."""
-    if row.precision is None:
-        return precision, None
-    try:
-        return roofline.precision(row.precision.removeprefix("torch.")), None
-    except UserError:
-        return None, row.precision
-
-
-def _together(machine: roofline.Machine, cards: int) -> roofline.Machine:
-    """What several of these cards do at most, together."""
-    return dataclasses.replace(
-        machine,
-        bandwidth=machine.bandwidth * cards,
-        peak=machine.peak and machine.peak * cards,
-        cache=machine.cache * cards,
-        memory=machine.memory and machine.memory * cards,
-        link=machine.link and machine.link * cards,
-    )
+def _on(machine: roofline.Machine) -> str:
+    return "" if machine.cards == 1 else f" on {machine.cards:,} cards"

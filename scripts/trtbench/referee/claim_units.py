@@ -15,7 +15,6 @@ from trtbench.referee.claim_formats.row import Row
 from trtbench.referee.claim_rate import AGREEMENT
 
 MS = {"ms": 1.0, "s": 1e3}  # a unit of time in ms
-_ROUGHLY = 0.1  # requests a second are often given in two digits
 _WORDS = {"ms": "milliseconds", "s": "seconds"}
 
 
@@ -53,14 +52,6 @@ def settled(
             row = dataclasses.replace(row, latency=row.latency * MS[unit], latency_unit="ms")
         settled_rows.append(_as_tokens(row))
     return settled_rows, notes
-
-
-def is_requests(row: Row) -> bool:
-    """Whether a rate without a unit is requests/s by its product with the time (ms): the batch, and not the tokens made."""
-    if row.rate_unit is not None or row.batch is None or not row.new_tokens or not row.latency or not row.throughput:
-        return False
-    product = row.throughput * row.latency / 1e3
-    return math.isclose(product, row.batch, rel_tol=_ROUGHLY) and 2 * product < row.batch * row.new_tokens
 
 
 def _told(row: Row, throughput_unit: str | None) -> Row:

@@ -9,6 +9,7 @@ the host's own processor computes are bound by the memory of the host, which nob
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -22,11 +23,12 @@ LINK = cards.PCIE * 1e9  # of a card that is not in the table
 @dataclass(frozen=True)
 class Fit:
     """Bytes that the weights of a whole model and the KV cache of all sequences take at least at the end of a generation, and
-    what the machine holds."""
+    what the machine, of so many `cards`, holds."""
 
     weights: float
     cache: float
     held: float
+    cards: int = 1
 
     @property
     def needed(self) -> float:
@@ -44,12 +46,25 @@ class Fit:
     @property
     def machines(self) -> int:
         """How many such cards hold it at least."""
-        return math.ceil(self.needed / self.held)
+        return math.ceil(self.cards * self.needed / self.held)
 
 
 def machine_of(card: cards.Card) -> roofline.Machine:
     """All that bounds a card of the table."""
     return roofline.Machine(card.bandwidth, card.gate_peak, card.cache, card.memory, card.host_gbs * 1e9)
+
+
+def together(machine: roofline.Machine, cards: int) -> roofline.Machine:
+    """What several of these cards do at most, together."""
+    return dataclasses.replace(
+        machine,
+        bandwidth=machine.bandwidth * cards,
+        peak=machine.peak and machine.peak * cards,
+        cache=machine.cache * cards,
+        memory=machine.memory and machine.memory * cards,
+        link=machine.link and machine.link * cards,
+        cards=machine.cards * cards,
+    )
 
 
 def fit(
@@ -63,7 +78,7 @@ def fit(
         return None
     kept = prompt + max(tokens - 1, 0)
     weights = shape.parameters * precision.weight_bits / 8
-    return Fit(weights, roofline.kv_bytes(shape, precision, batch, kept), machine.memory)
+    return Fit(weights, roofline.kv_bytes(shape, precision, batch, kept), machine.memory, machine.cards)
 
 
 def link_seconds(floor: roofline.Floor, passes: int, machine: roofline.Machine) -> float:
@@ -102,7 +117,8 @@ def sentences(
         return []
     parts = f" ({_gb(found.weights)}) and KV cache ({_gb(found.cache)})" if found.cache else ""
     taken = f"Weights{parts} take at least {_gb(found.needed)} in {precision.name}"
-    held = f"the card holds {_gb(found.held)} ({found.held / 2**30:,.4g} GiB)"
+    holds = "the card holds" if found.cards == 1 else f"the {found.cards:,} cards hold"
+    held = f"{holds} {_gb(found.held)} ({found.held / 2**30:,.4g} GiB)"
     if found.whole:
         return [f"{taken}; {held}."]
     steps = max(tokens - 1, 1)

@@ -9,12 +9,11 @@ dense weights, and caches that sequences don't share.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from trtbench.errors import UserError
 from trtbench.model import kv_cache
+from trtbench.model.config_packed import packed_bits as packed_bits
 from trtbench.model.shape import ModelShape
 from trtbench.settings.knobs import SHORT_PRECISIONS
 
@@ -52,21 +51,6 @@ PRECISIONS = {
 }
 
 
-PACKED = {"mxfp4": 4.25, "fp8": 8.0, "fbgemm_fp8": 8.0}  # bits of a weight, by quant_method; mxfp4 with a scale for 32
-
-
-def packed_bits(config: Mapping[str, Any]) -> float | None:
-    """Fewest bits of a weight in a checkpoint that config.json calls quantised; None for one that it doesn't. Where it names
-    neither a method of PACKED nor `bits`, four."""
-    quantised = config.get("quantization_config")
-    if not isinstance(quantised, Mapping) or not quantised:
-        return None
-    bits = quantised.get("bits", quantised.get("w_bit"))
-    if isinstance(bits, int) and not isinstance(bits, bool) and 1 <= bits <= 16:
-        return bits
-    return PACKED.get(str(quantised.get("quant_method")), 4)
-
-
 def precision(name: str) -> Precision:
     """Look a precision up by its name or a short one (fp32, fp16, bf16, awq), in any case; raises UserError."""
     stored = PRECISIONS.get(SHORT_PRECISIONS.get(name.lower(), name.lower()))
@@ -79,13 +63,14 @@ def precision(name: str) -> Precision:
 class Machine:
     """What bounds a machine: memory bandwidth (bytes/s), dense fp16 peak (FLOP/s, None if unknown) and
     last-level cache (bytes). No floor here looks at `memory` (bytes) and `link` (bytes/s from outside it), None where they
-    are not known: fits.py does."""
+    are not known: fits.py does. All of it is that of `cards` alike together."""
 
     bandwidth: float
     peak: float | None = None
     cache: float = 0.0
     memory: float | None = None
     link: float | None = None
+    cards: int = 1
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import Any
 
 from trtbench.errors import UserError, counted
 from trtbench.referee.claim_formats.layout import Document
-from trtbench.referee.claim_formats.numbers import count, positive
+from trtbench.referee.claim_formats.numbers import cards, count, positive
+from trtbench.referee.claim_formats.numbers import read as read_number
 from trtbench.referee.claim_formats.row import Reading, Row, Sum
 
 _STEADY = 0.1  # its rate is the mean of rates: beyond this spread it is not tokens over the mean time to 2 %
@@ -66,8 +67,10 @@ def read(document: Document) -> Reading:
                 throughput=rate,
                 rate_unit="total" if both else "tokens",
                 sums=(Sum(rate, time / 1e9, prompt + new, "timed tokens"),) if rate and time and steady else (),
-                cards=len(str(cells.get("gpu_info") or "").split(",")),
+                cards=_cards(cells, number),
+                on_card=_on_card(cells, document.comma),
                 precision=_stored(str(cells.get("model_type", cells.get("model", "")))),
+                cache=tuple(str(cells[name])[:40] for name in ("type_k", "type_v") if cells.get(name)),
             )
         )
     if not rows:
@@ -93,13 +96,24 @@ def _test(cells: Mapping[str, Any], number: int, comma: bool | None) -> tuple[in
     return prompt, new, depth, positive(cells.get("avg_ts"), f"Row {number}: avg_ts", comma)
 
 
-def _stored(model: str) -> str | None:
-    """How weights are stored, or a precision that takes fewer bits: a bound made of it is low, and holds."""
-    kind = re.search(r"\b(F32|F16|BF16|I?Q\d\w*)", model.upper())
-    if kind is None:
+def _cards(cells: Mapping[str, Any], number: int) -> int | None:
+    """The devices that gpu_info names; its Markdown has no such column."""
+    devices = str(cells.get("gpu_info") or "")
+    return cards(devices.count(",") + 1, f"Row {number}: the devices of gpu_info") if devices else None
+
+
+def _on_card(cells: Mapping[str, Any], comma: bool | None) -> float | None:
+    """How many layers at most lie on the card: below 0 and in no column it is not known, nor where parts of them are said to lie
+    with the host (experts, tensors by name)."""
+    moved = [cells.get(name) for name in ("n_cpu_moe", "ncmoe", "tensor_buft_overrides", "ot")]
+    if any(part not in (None, "", 0, "0", "none") for part in moved):
         return None
-    if kind[1].startswith("Q8"):
-        return "int8"
-    if re.match(r"Q[4-6]", kind[1]):
-        return "int4"
-    return {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}.get(kind[1], kind[1])
+    layers = next((cells[name] for name in ("n_gpu_layers", "ngl") if name in cells), None)
+    number = read_number(layers, "n_gpu_layers", comma)
+    return None if number is None or number < 0 else number
+
+
+def _stored(model: str) -> str | None:
+    """The kind of quantisation in a model's type (llama 13B Q4_0), all of it where none is found."""
+    kinds = re.findall(r"\b(?:F32|F16|BF16|[IT]?Q\d\w*|(?:MX|NV)FP\d\w*)", model, re.IGNORECASE)
+    return kinds[-1] if kinds else model[:60] or None

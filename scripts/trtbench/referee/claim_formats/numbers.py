@@ -15,6 +15,7 @@ from trtbench.errors import UserError
 
 MOST = 1e12  # no count, time or rate of a benchmark is above it
 LEAST = 1e-9  # nor, where it is above 0, below this
+MOST_CARDS = 1024  # nobody's benchmark of one model has more of them share it
 UNSAID = {"", "-", "–", "—", "n/a", "na", "none", "null"}
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.IGNORECASE)
 _SPACED = re.compile(r"[+-]?\d{1,3}([ \u00a0\u202f'’]\d{3})+([.,]\d+)?")
@@ -71,6 +72,14 @@ def count(value: Any, where: str, comma: bool | None = None, least: int = 1) -> 
     if number != int(number) or number < least or number > 1e9:
         raise UserError(f"{where}={_short(value)} is not a whole number of at least {least}.")
     return int(number)
+
+
+def cards(value: Any, where: str, comma: bool | None = None) -> int | None:
+    """How many cards share the work: each of them raises what is possible, so that no number is believed."""
+    number = count(value, where, comma)
+    if number is not None and number > MOST_CARDS:
+        raise UserError(f"{where}={number:,} is no number of cards; at most {MOST_CARDS:,} are.")
+    return number
 
 
 def at(mapping: Any, path: str) -> Any:

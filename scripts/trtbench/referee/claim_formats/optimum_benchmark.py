@@ -7,7 +7,7 @@ from typing import Any
 
 from trtbench.errors import UserError
 from trtbench.referee.claim_formats.layout import Document
-from trtbench.referee.claim_formats.numbers import at, count, figure
+from trtbench.referee.claim_formats.numbers import at, cards, count, figure
 from trtbench.referee.claim_formats.row import Reading, Row, Sum
 
 
@@ -48,6 +48,7 @@ def read(document: Document) -> Reading:
         throughput=rate,
         rate_unit="decode",
         sums=sums,
+        cards=_cards(at(config, "backend.device_ids")),
         precision=_stored(at(config, "backend")),
     )
     return Reading("the report of optimum-benchmark", (row,))
@@ -58,6 +59,12 @@ def _seconds(report: Any, part: str) -> float | None:
     if unit != "s":
         raise UserError(f"{part}.latency is in {str(unit)[:20]!r}; optimum-benchmark writes s.")
     return figure(report, f"{part}.latency.mean")
+
+
+def _cards(devices: Any) -> int | None:
+    """How many ids of devices these are: "0,1", [0, 1] or 0."""
+    ids = devices if isinstance(devices, list) else [part for part in str(devices or "").split(",") if part.strip()]
+    return cards(len(ids), "the number of device_ids") if ids else None
 
 
 def _stored(backend: Any) -> str | None:

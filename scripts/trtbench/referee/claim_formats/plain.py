@@ -162,6 +162,10 @@ def _row(own: Cells, above: Cells, path: str, number: int, comma: bool | None) -
             return numbers.count(best[quantity][3], f"{where}{best[quantity][1][:40]}", comma, least)
         return numbers.count(above.get(quantity), f"above the rows, {quantity}", comma, least)
 
+    if "cards" in best:
+        together = numbers.cards(best["cards"][3], f"{where}{best['cards'][1][:40]}", comma)
+    else:
+        together = numbers.cards(above.get("cards"), "above the rows, cards", comma)
     time, rate = best.get("latency"), best.get("throughput")
     latency = None if time is None else numbers.positive(time[3], f"{where}{time[1][:40]}", comma)
     unit = None if time is None else time[2]
@@ -176,7 +180,7 @@ def _row(own: Cells, above: Cells, path: str, number: int, comma: bool | None) -
         latency_unit=unit if latency is not None else "ms",
         throughput=None if rate is None else numbers.positive(rate[3], f"{where}{rate[1][:40]}", comma),
         rate_unit="tokens" if rate is None else rate[2],
-        cards=whole("cards") or 1,
+        cards=together,
         precision=str(best["precision"][3] if "precision" in best else above["precision"])[:_NAME]
         if "precision" in best or "precision" in above
         else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -25,9 +26,9 @@ class Row:
     requests (requests/s), total (prompt and output tokens/s), None where the name says no unit. `batch` sequences run at
     once, or, with `at_most`, no more than that. `prompt` and `new_tokens` are ids a sequence, means where lengths vary.
     `decode` is the time of the decode steps alone, ms. `sums` are rates with the time and tokens that they were made of:
-    where there are any, rate and latency are not held against each other. `peak` is the highest rate (output tokens/s) that was
-    seen for a while. `cards` share the work. `precision` is how the
-    file says that weights are stored, in its own words.
+    where there are any, rate and latency are not held against each other. `cards` share the work. `precision` is how the
+    file says that weights are stored, in its own words, `cache` what it says of keys and values. `speculative`: a
+    step may make several tokens. `on_card` layers at most are computed by the card (None: not known), the rest by the host.
     """
 
     name: str
@@ -41,9 +42,11 @@ class Row:
     at_most: bool = False
     decode: float | None = None
     sums: tuple[Sum, ...] = ()
-    peak: float | None = None
-    cards: int = 1
+    cards: int | None = None
     precision: str | None = None
+    cache: tuple[str, ...] = ()
+    speculative: bool = False
+    on_card: float | None = math.inf
 
 
 @dataclass(frozen=True)

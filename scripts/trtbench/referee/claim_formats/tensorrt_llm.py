@@ -10,6 +10,7 @@ from typing import Any
 from trtbench.errors import UserError
 from trtbench.referee.claim_formats.layout import Document
 from trtbench.referee.claim_formats.numbers import at, count, figure, positive
+from trtbench.referee.claim_formats.numbers import cards as cards_of
 from trtbench.referee.claim_formats.row import Reading, Row, Sum
 
 
@@ -51,7 +52,7 @@ def table(document: Document) -> Reading:
                 throughput=rate,
                 decode=seconds,
                 sums=sums,
-                cards=at_least_one("world_size") or 1,
+                cards=cards_of(cells.get("world_size"), f"Row {number}: world_size", document.comma),
                 precision=_stored(cells),
             )
         )
@@ -85,8 +86,8 @@ def report(document: Document) -> Reading:
         sums += [Sum(rate, seconds / 1e3, requests * new, "output tokens")] if rate else []
         sums += [Sum(every, seconds / 1e3, requests * (prompt + new), "tokens in all")] if every and prompt else []
     limits = [n for n in (requests, count(at(value, "world_info.max_batch_size"), "max_batch_size")) if n]
-    ranks = count(at(value, "world_info.world_size"), "world_size")
-    tp, pp = (count(at(value, f"world_info.{name}"), name) or 1 for name in ("tp_size", "pp_size"))
+    ranks = cards_of(at(value, "world_info.world_size"), "world_size")
+    tp, pp = (cards_of(at(value, f"world_info.{name}"), name) or 1 for name in ("tp_size", "pp_size"))
     quantised = at(value, "engine.quantization")
     row = Row(
         name="trtllm-bench",
@@ -97,7 +98,9 @@ def report(document: Document) -> Reading:
         latency=figure(value, "performance.avg_request_latency_ms"),
         throughput=rate,
         sums=tuple(sums),
-        cards=ranks or tp * pp,
-        precision=str(quantised or at(value, "engine.dtype") or "") or None,
+        cards=ranks or cards_of(tp * pp, "tp_size x pp_size"),
+        precision=str(quantised or at(value, "engine.dtype") or "")[:60] or None,
+        speculative=bool(at(value, "decoding_stats")),
+        cache=(str(kept)[:60],) if (kept := at(value, "engine.kv_cache_dtype")) else (),
     )
     return Reading("the report of trtllm-bench", (row,))

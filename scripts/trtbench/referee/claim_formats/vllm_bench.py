@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from trtbench.referee.claim_formats.layout import Document
-from trtbench.referee.claim_formats.numbers import count, figure
+from trtbench.referee.claim_formats.numbers import cards, count, figure
 from trtbench.referee.claim_formats.row import Reading, Row, Sum
 
 _SERVE = {"duration", "completed", "total_output_tokens", "output_throughput"}
 _THROUGHPUT = {"elapsed_time", "num_requests", "total_num_tokens", "tokens_per_second"}
+_PEAK = (
+    "max_output_tokens_per_s is below output_throughput: it counts pieces of streams in whole seconds, so that it says nothing of "
+    "runs under a second and of pieces with several tokens; not judged."
+)
+_SPECULATIVE = ("spec_decode_acceptance_rate", "spec_decode_acceptance_length", "accept_length")  # the last is SGLang's
 _LATENCY = {"avg_latency", "latencies", "percentiles"}
 
 
@@ -29,7 +34,7 @@ def is_serve(document: Document) -> bool:
 def serve(document: Document) -> Reading:
     """vllm/benchmarks/serve.py: rates are over `duration` (s), the whole run; the mean latency of a request is there only
     with --percentile-metrics e2el."""
-    rows = []
+    rows, below = [], False
     parts = _all(document, _SERVE)
     for number, part in enumerate(parts, 1):
         done, seconds = count(part["completed"], "completed"), figure(part, "duration")
@@ -49,10 +54,20 @@ def serve(document: Document) -> Reading:
                 latency=figure(part, "mean_e2el_ms") or figure(part, "mean_e2e_latency_ms"),
                 throughput=rate,
                 sums=tuple(sums),
-                peak=figure(part, "max_output_tokens_per_s"),
+                cards=_cards(part),
+                speculative=any(part.get(name) is not None for name in _SPECULATIVE),
             )
         )
-    return Reading("the result of a serving benchmark (vLLM, SGLang)", tuple(rows))
+        peak = figure(part, "max_output_tokens_per_s")
+        below = below or bool(rate and peak and peak < rate)
+    notes = (_PEAK,) if below else ()
+    return Reading("the result of a serving benchmark (vLLM, SGLang)", tuple(rows), notes)
+
+
+def _cards(part: Mapping[str, Any]) -> int | None:
+    """Of the server nothing is in the file but what --metadata puts there."""
+    name = next((name for name in ("tensor_parallel_size", "tp") if name in part), "")
+    return cards(part.get(name), name)
 
 
 def _label(part: Mapping[str, Any], number: int, parts: int) -> str:
