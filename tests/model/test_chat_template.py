@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trtbench.errors import UserError
-from trtbench.model import chat_template
+from trtbench.model import chat_filling, chat_template
 from trtbench.model.prompt_records import Chat
 from trtbench.model.workload import build
 from trtbench.records.trial import Sampling
@@ -91,7 +91,7 @@ def test_prompts_without_a_chat_need_no_template(model: Path) -> None:
 
 def test_a_template_that_writes_the_date_writes_the_same_one_every_day(model: Path) -> None:
     change(model, chat_template=DATED)
-    clock = chat_template.TODAY.strftime("%d %b %Y, %-d/%-m, %A %H:%M")
+    clock = chat_filling.TODAY.strftime("%d %b %Y, %-d/%-m, %A %H:%M")
     wanted = of_transformers(model, CHAT, DATED.replace("{{ strftime_now('%d %b %Y, %-d/%-m, %A %H:%M') }}", clock))
     assert chat_template.texts([CHAT], model, "x")[0] == [wanted]
     assert clock == "26 Jul 2024, 26/7, Friday 00:00"
@@ -139,8 +139,52 @@ def test_no_code_of_the_model_is_run_for_its_template(model: Path) -> None:
     assert not (model / "ran").exists()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
-@given(content=st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
-def test_what_is_asked_stands_in_the_text_as_it_is(content: str, tiny_model: Path) -> None:
-    ((text,), _) = chat_template.texts([Chat((("user", content),))], tiny_model, "x")
-    assert text == f"<|user|>\n{content}</s>\n<|assistant|>\n"
+LOOPS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+
+
+def test_a_template_that_does_not_end_is_ended(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(model, chat_template=LOOPS)
+    monkeypatch.setattr(chat_template, "LIMIT", 5.0)
+    with pytest.raises(
+        UserError, match=r"template did not end over the chats of my\.json within 5 s; give the prompts as text"
+    ):
+        chat_template.texts([CHAT], model, "my.json")
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{{ 'a' * 10 ** 12 }}", r"does not take prompt 2 of my\.json \(MemoryError"),
+        ("{{ 'a' * 2 ** 25 }}", r"makes 33,554,432 letters of prompt 2 of my\.json"),
+    ],
+)
+def test_a_template_that_fills_the_memory_is_refused(template: str, said: str, model: Path) -> None:
+    change(model, chat_template=template)
+    with pytest.raises(UserError, match=said):
+        chat_template.texts(["text", CHAT], model, "my.json")
+
+
+def test_a_process_that_says_nothing_is_told_in_a_sentence(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_template.sys, "executable", shutil.which("false"))
+    with pytest.raises(UserError, match=r"could not be filled for my\.json \(status 1\)\.$"):
+        chat_template.texts([CHAT], model, "my.json")
+
+
+def test_a_tokenizer_that_transformers_5_wrote(model: Path) -> None:
+    change(
+        model,
+        chat_template="{{ bos_token }}{{ image_token }}{{ messages[0].content }}",
+        extra_special_tokens=["<x>", "<y>"],
+        model_specific_special_tokens={"image_token": "<image>"},
+        tokenizer_class="TokenizersBackend",
+    )
+    assert chat_template.texts([CHAT], model, "x")[0] == ["<s><image>How was the weather in April?"]
+    change(model, model_specific_special_tokens=None)
+    assert chat_template.texts([CHAT], model, "x")[0] == ["<s>How was the weather in April?"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=3, deadline=None)
+@given(contents=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=40), min_size=1, max_size=30))
+def test_what_is_asked_stands_in_the_text_as_it_is(contents: list[str], tiny_model: Path) -> None:
+    texts, _ = chat_template.texts([Chat((("user", content),)) for content in contents], tiny_model, "x")
+    assert texts == [f"<|user|>\n{content}</s>\n<|assistant|>\n" for content in contents]
