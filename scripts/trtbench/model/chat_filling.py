@@ -13,12 +13,14 @@ from __future__ import annotations
 import datetime
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from trtbench.errors import UserError, in_one_line
 from trtbench.model.pickle_conversion import bound
 
+Messages = Sequence[Sequence[str]]  # (role, content) each
 MOST = 2**24  # letters of a text
 # Templates that write today's date would give other ids each day, and no run could be taken up again: their clock stands.
 TODAY = datetime.datetime(2024, 7, 26)
@@ -84,7 +86,7 @@ def _with_still_clock(template: str) -> str:
     return f"{{%- macro {CLOCK}(format) -%}}{{{{ format{days}{written} }}}}{{%- endmacro %}}\n{template}"
 
 
-def _filled(tokenizer: Any, template: str, chat: list[list[str]], what: str) -> str:
+def _filled(tokenizer: Any, template: str, chat: Messages, what: str) -> str:
     messages = [{"role": role, "content": content} for role, content in chat]
     try:
         text = tokenizer.apply_chat_template(
@@ -99,7 +101,7 @@ def _filled(tokenizer: Any, template: str, chat: list[list[str]], what: str) -> 
     return str(text)
 
 
-def filled(folder: Path, chats: list[tuple[int, list[list[str]]]], file: str) -> list[str]:
+def filled(folder: Path, chats: Sequence[tuple[int, Messages]], file: str) -> list[str]:
     """The chats, each with its number in the file, as text. Raises UserError where the model has no template, or where that
     refuses a chat."""
     tokenizer = _tokenizer(folder)
