@@ -429,7 +429,7 @@ IDS = "holds token ids (input_ids), which do not say by which tokenizer"
         ("p.txt", "1,Hello there,x\n2,World,y\n", ", line 1, looks like a table without a header"),
         ("p.txt", "1\tHello\n2\tWorld\n", ", line 1, looks like a table without a header"),
         ("p.txt", "prompt\nTell me a story\nTell me another\n", ", line 1, is the name of a column alone; name the file .csv"),
-        ("p.txt", '"question"\r\n"Why, and how?"\r\nSo?\r\n', ", line 1, is the name of a column alone"),
+        ("p.txt", '"question"\r\n"Why, and how?"\r\n', ", line 1, is the name of a column alone"),
         ("p.txt", "15496, 995, 318\n11, 22, 33\n", ", line 1, holds numbers alone; token ids do not say by which"),
         ("p.txt", "1 2 3 4\n5 6 7 8\n", ", line 1, holds numbers alone"),
         ("p.txt", '[[prompts]]\ntext = "hello"\n', ", line 1, is TOML or INI; make JSON lines"),

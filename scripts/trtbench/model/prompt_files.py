@@ -20,7 +20,7 @@ from trtbench.errors import UserError, counted, why
 from trtbench.model.prompt_json import is_json, json_records
 from trtbench.model.prompt_other import AS_LINES, other_data
 from trtbench.model.prompt_records import Chat, Malformed, Prompt, Unreadable, prompts_of
-from trtbench.model.prompt_tables import is_table, table_records
+from trtbench.model.prompt_tables import is_name_alone, is_table, table_records
 
 PROMPTS = Path(__file__).with_name("prompts.jsonl")
 LIMIT = 16 * 2**20  # bytes that are read of a file
@@ -125,6 +125,10 @@ def _records(suffix: str, text: str, cut: bool) -> Iterator[tuple[str, object]]:
         raise Malformed(f" is {OTHER_NAMES[suffix]} by its name; {AS_LINES}.")
     if suffix in TABLE_NAMES:
         return table_records(text, cut)
+    if suffix not in JSON_NAMES and is_name_alone(plain):
+        raise Malformed(
+            ", line 1, is the name of a column alone; name the file .csv if it is a table, or leave that line out."
+        )
     if suffix in JSON_NAMES or is_json(head):
         return json_records(plain, cut)
     if is_table(text):

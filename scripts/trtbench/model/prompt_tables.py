@@ -36,11 +36,14 @@ def is_table(text: str) -> bool:
     return False
 
 
+def is_name_alone(text: str) -> bool:
+    """Whether a text has the name of a column that is known as its first line, and text right below it."""
+    first, _, rest = text.strip().partition("\n")
+    return first.strip().strip('"').lower() in KNOWN and bool(rest.partition("\n")[0].strip())
+
+
 def unclear_table(text: str) -> str | None:
     """Why a text that is no table by `is_table` may well be one, and is no prose either; None for prose."""
-    first, _, rest = text.strip().partition("\n")
-    if first.strip().strip('"').lower() in KNOWN and rest.partition("\n")[0].strip():
-        return "is the name of a column alone; name the file .csv if it is a table, or leave that line out"
     for delimiter in DELIMITERS:
         rows = _first_rows(text[:SEEN], delimiter, LOOK)
         if len(rows) < 2 or len(rows[0]) < 2:
