@@ -57,3 +57,17 @@ def test_a_chat_for_a_model_without_a_chat_template_is_refused(tiny_model: Path,
     assert done.returncode == 2
     assert "has no chat template; name a model that has one" in done.stderr.strip().splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+def test_a_template_that_a_chat_breaks_is_refused_in_one_sentence(
+    tiny_model: Path, bench: Bench, tmp_path: Path
+) -> None:
+    model = tmp_path / "huge"
+    shutil.copytree(tiny_model, model)
+    config = json.loads((model / "tokenizer_config.json").read_text())
+    (model / "tokenizer_config.json").write_text(json.dumps({**config, "chat_template": "{{ 'a' * 2 ** 25 }}"}))
+    (tmp_path / "p.json").write_text(json.dumps(SHAREGPT))
+    done = bench(PROMPTS_FILE=str(tmp_path / "p.json"), MODEL_NAME=str(model))
+    assert done.returncode == 2
+    assert "template makes 33,554,432 letters of prompt 1 of p.json." in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr

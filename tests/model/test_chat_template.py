@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trtbench.errors import UserError
-from trtbench.model import chat_template
+from trtbench.model import chat_filling, chat_template
 from trtbench.model.prompt_records import Chat
 from trtbench.model.workload import build
 from trtbench.records.trial import Sampling
@@ -56,6 +56,11 @@ def of_transformers(model: Path, chat: Chat, template: str | None = None) -> str
     )
 
 
+def filled(model: Path, *chats: Chat) -> list[str]:
+    """As the process does it, but in this one: it takes seconds to start. The first chat is the file's second prompt."""
+    return chat_filling.filled(model, [(number, chat.messages) for number, chat in enumerate(chats, 2)], "my.json")
+
+
 def in_config(model: Path, template: str) -> None:
     change(model, chat_template=template)
 
@@ -75,14 +80,16 @@ def of_a_processor(model: Path, template: str) -> None:
 @pytest.mark.parametrize("put", [in_config, in_a_list, in_jinja, of_a_processor])
 def test_a_chat_is_filled_as_transformers_does_wherever_the_template_is(put: Any, model: Path) -> None:
     put(model, LLAMA)
-    texts, name = chat_template.texts(["as it is", CHAT], model, "my.json")
-    assert texts == ["as it is", of_transformers(model, CHAT, LLAMA)]
-    assert texts[1].startswith("<s>") and texts[1].endswith("<|assistant|>") and texts[1].count("[INST]") == 2
+    (text,) = filled(model, CHAT)
+    assert text == of_transformers(model, CHAT, LLAMA)
+    assert text.startswith("<s>") and text.endswith("<|assistant|>") and text.count("[INST]") == 2
+
+
+def test_the_synthetic_models_have_a_template_and_texts_stay_where_they_are(tiny_model: Path) -> None:
+    other = Chat((("user", "Gr\u00fc\u00df\u2028 \U0001f642"),))
+    texts, name = chat_template.texts([CHAT, "as it is", other], tiny_model, "my.json")
+    assert texts == [of_transformers(tiny_model, CHAT), "as it is", of_transformers(tiny_model, other)]
     assert name == "my.json, through the model's chat template"
-
-
-def test_the_synthetic_models_have_a_template(tiny_model: Path) -> None:
-    assert chat_template.texts([CHAT], tiny_model, "x")[0] == [of_transformers(tiny_model, CHAT)]
 
 
 def test_prompts_without_a_chat_need_no_template(model: Path) -> None:
@@ -91,9 +98,9 @@ def test_prompts_without_a_chat_need_no_template(model: Path) -> None:
 
 def test_a_template_that_writes_the_date_writes_the_same_one_every_day(model: Path) -> None:
     change(model, chat_template=DATED)
-    clock = chat_template.TODAY.strftime("%d %b %Y, %-d/%-m, %A %H:%M")
+    clock = chat_filling.TODAY.strftime("%d %b %Y, %-d/%-m, %A %H:%M")
     wanted = of_transformers(model, CHAT, DATED.replace("{{ strftime_now('%d %b %Y, %-d/%-m, %A %H:%M') }}", clock))
-    assert chat_template.texts([CHAT], model, "x")[0] == [wanted]
+    assert filled(model, CHAT) == [wanted]
     assert clock == "26 Jul 2024, 26/7, Friday 00:00"
 
 
@@ -128,19 +135,61 @@ def test_one_beginning_of_sequence_id_stands_before_a_chat(model: Path) -> None:
 def test_a_template_that_is_not_there_or_does_not_take_a_chat(template: Any, said: str, model: Path) -> None:
     change(model, chat_template=template)
     with pytest.raises(UserError, match=said) as refused:
-        chat_template.texts(["text", CHAT], model, "my.json")
+        filled(model, CHAT)
     assert "\n" not in str(refused.value)
 
 
 def test_no_code_of_the_model_is_run_for_its_template(model: Path) -> None:
     change(model, chat_template=LLAMA, tokenizer_class="Evil", auto_map={"AutoTokenizer": ["evil.Evil", "evil.Evil"]})
     (model / "evil.py").write_text(f"open({str(model / 'ran')!r}, 'w')\nclass Evil: pass\n")
-    assert chat_template.texts([CHAT], model, "x")[0][0].startswith("<s>")
+    assert filled(model, CHAT)[0].startswith("<s>")
     assert not (model / "ran").exists()
+
+
+LOOPS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+
+
+def test_a_template_that_does_not_end_is_ended(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    change(model, chat_template=LOOPS)
+    monkeypatch.setattr(chat_template, "LIMIT", 5.0)
+    with pytest.raises(
+        UserError, match=r"template did not end over the chats of my\.json within 5 s; give the prompts as text"
+    ):
+        chat_template.texts([CHAT], model, "my.json")
+
+
+def test_a_template_that_fills_the_memory_is_refused(model: Path) -> None:
+    change(model, chat_template="{{ 'a' * 10 ** 10 }}")  # more than the process may have
+    with pytest.raises(UserError, match=r"does not take prompt 2 of my\.json \(MemoryError"):
+        chat_template.texts(["text", CHAT], model, "my.json")
+
+
+def test_a_template_that_writes_too_much_is_refused(model: Path) -> None:
+    change(model, chat_template="{{ 'a' * 2 ** 25 }}")
+    with pytest.raises(UserError, match=r"makes 33,554,432 letters of prompt 2 of my\.json"):
+        filled(model, CHAT)
+
+
+def test_a_process_that_says_nothing_is_told_in_a_sentence(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_template.sys, "executable", shutil.which("false"))
+    with pytest.raises(UserError, match=r"could not be filled for my\.json \(status 1\)\.$"):
+        chat_template.texts([CHAT], model, "my.json")
+
+
+def test_a_tokenizer_that_transformers_5_wrote(model: Path) -> None:
+    change(
+        model,
+        chat_template="{{ bos_token }}{{ image_token }}{{ messages[0].content }}",
+        extra_special_tokens=["<x>", "<y>"],
+        model_specific_special_tokens={"image_token": "<image>"},
+        tokenizer_class="TokenizersBackend",
+    )
+    assert filled(model, CHAT) == ["<s><image>How was the weather in April?"]
+    change(model, model_specific_special_tokens=None)
+    assert filled(model, CHAT) == ["<s>How was the weather in April?"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(content=st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_what_is_asked_stands_in_the_text_as_it_is(content: str, tiny_model: Path) -> None:
-    ((text,), _) = chat_template.texts([Chat((("user", content),))], tiny_model, "x")
-    assert text == f"<|user|>\n{content}</s>\n<|assistant|>\n"
+    assert filled(tiny_model, Chat((("user", content),))) == [f"<|user|>\n{content}</s>\n<|assistant|>\n"]

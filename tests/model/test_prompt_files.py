@@ -18,6 +18,7 @@ from trtbench.errors import UserError
 from trtbench.model import prompt_files
 from trtbench.model.prompt_files import PROMPTS, read_prompts
 from trtbench.model.prompt_records import Chat, Prompt
+from trtbench.model.prompt_tables import KNOWN
 
 Reads = Callable[[str, str | bytes], list[Prompt]]
 
@@ -127,8 +128,8 @@ def test_of_an_objects_lists_the_one_with_prompts_is_taken(read: Reads) -> None:
         read("splits.json", '{"train": ["a"], "test": [{"text": "b"}]}')
 
 
-@pytest.mark.parametrize("name", ["p.csv", "p.CSV", "p.tsv", "p.txt", "p"])
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("name", ["p.csv", "p.CSV", "p.tsv", "p.psv", "p.txt", "p"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_tables_with_any_delimiter(name: str, delimiter: str, read: Reads) -> None:
     rows = [["id", "Prompt", "answer"], ["1", 'Say "a,b;\tc"\r\nor\n\nd', ""], ["", "", ""], ["2", " two ", "x"]]
     assert read(name, table(rows, delimiter)) == ['Say "a,b;\tc"\r\nor\n\nd', " two "]
@@ -175,6 +176,24 @@ def test_tables_of_one_column_of_instructions_and_of_messages(read: Reads) -> No
         ("Question\n\nHow many?", ["Question", "How many?"]),
         ("Text, input and output, in short\nare words, like others", ["Text, input and output, in short are words, like others"]),
         ("Hello, world\nGoodbye, moon", ["Hello, world Goodbye, moon"]),
+        ("Text, in a narrow sense, is writing.\nOthers say, with reason, more.\nStill, nobody knows, they say.\n",
+         ["Text, in a narrow sense, is writing. Others say, with reason, more. Still, nobody knows, they say."]),
+        ("Problem, solved\n\nAnother prompt, with words", ["Problem, solved", "Another prompt, with words"]),
+        ("Question, answer\nWhat is this, exactly", ["Question, answer What is this, exactly"]),
+        ("Content, form\nand so on, yes", ["Content, form and so on, yes"]),
+        ("Instruction; Input\nWrite; now", ["Instruction; Input Write; now"]),
+        ("Hello\rthere\r\rWorld\r", ["Hello there", "World"]),
+        ("twice\r\r\nas a program\r\r\n\r\r\nfor Windows writes", ["twice as a program", "for Windows writes"]),
+        ("1,000 soldiers marched\n2,000 came back", ["1,000 soldiers marched 2,000 came back"]),
+        ("1, 2 and 3 are numbers", ["1, 2 and 3 are numbers"]),
+        ("1984", ["1984"]),
+        ("2 + 2", ["2 + 2"]),
+        ("- \"Hello,\" he said.\n- \"Bye\"", ['- "Hello," he said. - "Bye"']),
+        ("| a | b |\n|---|---|\n| 1 | 2 |\n\nAdd them.", ["| a | b | |---|---| | 1 | 2 |", "Add them."]),
+        ("x = ['a']\nprint(x)\n\nWhat does it print?", ["x = ['a'] print(x)", "What does it print?"]),
+        ("text = 'a'\nprint(text)\n\nWhat does it print?", ["text = 'a' print(text)", "What does it print?"]),
+        ("[Verse 1]\nRoses are red", ["[Verse 1] Roses are red"]),
+        ("cat a | sort\nls | wc", ["cat a | sort ls | wc"]),
         ('Explain this:\n\n{"prompt": "x"}', ["Explain this:", '{"prompt": "x"}']),
     ],
 )  # fmt: skip
@@ -239,7 +258,7 @@ def test_prompts_survive_every_format(
             map(asked, prompts)
         )
     if "\0" not in "".join(prompts):
-        for name, delimiter in (("p.csv", ","), ("p.csv", ";"), ("p.tsv", "\t"), ("p.txt", ",")):
+        for name, delimiter in (("p.csv", ","), ("p.csv", ";"), ("p.tsv", "\t"), ("p.txt", ","), ("p.txt", "|")):
             rows = [["id", "prompt"], *(["1", each] for each in prompts)]
             assert read_file(folder / name, table(rows, delimiter)) == prompts
 
@@ -248,6 +267,28 @@ def test_prompts_survive_every_format(
 def test_prompts_survive_text(prompts: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
     prompts = [f"w{each}" for each in prompts]
     assert read_file(tmp_path_factory.getbasetemp() / "p.txt", "\n\n".join(prompts)) == prompts
+
+
+WORDS = st.sampled_from(
+    [*sorted(KNOWN), "context", "id", "answer", "so on", "a 'b'", "and (c)", "where?", "nobody knows"]
+)
+CLAUSES = st.tuples(st.lists(WORDS, min_size=2, max_size=4), st.sampled_from([", ", "; "])).map(
+    lambda line: line[1].join(line[0]).capitalize()
+)
+
+
+@given(
+    paragraphs=st.lists(st.lists(CLAUSES, min_size=1, max_size=5), min_size=1, max_size=3),
+    end=st.sampled_from(["", "."]),
+)
+@example(paragraphs=[["Question, answer", "What is this, exactly"]], end="")
+@example(paragraphs=[["Problem, solved"], ["Another prompt, with words"]], end="")
+def test_prose_with_commas_is_never_cut(
+    paragraphs: list[list[str]], end: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    content = "\n\n".join("\n".join(f"{line}{end}" for line in paragraph) for paragraph in paragraphs)
+    wanted = [" ".join(f"{line}{end}" for line in paragraph) for paragraph in paragraphs]
+    assert read_file(tmp_path_factory.getbasetemp() / "p.txt", content) == wanted
 
 
 FIELDS = [
@@ -377,6 +418,31 @@ IDS = "holds token ids (input_ids), which do not say by which tokenizer"
         ("p.txt", "id,prompt\n1,Hello, how are you?\n", ", line 2: 3 cells"),
         ("p.csv", "prompt\n1, 2\n", ", line 2: 2 cells"),
         ("p.csv", 'id,prompt\n1,"never closed\n', ", the row after line 1: unexpected end of data"),
+        ("p.md", "| id | prompt |\n|---|:---:|\n| 1 | Hello |\n", ", line 1, is a Markdown table; save it as CSV"),
+        ("p.txt", "prompt | id\n--- | ---\nHello | 1\n", ", line 1, is a Markdown table"),
+        ("p.md", "| prompt |\n|---|\n| Hello |\n", ", line 1, is a Markdown table"),
+        ("p.txt", "id | prompt\n1 | Hello\n", ", line 1, looks like a table with blanks around its delimiters"),
+        ("p.txt", "id, prompt\n1, Hello\n2, Hi, you\n", ", line 1, looks like a table with blanks around its delimiters"),
+        ("p.txt", "prompt, context\nExplain, please\n", ", line 1, looks like a table with blanks around its delimiters"),
+        ("p.txt", '"ID", "Prompt"\n"1", "Hello"\n', ", line 1, looks like a table with blanks around its delimiters"),
+        ("p.txt", "id|prompt\n1|Hello|you\n", ", line 2: 3 cells in a row where the header has 2; text with a vertical bar"),
+        ("p.txt", "1,Hello there,x\n2,World,y\n", ", line 1, looks like a table without a header"),
+        ("p.txt", "1\tHello\n2\tWorld\n", ", line 1, looks like a table without a header"),
+        ("p.txt", "prompt\nTell me a story\nTell me another\n", ", line 1, is the name of a column alone; name the file .csv"),
+        ("p.txt", '"question"\r\n"Why, and how?"\r\n', ", line 1, is the name of a column alone"),
+        ("p.txt", "15496, 995, 318\n11, 22, 33\n", ", line 1, holds numbers alone; token ids do not say by which"),
+        ("p.txt", "1 2 3 4\n5 6 7 8\n", ", line 1, holds numbers alone"),
+        ("p.txt", '[[prompts]]\ntext = "hello"\n', ", line 1, is TOML or INI; make JSON lines"),
+        ("p.txt", '# mine\ntitle = "x"\n\n[a.b]\nprompt = """\nhello"""\n', ", line 1, is TOML or INI"),
+        ("p.txt", "; mine\n[prompt]\ntext=hello\n", ", line 1, is TOML or INI"),
+        ("p.txt", 'prompt = "hello"\nid = 1\n', ", line 1, is TOML or INI"),
+        ("p.py", "prompts = [\n 'a',\n 'b'\n]\n", ", line 1, is a list in a program or TOML"),
+        ("p.js", 'const mine = ["a", "b"];\n', ", line 1, is a list in a program or TOML"),
+        ("p.txt", '- "Tell me a story"\n- "Tell me another"\n', ", line 1, is YAML"),
+        ("p.txt", "- 'a'\r- 'b'\r", ", line 1, is YAML"),
+        ("p.txt", "- |\n  a\n- |\n  b\n", ", line 1, is YAML"),
+        ("p.txt", "prompt: >-\n  a\n", ", line 1, is YAML"),
+        ("p.jsonl", '"good"\r{"goal": "x"}\r', ", line 2: it has no field such as prompt"),
         ("p.yaml", "- a\n- b\n", " is YAML by its name"),
         ("p.txt", "- prompt: a\n- prompt: b\n", ", line 1, is YAML; make JSON lines"),
         ("p.txt", "# mine\n---\nprompts:\n  - a\n", ", line 1, is YAML"),

@@ -87,7 +87,7 @@ def _convert(folder: Path, final: Path, lock_handle: int, settings: Settings) ->
                 text=True,
                 errors="replace",
                 check=False,
-                env=_environment(),
+                env=environment(),
                 timeout=limit,
                 pass_fds=(lock_handle,),  # held until that process too has ended
             )
@@ -116,8 +116,8 @@ def _reason(done: subprocess.CompletedProcess[str]) -> str:
     return shown(lines[-1] if lines else f"status {done.returncode}").rstrip(".")
 
 
-def _environment() -> dict[str, str]:
-    """That of the process: no secrets, no network for models, no card, and no way around weights-only loading."""
+def environment() -> dict[str, str]:
+    """That of a process for what a model brings: no secrets, no network for models, no card, and no way around weights-only loading."""
     hidden = {name for name, row in ROWS.items() if row.secret}
     hidden |= {"HUGGING_FACE_HUB_TOKEN", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"}
     env = {name: value for name, value in os.environ.items() if name not in hidden}

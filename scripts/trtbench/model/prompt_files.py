@@ -4,8 +4,9 @@ Its name decides only where it says what the file is (.json, .csv, …). What lo
 refused with the place, never read as prose. By its content a file is data when
 - it begins with a JSON value that ends its line, or as JSON does (`[{"`, `{"prompt":`, `[1, 2`); `[Scene 1]`, `{note}` and
   `[1] A footnote` are prose. Or most of its lines are JSON objects, or all of them JSON strings;
-- its first line is the header of a table: two names or more between commas, semicolons or tabs (`is_table`);
-- it is one XML element from its first tag to its last, or begins as XML, HTML or a YAML list of prompts does.
+- its first line is the header of a table: two names or more between commas, semicolons, tabs or bars, with no blank around
+  these (`is_table`);
+- it is of a kind that is refused (`prompt_other`): XML, HTML, YAML, TOML, a Markdown table, numbers alone, an unclear table.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from pathlib import Path
 
 from trtbench.errors import UserError, counted, why
 from trtbench.model.prompt_json import is_json, json_records
-from trtbench.model.prompt_records import MESSAGES, TEXTS, Chat, Malformed, Prompt, Unreadable, prompts_of
-from trtbench.model.prompt_tables import is_table, table_records
+from trtbench.model.prompt_other import AS_LINES, other_data
+from trtbench.model.prompt_records import Chat, Malformed, Prompt, Unreadable, prompts_of
+from trtbench.model.prompt_tables import is_name_alone, is_table, table_records
 
 PROMPTS = Path(__file__).with_name("prompts.jsonl")
 LIMIT = 16 * 2**20  # bytes that are read of a file
@@ -26,8 +28,7 @@ MOST = 1_000  # prompts that are taken of it, …
 ENOUGH = 2 * 2**20  # … and no further one once they have so many letters
 
 JSON_NAMES = (".json", ".jsonl", ".ndjson", ".jsonlines")
-TABLE_NAMES = (".csv", ".tsv")
-AS_LINES = 'make JSON lines of it, {"prompt": "…"} on each'
+TABLE_NAMES = (".csv", ".tsv", ".psv")
 OTHER_NAMES = {".yaml": "YAML", ".yml": "YAML", ".xml": "XML", ".html": "HTML", ".htm": "HTML", ".toml": "TOML"}
 MAGIC = {
     b"PAR1": ("Parquet", AS_LINES),
@@ -52,14 +53,7 @@ MAGIC = {
     codecs.BOM_UTF16_LE: ("UTF-16", "save it as UTF-8"),
     codecs.BOM_UTF16_BE: ("UTF-16", "save it as UTF-8"),
 }
-HEAD = 4096  # letters that are looked at for markup
-MARKUP = re.compile(r"<(?:\?xml|!doctype|html|svg|rss)\b", re.IGNORECASE)
-ELEMENT = re.compile(r"<([A-Za-z][\w:.-]*)(?:\s[^<>]*)?>")
-KEYS = "|".join((*TEXTS, *MESSAGES, "turns", "role", "id"))
-YAML = re.compile(
-    r"(?:#[^\n]*\n|---[ \t]*\n|[ \t\r\n])*"
-    rf"(?:-[ ]+(?:{KEYS}):[ \r\n]|(?:prompts|questions|messages|conversations|texts|inputs|data|items):[ \r]*\n[ ]*-[ ])"
-)
+LINE_END = re.compile(r"\r{0,2}\n|\r")  # also that of old Macs, and what a program for Windows writes twice
 
 
 def read_prompts(path: Path, note: Callable[[str], None] = lambda _: None) -> list[Prompt]:
@@ -123,28 +117,31 @@ def _text(path: Path) -> tuple[str, bool]:
 
 def _records(suffix: str, text: str, cut: bool) -> Iterator[tuple[str, object]]:
     """What the file holds, one after the other, each with its place."""
-    head = text.lstrip()
+    plain = LINE_END.sub("\n", text)
+    head = plain.lstrip()
     if not head:
         return iter(())
     if suffix in OTHER_NAMES:
         raise Malformed(f" is {OTHER_NAMES[suffix]} by its name; {AS_LINES}.")
     if suffix in TABLE_NAMES:
         return table_records(text, cut)
+    if suffix not in JSON_NAMES and is_name_alone(plain):
+        raise Malformed(
+            ", line 1, is the name of a column alone; name the file .csv if it is a table, or leave that line out."
+        )
     if suffix in JSON_NAMES or is_json(head):
-        return json_records(text, cut)
-    if MARKUP.match(head) or ((element := ELEMENT.match(head)) and head.rstrip().endswith(f"</{element[1]}>")):
-        raise Malformed(f", line 1, is XML or HTML; {AS_LINES}, or begin with a line of plain text.")
-    if YAML.match(text[:HEAD]):
-        raise Malformed(f", line 1, is YAML; {AS_LINES}.")
+        return json_records(plain, cut)
     if is_table(text):
         return table_records(text, cut)
-    return _paragraphs(text, cut)
+    if reason := other_data(plain):
+        raise Malformed(f", line 1, {reason}.")
+    return _paragraphs(plain, cut)
 
 
 def _paragraphs(text: str, cut: bool) -> Iterator[tuple[str, object]]:
     """A paragraph a prompt, its lines joined by one blank. Blanks beyond ASCII stay: they are part of what is written."""
-    paragraphs = re.split(r"\n(?:[ \t\r\f\v]*\n)+", text)
+    paragraphs = re.split(r"\n(?:[ \t\f\v]*\n)+", text)
     for number, paragraph in enumerate(paragraphs[:-1] if cut else paragraphs, 1):
-        joined = " ".join(word for word in re.split(r"[ \t\r\n\f\v]+", paragraph) if word)
+        joined = " ".join(word for word in re.split(r"[ \t\n\f\v]+", paragraph) if word)
         if joined.strip():
             yield f"paragraph {number}", joined
