@@ -33,6 +33,12 @@ def in_one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an exception says; its type where it says nothing."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
 def why(error: OSError, path: str | Path) -> str:
     """What the system says against reading or writing a path; where that is a matter of owners, also whose the path, or the nearest
     folder that is there, is, and the command that gives it to this user."""
