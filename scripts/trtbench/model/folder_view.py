@@ -29,7 +29,8 @@ FAST = "PreTrainedTokenizerFast"
 # What people keep beside a model, which nobody who runs it reads; also what has no ending, and what is hidden (.gitattributes).
 PAPERS = (".md", ".pdf", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp")
 OTHER_FILES = ("configuration_files", "fast_tokenizer_files")  # have transformers read one of these instead
-KERNEL = re.compile(r"\w+_implementation(_internal)?")  # of attention, of experts: a name, or OWNER/REPOSITORY of the Hub
+# Of attention, of experts: a name, or OWNER/REPOSITORY of the Hub.
+KERNEL = re.compile(r"\w+_implementation(_internal)?")
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)  # of disks without symbolic links
 
 
@@ -57,7 +58,8 @@ def without_code(folder: Path) -> dict[str, Any]:
         cleaned = without_foreign(content)
         if cleaned != content:
             changed[file.name] = cleaned
-            if file.name == TOKENIZER and brings_code(content):  # its own class may be named there as well; the ids are those of tokenizer.json
+            if file.name == TOKENIZER and brings_code(content):
+                # Its own class may be named there as well; the ids are those of tokenizer.json.
                 changed[file.name]["tokenizer_class"] = FAST
     return changed
 
