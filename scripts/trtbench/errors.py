@@ -1,5 +1,5 @@
-"""What is raised across rooms: the one exception that reaches a user, and a lane's refusal; any other in one line; and how
-what is said in English alone counts."""
+"""What is raised across rooms: the one exception that reaches a user, and a lane's refusal; any other in one line; why a
+program ended; and how what is said in English alone counts."""
 
 from __future__ import annotations
 

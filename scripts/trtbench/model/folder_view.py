@@ -46,7 +46,7 @@ def for_running(folder: Path, cache: Path) -> Path:
 def without_code(folder: Path) -> dict[str, Any]:
     """The configurations of a folder that name code or other files to read, as they are without; by name. In place of one
     that can't be read, of which nobody can say what it names, there is an empty one."""
-    changed = {}
+    changed: dict[str, Any] = {}
     for file in _data_of(folder):
         if file.suffix != ".json" or "config" not in file.name:
             continue
