@@ -1,5 +1,5 @@
-"""What is raised across rooms: the one exception that reaches a user, and a lane's refusal; any other in one line; and how
-what is said in English alone counts."""
+"""What is raised across rooms: the one exception that reaches a user, and a lane's refusal; any other in one line; why a
+program ended; and how what is said in English alone counts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import errno
 import io
 import os
 import shlex
+import signal
 import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+
+REASON = 300  # characters of why a program ended, its middle left out
 
 
 class UserError(Exception):
@@ -31,6 +34,32 @@ def in_one_line(error: BaseException) -> str:
     """The type of an exception and the first line of what it says."""
     text = str(error).strip()
     return f"{type(error).__name__}: {text.splitlines()[0] if text else 'no message'}"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an exception says; its type where it says nothing."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def reason_of(said: str, status: int) -> str:
+    """Why a program ended with this status, by what it `said`: the exception of the last traceback, else its last line, on one
+    line of ours."""
+    if status < 0:
+        return f"it was ended by {signal.Signals(-status).name}"
+    lines = [line.rstrip().rpartition("\r")[2] for line in said.splitlines()]
+    lines = [line for line in lines if line.strip()]
+    head = max((i for i, line in enumerate(lines) if line.startswith("Traceback (")), default=None)
+    if head is None:
+        words = lines[-1:]
+    else:
+        frames = [i for i, line in enumerate(lines) if i > head and line.startswith("  ")]
+        words = lines[max(frames, default=head) + 1 :]
+    reason = " ".join(" ".join(words).split()).rstrip(".")
+    reason = "".join(letter if letter.isprintable() else "\ufffd" for letter in reason)
+    if len(reason) > REASON:
+        reason = f"{reason[: REASON // 2].rstrip()} … {reason[-REASON // 2 :].lstrip()}"
+    return reason or f"it ended with status {status} and said nothing"
 
 
 def why(error: OSError, path: str | Path) -> str:

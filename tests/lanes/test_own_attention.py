@@ -11,9 +11,8 @@ import pytest
 import factory
 from command import Bench
 from families import FAMILIES, VOCABULARY, WINDOW, write_family
-from trtbench.errors import Unsupported
+from trtbench.errors import Unsupported, reason_of
 from trtbench.lanes.lane import Lane, Plan, create
-from trtbench.lanes.prepared import reason_of
 from trtbench.model import files, finding
 from trtbench.records.trial import Sampling
 from trtbench.settings import lanes

@@ -199,7 +199,7 @@ OTHER: dict[str, tuple[Any, dict[str, Any]]] = {
     "num_attention_heads": (8, {}),
     "num_key_value_heads": (4, {}),
     "head_dim": (48, {}),
-    "hidden_act": ("gelu", {}),
+    "hidden_act": ("gelu_new", {}),
     "hidden_activation": ("gelu", {}),
     "rms_norm_eps": (0.5, {}),
     "rope_theta": (77.0, {"sliding_window_pattern": 2}),
@@ -288,7 +288,10 @@ def test_what_is_said_to_have_no_effect_has_none_in_transformers(kind: str, tmp_
         ({"model_type": "qwen2", "layer_types": ["sliding_attention"] * 32}, 20, "no sliding_window in use"),
         ({"model_type": "smollm3", "sliding_window": 10, "use_sliding_window": True}, 20, "this model's is 10"),
         ({"model_type": "qwen3", "layer_types": ["full_attention"]}, 20, "layer_types=['full_attention']"),
-        ({"model_type": "gemma", "hidden_act": "gelu"}, 20, "hidden_act='gelu'"),
+        ({"model_type": "gemma", "hidden_act": "gelu_new"}, 20, "hidden_act='gelu_new'"),
+        ({"model_type": "llama", "hidden_act": "gelu"}, 20, "hidden_act='gelu'"),
+        ({"model_type": "llama", "quantization_config": None}, 20, None),
+        ({"model_type": "llama", "quantization_config": {"quant_method": "awq"}}, 20, "quantised weights"),
         ({"model_type": "gemma2", "hidden_activation": "relu"}, 20, "hidden_activation='relu'"),
         ({"model_type": "llama", "partial_rotary_factor": 0.5}, 20, "partial_rotary_factor=0.5"),
         ({"model_type": "granite", "rope_scaling": {"type": "dynamic", "factor": 2.0}}, 20, "'dynamic'"),
@@ -331,6 +334,22 @@ def test_a_window_is_refused_beyond_it_and_the_rest_by_name(
     with pytest.raises(Unsupported, match="pytorch-tuned") as refusal:
         read(tmp_path / "model", config, longest)
     assert said in str(refusal.value)
+
+
+@pytest.mark.ngc
+def test_a_gemma_that_says_gelu_is_computed_where_transformers_takes_it_as_tanh(tmp_path: Path) -> None:
+    import transformers
+
+    config = {"model_type": "gemma", **SIZES, "head_dim": 32, "hidden_act": "gelu"}
+    loaded = transformers.AutoConfig.for_model(**config)
+    with torch.device("meta"):
+        act = transformers.AutoModelForCausalLM.from_config(loaded).model.layers[0].mlp.act_fn
+    points = torch.linspace(-4, 4, 99)
+    if torch.equal(act(points), torch.nn.functional.gelu(points, approximate="tanh")):
+        assert read(tmp_path / "model", config).activation == "gelu_pytorch_tanh"
+    else:
+        with pytest.raises(Unsupported, match="hidden_act='gelu'"):
+            read(tmp_path / "model", config)
 
 
 @pytest.fixture

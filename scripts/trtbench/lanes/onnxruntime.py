@@ -23,8 +23,8 @@ def _harmless_end(model: dict[str, Any]) -> int:
     padding id), and its min_length would mask a logit: so one that models hardly pick: padding or the last of the vocabulary."""
     own = model.get("eos_token_id")
     ends = own if isinstance(own, list) else [own]
-    pad = model.get("pad_token_id")
-    return pad if isinstance(pad, int) and pad not in (*ends, model.get("bos_token_id")) else model["vocab_size"] - 1
+    pad, rows = model.get("pad_token_id"), model["vocab_size"]
+    return pad if isinstance(pad, int) and pad < rows and pad not in (*ends, model.get("bos_token_id")) else rows - 1
 
 
 class OnnxRuntime(Lane):

@@ -7,14 +7,13 @@ import hashlib
 import importlib.metadata
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from trtbench.errors import Unsupported
+from trtbench.errors import Unsupported, reason_of
 from trtbench.records.files import whole_folder, write_whole
 
 NOTE = "prepared.json"
@@ -51,7 +50,6 @@ def key(*parts: str, libraries: Sequence[str] = ()) -> str:
 
 
 KEPT = 20_000  # characters of what a converter said in which its reason is looked for
-REASON = 300  # characters of that reason, its middle left out
 
 
 def convert(*command: str) -> str:
@@ -72,25 +70,6 @@ def convert(*command: str) -> str:
             said = (said + line)[-KEPT:]
     sys.stderr.flush()
     return reason_of(said, converter.returncode) if converter.returncode else ""
-
-
-def reason_of(said: str, status: int) -> str:
-    """Why a converter ended with this status: the exception of the last traceback, else its last line, on one line of ours."""
-    if status < 0:
-        return f"it was ended by {signal.Signals(-status).name}"
-    lines = [line.rstrip().rpartition("\r")[2] for line in said.splitlines()]
-    lines = [line for line in lines if line.strip()]
-    head = max((i for i, line in enumerate(lines) if line.startswith("Traceback (")), default=None)
-    if head is None:
-        words = lines[-1:]
-    else:
-        frames = [i for i, line in enumerate(lines) if i > head and line.startswith("  ")]
-        words = lines[max(frames, default=head) + 1 :]
-    reason = " ".join(" ".join(words).split()).rstrip(".")
-    reason = "".join(letter if letter.isprintable() else "\ufffd" for letter in reason)
-    if len(reason) > REASON:
-        reason = f"{reason[: REASON // 2].rstrip()} … {reason[-REASON // 2 :].lstrip()}"
-    return reason or f"it ended with status {status} and said nothing"
 
 
 def seal(folder: Path, nanoseconds: int) -> Prepared:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from trtbench.errors import UserError
+from trtbench.errors import UserError, reason_of
 from trtbench.model.files import check_folder, pickle_files
 from trtbench.model.hub import TOKENIZER
 from trtbench.model.hub_transfer import DISK_ERRORS, MARGIN
@@ -110,10 +110,7 @@ def _reason(done: subprocess.CompletedProcess[str]) -> str:
     """Why the process ended: what it said last, or the signal that ended it."""
     if done.returncode == -signal.SIGKILL:
         return "the system ended the process (SIGKILL), which it does when memory runs out"
-    if done.returncode < 0:
-        return f"the process was ended by signal {-done.returncode}"
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return shown(lines[-1] if lines else f"status {done.returncode}").rstrip(".")
+    return reason_of(done.stderr, done.returncode)
 
 
 def environment() -> dict[str, str]:

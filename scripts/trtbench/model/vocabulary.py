@@ -15,14 +15,28 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-def read_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer of a model's folder. Raises UserError with what its tokenizer.json looks like, where it is none."""
-    from tokenizers import Tokenizer
+# Families whose embedding in transformers knows no padding: nobody reads the id, and many fine-tunes of GPT-2 name one beyond it.
+# Of all others a padding id beyond the embedding is an AssertionError where the model is made.
+PAD_UNREAD = (
+    *("bloom", "codegen", "falcon", "gpt2", "gpt_bigcode", "gpt_neo", "gpt_neox", "gpt_neox_japanese", "gptj", "mamba"),
+    *("mpt", "openai-gpt"),
+)
 
+
+def tokenizer_file(folder: Path) -> Path:
+    """The tokenizer.json of a model's folder; a UserError where there is none, or something else in its place."""
     file = folder / "tokenizer.json"
     if not file.is_file():
         raise UserError(f"{folder} has no tokenizer.json; convert its tokenizer to the fast format first.")
     refuse_placeholder(file)
+    return file
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a model's folder. Raises UserError with what its tokenizer.json looks like, where it is none."""
+    from tokenizers import Tokenizer
+
+    file = tokenizer_file(folder)
     try:
         return Tokenizer.from_file(str(file))
     except Exception as error:  # the library raises no narrower class
@@ -63,7 +77,8 @@ def check_special_ids(config: dict[str, Any], where: str) -> None:
             f"{where} says bos_token_id={json.dumps(first)[:60]}, which is not one id; it takes one "
             f"{f'from 0 to {rows - 1}' if rows else 'of the vocabulary'}, or null where sequences begin without."
         )
-    for name in ("bos_token_id", "pad_token_id"):  # an end is never read: all lanes are told to go on
+    read = ("bos_token_id",) if config.get("model_type") in PAD_UNREAD else ("bos_token_id", "pad_token_id")
+    for name in read:  # an end is never read: all lanes are told to go on
         number = config.get(name)
         if rows and isinstance(number, int) and number >= rows:
             raise UserError(

@@ -7,6 +7,7 @@ holds the three lists against the classes. What a file leaves out is what transf
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -183,7 +184,7 @@ FAMILIES: dict[str, Family] = {
 def read_config(folder: Path, longest: int, dtype: torch.dtype = torch.float32) -> Config:
     """Read config.json for cells of up to `longest` ids and weights in `dtype`; Unsupported names what is not computed."""
     raw = model_files.read_config(folder)
-    if "quantization_config" in raw:
+    if raw.get("quantization_config") is not None:
         raise Unsupported("pytorch-tuned does not read quantised weights")
     if raw.get("model_type") == "gemma3":
         raw = _text_of(raw)
@@ -196,6 +197,8 @@ def read_config(folder: Path, longest: int, dtype: torch.dtype = torch.float32) 
             raise Unsupported(f"pytorch-tuned does not compute a model with {name}={raw[name]!r}")
     raw = {**family.defaults, **raw}
     name = "hidden_activation" if "hidden_activation" in family.defaults else "hidden_act"
+    if kind == "gemma" and raw[name] == "gelu" and _takes_tanh():
+        raw[name] = "gelu_pytorch_tanh"
     if raw[name] not in ACTIVATIONS:
         raise Unsupported(f"pytorch-tuned does not compute a model with {name}={raw[name]!r}")
     types = layer_types(kind, raw)
@@ -219,6 +222,12 @@ def read_config(folder: Path, longest: int, dtype: torch.dtype = torch.float32) 
         **_multipliers(kind, raw, dtype),
     )
     return dataclasses.replace(config, beyond_llama=_beyond_llama(config, family))
+
+
+def _takes_tanh() -> bool:
+    """Whether the installed transformers computes the tanh form for a Gemma 1 that says gelu, as its first files do and as they
+    mean it: from 5 on; 4 computes the exact one."""
+    return int(importlib.metadata.version("transformers").split(".")[0]) >= 5
 
 
 def _text_of(raw: dict[str, Any]) -> dict[str, Any]:
