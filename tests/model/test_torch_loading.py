@@ -43,12 +43,14 @@ HEAD, DOWN = "lm_head.weight", "model.layers.0.mlp.down_proj.weight"
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        pytest.param(_without(HEAD), "lm_head.weight of this model are not in its files", id="no head"),
-        pytest.param(_without("layers.1."), r"model\.layers\.1\..* and \d+ more .*not in its files", id="a layer less"),
+        pytest.param(_without(HEAD), "lm_head.weight of this model is not in its files", id="no head"),
+        pytest.param(
+            _without("layers.1."), r"model\.layers\.1\..* and \d+ more .*are not in its files", id="a layer less"
+        ),
         pytest.param(_called("_orig_mod."), "not in its files", id="saved from torch.compile"),
         pytest.param(_called("module."), "not in its files", id="saved from DataParallel"),
         pytest.param(_called("base_model.model."), "not in its files", id="saved from PEFT"),
-        pytest.param(_wider, "lm_head.weight of this model have another size there", id="another vocabulary"),
+        pytest.param(_wider, "lm_head.weight of this model has another size in its files", id="another vocabulary"),
         pytest.param(_with(DOWN, float("nan")), f"{DOWN} .* no numbers in float32", id="NaN"),
         pytest.param(_with(HEAD, float("-inf")), "infinite or no numbers in float32", id="infinite"),
     ],

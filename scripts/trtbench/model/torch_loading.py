@@ -67,10 +67,14 @@ def as_argument(dtype: torch.dtype) -> dict[str, torch.dtype]:
 def _check_whole(model: Any, info: Mapping[str, Any]) -> None:
     """Refuse a model of which a part does not come from its files: transformers fills in random weights with no more than a
     warning, other ones in each process, and a judge that loads it so would take them for the reference."""
-    for key, trouble in (("missing_keys", "are not in its files"), ("mismatched_keys", "have another size there")):
+    troubles = {
+        "missing_keys": ("is not in its files", "are not in its files"),
+        "mismatched_keys": ("has another size in its files", "have another size in its files"),
+    }
+    for key, (of_one, of_many) in troubles.items():
         names = sorted(name if isinstance(name, str) else name[0] for name in info[key])
         if names:
-            others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            others, trouble = (f" and {len(names) - 1} more", of_many) if len(names) > 1 else ("", of_one)
             raise Unsupported(
                 f"{names[0]}{others} of this model {trouble}, and random weights would stand in for them; save or fetch the "
                 "whole model again, with the names that transformers gives its weights"
