@@ -4,6 +4,9 @@ by default, and OpenVINO's graph looks where the model looks, or is refused with
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,6 +161,38 @@ def test_a_window_that_moves_in_blocks_is_refused(
         masks.attention_of(model)
 
 
+def answer(folder: str, value: str) -> None:
+    """Print why OpenVINO's lane refuses the long and the short cell, and the ids that it gives all the same; or why it refuses the
+    model."""
+    lane = lane_of("openvino", Path(folder), value, LONG, SHORT)
+    lane.prepare()
+    told = []
+    for cell in lane.plan.cells:
+        try:
+            if not told:
+                lane.load()
+            lane.begin(cell)
+            told.append("")
+        except Unsupported as refusal:
+            told.append(str(refusal))
+    try:
+        ids = [lane.generate([prompt_of(prompt)], new) for prompt, new in (LONG, SHORT)]
+    except Exception:  # of a model that has no such form
+        ids = []
+    print(json.dumps([told, ids]))
+
+
+def answered(folder: Path, value: str) -> tuple[list[str], list[list[list[int]]]]:
+    """The same from a process of its own: the engine's threads stay as long as their process does, and don't bear the limits
+    that other tests put on theirs."""
+    asked = f"import test_own_attention; test_own_attention.answer({str(folder)!r}, {value!r})"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])}
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    told, ids = json.loads(done.stdout.splitlines()[-1])
+    return told, ids
+
+
 @pytest.mark.parametrize(("family", "paged"), [("gemma3_text", WINDOW), ("gemma2", 0)])
 def test_openvino_answers_as_transformers_beyond_the_window_or_refuses(
     family: str, paged: int, models: Path, tiny_model: Path
@@ -165,27 +200,17 @@ def test_openvino_answers_as_transformers_beyond_the_window_or_refuses(
     folder = model_of(family, models, tiny_model)
     reference = lane_of("pytorch-eager", folder)
     reference.load()
-    expected = {size: reference.generate([prompt_of(size[0])], size[1]) for size in (LONG, SHORT)}
-    stateful = lane_of("openvino", folder, "SDPA", LONG, SHORT)
-    stateful.prepare()
-    stateful.load()
-    for cell, size in zip(stateful.plan.cells, (LONG, SHORT)):
-        stateful.begin(cell)
-        assert stateful.generate([prompt_of(size[0])], size[1]) == expected[size]
-    blocked = lane_of("openvino", folder, "PA", LONG)
-    wrong = (
-        "paged attention does not compute this" if paged == 0 else f"leaves out this model's sliding window of {paged}"
+    expected = [reference.generate([prompt_of(size[0])], size[1]) for size in (LONG, SHORT)]
+    assert answered(folder, "SDPA") == (["", ""], expected)
+    (long, short), ids = answered(folder, "PA")
+    if not paged:
+        assert "paged attention does not compute this" in long and ids == []
+        return
+    assert f"leaves out this model's sliding window of {paged}" in long and long.endswith(
+        f"and this cell has {sum(LONG)}"
     )
-    with pytest.raises(Unsupported, match=wrong):
-        blocked.load()
-    if paged:
-        both = lane_of("openvino", folder, "PA", LONG, SHORT)
-        both.load()
-        with pytest.raises(Unsupported, match=f"and this cell has {sum(LONG)}$"):
-            both.begin(both.plan.cells[0])
-        both.begin(both.plan.cells[1])
-        assert both.generate([prompt_of(SHORT[0])], SHORT[1]) == expected[SHORT]
-        assert both.generate([prompt_of(LONG[0])], LONG[1]) != expected[LONG]  # else nothing need be refused
+    assert short == "" and ids[1] == expected[1]
+    assert ids[0] != expected[0]  # else nothing need be refused
 
 
 def test_a_graph_with_other_logits_is_not_written(
