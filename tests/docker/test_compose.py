@@ -161,7 +161,8 @@ def test_the_owner_of_data_runs_the_command(new_clone: MakeClone, data: int, scr
     clone = new_clone(scripts)
     subprocess.run(["chown", "-R", f"{data}:{data}", str(clone.data)], check=True)
     # What root left there by sudo, or in NVIDIA's image as it comes; a folder that is closed to others hides it from the entrypoint.
-    clone.data.chmod(0o755)
+    for folder in (clone.data, clone.data / "cache"):
+        folder.chmod(0o755)
     (clone.data / "cache" / "left").write_text("")
     done = clone.shell(WHO)
     assert done.returncode == 0, done.stdout
