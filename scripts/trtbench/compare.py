@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trtbench.errors import UserError
-from trtbench.records.ownership import hand_over_at_exit
 from trtbench.settings.reading import Parser, add_flags, resolve
 
 if TYPE_CHECKING:
@@ -60,13 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     --fail-on-regression finds one."""
     options = parser().parse_args(arguments)
     settings, _ = resolve(vars(options))
-    hand_over_at_exit(settings)
     results, lang = settings.results.absolute(), settings.report_lang
     # Only now: --help and a wrong flag answer without them.
     from trtbench.comparison.history import regressions
+    from trtbench.records.ownership import hand_over_at_exit
     from trtbench.report import files, history, printed
     from trtbench.report.language import language
 
+    hand_over_at_exit(settings)
     share = share_given(options)
     audited, comparison = compared(options, results)
     earlier = comparison.history
