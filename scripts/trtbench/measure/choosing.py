@@ -125,7 +125,7 @@ class Choosing:
         )
         if values is None:
             self.disturbed = True
-            self.progress.note(f"{DISTURBED}: engines run with their makers' defaults")
+            self.progress.note(f"{DISTURBED}: engines run with their makers' defaults, where those can compute a cell")
             return trying.told(*name, nothing, DISTURBED, unable)
         lines = trying.told(*name, values) + same
         if len(values.failures) < len(choice.values):  # where none ran, something else is wrong that may be mended
