@@ -10,15 +10,16 @@ import os
 import shlex
 import signal
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from trtbench.engine import contract, trtllm_bench
 from trtbench.engine.contract import probe
 from trtbench.errors import UserError, why
+from trtbench.machine import device
 from trtbench.machine.child import interrupt
-from trtbench.measure.run import GpuLost, Measurement
+from trtbench.measure.gpu_lost import GpuLost
+from trtbench.measure.run import Measurement
 from trtbench.model.finding import to_be_fetched
 from trtbench.records import judgement
 from trtbench.records.ownership import hand_over_at_exit
@@ -27,48 +28,12 @@ from trtbench.records.run_folder import locked
 from trtbench.referee.judge import asking
 from trtbench.referee.judge.spec import Spec
 from trtbench.report.family_files import write_benchmarks
-from trtbench.settings.lanes import LANES
-from trtbench.settings.reading import Parser, add_flags, resolve
-
-
-def parser() -> Parser:
-    bench = Parser(prog="bench", description="Run lanes in fresh, interleaved processes and keep every raw time.")
-    bench.add_argument("--local", action="store_true", help="the defaults of scripts/bench_local.sh")
-    bench.add_argument(
-        "--quick",
-        action="store_true",
-        help="with --local: whether all of it runs here, in a minute or two, on a model of random weights that needs no download",
-    )
-    bench.add_argument(
-        "--family",
-        default=None,
-        choices=sorted({row.family for row in LANES.values()}),
-        help="only lanes of this family, added to the current run when workload, machine and settings are the same",
-    )
-    bench.add_argument("--build", action="store_true", help="build the TensorRT engine first, where its lane runs")
-    bench.add_argument("--compare", action="store_true", help="compare afterwards and print the report")
-    bench.add_argument(
-        "--resume",
-        nargs="?",
-        const="",
-        default=None,
-        metavar="RUN",
-        help="run what is missing of the latest run (or of RUN)",
-    )
-    bench.add_argument(
-        "--pick-up",
-        action="store_true",
-        help="go on with the latest run when it was cut off and is asked for again; the compose services do so",
-    )
-    bench.add_argument("--new-run", action="store_true", help="never add to the current run")
-    bench.add_argument("--no-progress", action="store_true", help="tell nothing on the way")
-    add_flags(bench)
-    return bench
+from trtbench.settings.options import parser, settings_for
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
-    settings, sources = resolve(vars(options), defaults=_defaults(options))
+    options = parser("bench").parse_args(arguments)
+    settings, sources = settings_for(options, lambda requested: device.resolve(requested).kind)
     hand_over_at_exit(settings)
     measurement = Measurement(settings, sources, options, command())
     if options.build or to_be_fetched(settings):
@@ -108,13 +73,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ]
         return compare.main(view_options)
     return 0
-
-
-def _defaults(options: Namespace) -> str:
-    """Whose defaults count."""
-    if options.quick and not options.local:
-        raise UserError("--quick goes with --local (bash scripts/bench_local.sh --quick).")
-    return "quick" if options.quick else "local" if options.local else ""
 
 
 def build(measurement: Measurement) -> None:

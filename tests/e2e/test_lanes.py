@@ -34,7 +34,7 @@ EVERY = ["pytorch-eager", "onnxruntime"]
 @contextmanager
 def loaded(name: str, model: Path, data: Path, sampling: Sampling | None = None) -> Iterator[Lane]:
     """The lane, prepared and loaded in this process."""
-    reason = lanes.missing(name)
+    reason = lanes.missing(name, "cpu")
     if reason is not None:
         pytest.skip(f"{name} {reason}")
     cells = tuple(Cell(batch=b, prompt_length=16, new_tokens=NEW, precision="float32") for b in (1, 3))

@@ -43,8 +43,8 @@ def _converters_find_us(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def lane_of(name: str, folder: Path, value: str = "", *sizes: tuple[int, int]) -> Lane:
-    if lanes.missing(name) is not None:
-        pytest.skip(f"{name} {lanes.missing(name)}")
+    if lanes.missing(name, "cpu") is not None:
+        pytest.skip(f"{name} {lanes.missing(name, 'cpu')}")
     cells = tuple(
         Cell(batch=1, prompt_length=prompt, new_tokens=new, precision="float32") for prompt, new in sizes or (LONG,)
     )

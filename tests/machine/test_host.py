@@ -15,6 +15,7 @@ import pytest
 
 from trtbench.machine import host, processes
 from trtbench.records.telemetry import CpuUse
+from trtbench.settings.environments import Interpreter
 from trtbench.settings.knobs import ROOT
 
 
@@ -199,11 +200,12 @@ def test_a_process_dies_with_its_parent() -> None:
         time.sleep(0.05)
 
 
-def test_a_distribution_without_a_version_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_distribution_without_a_version_is_not_listed(tmp_path: Path) -> None:
     """A folder that an update which was cut off left."""
-    monkeypatch.setattr("importlib.metadata.version", lambda name: None if name == "torch" else "1.0")
-    listed = host.libraries()
-    assert "torch" not in listed and listed["msgspec"] == "1.0"
+    for name, metadata in (("torch-2.9.0", "Name: torch\n"), ("msgspec-1.0", "Name: msgspec\nVersion: 1.0\n")):
+        (tmp_path / f"{name}.dist-info").mkdir()
+        (tmp_path / f"{name}.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\n{metadata}")
+    assert host.libraries(Interpreter("", sys.executable, "3.12.0", (str(tmp_path),))) == {"msgspec": "1.0"}
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_what_can_never_be_one_is_refused_by_a_step_too(declared: str, said: str
 
 
 def test_a_whole_run_refuses_a_lane_that_it_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "missing", lambda name: None)
+    monkeypatch.setattr(lanes, "missing", lambda name, device: None)
     with pytest.raises(UserError) as refused:
         chosen([EAGER, ONNX], headline=VINO)
     assert str(refused.value) == (
@@ -63,7 +63,9 @@ def test_a_whole_run_refuses_a_lane_that_it_does_not_run(monkeypatch: pytest.Mon
 
 
 def test_a_lane_that_cannot_run_here_says_why_and_is_not_to_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "missing", lambda name: "needs x, which is not installed" if name == TRT else None)
+    monkeypatch.setattr(
+        lanes, "missing", lambda name, device: "needs x, which is not installed" if name == TRT else None
+    )
     with pytest.raises(UserError) as refused:
         chosen([EAGER, ONNX], headline=TRT)
     assert "(tensorrt-engine runs on cuda and needs x, which is not installed); name one of them" in str(refused.value)

@@ -27,7 +27,7 @@ BOTH = ("toy-fast", "toy-torch")
 @pytest.fixture
 def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        lanes, "missing", lambda name: None if name.startswith("toy-") else "needs x, which is not installed"
+        lanes, "missing", lambda name, device: None if name.startswith("toy-") else "needs x, which is not installed"
     )
 
 
@@ -92,7 +92,7 @@ def test_a_family_that_cannot_run_names_its_own_lanes_and_the_image(
 
 
 def test_a_family_whose_modules_are_there_names_the_device_and_no_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "missing", lambda name: None)
+    monkeypatch.setattr(lanes, "missing", lambda name, device: None)
     with pytest.raises(UserError) as refused:
         chosen_lanes(Settings(), "cpu", "vllm")
     assert str(refused.value) == "no lane of the family vllm can run here on cpu: vllm runs on cuda."
@@ -103,8 +103,9 @@ def test_a_named_lane_says_which_image_has_what_it_lacks() -> None:
     with pytest.raises(UserError) as refused:
         chosen_lanes(Settings(lanes=("vllm",)), "cuda", None)
     assert str(refused.value) == (
-        "the lane vllm needs x, which is not installed; vllm/vllm-openai:v0.24.0 has it: docker compose --profile vllm-only "
-        "up benchmark-vllm, as README.md shows, or leave the lane out of LANES."
+        "the lane vllm needs x, which is not installed; bash scripts/bench_vllm.sh --install makes .venv-vllm for it, or "
+        "vllm/vllm-openai:v0.24.0 has it: docker compose --profile vllm-only up benchmark-vllm, as README.md shows, or leave the lane "
+        "out of LANES."
     )
 
 
@@ -150,7 +151,7 @@ def test_the_command_ends_with_one_sentence(family: str, tmp_path: Path) -> None
 
 
 def test_onnxruntime_says_why_it_does_not_run_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "missing", lambda name: None)
+    monkeypatch.setattr(lanes, "missing", lambda name, device: None)
     with pytest.raises(UserError, match=r"runs on cpu \(the package onnxruntime-genai has no CUDA provider"):
         chosen_lanes(Settings(lanes=("onnxruntime",)), "cuda", None)
 

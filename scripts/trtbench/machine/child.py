@@ -82,8 +82,9 @@ def run_child(
     phase: Callable[[str], None],
     start_limit: float | None = None,
     watch: Watch | None = None,
+    program: str = sys.executable,
 ) -> int:
-    """Run `python -m module argument` in a process group of its own, under a guard; return its status. The parent only
+    """Run `program -m module argument` in a process group of its own, under a guard; return its status. The parent only
     waits and reads the pipe of phases meanwhile, so it sleeps but for the looks of `watch`. On Ctrl-C or SIGTERM the
     whole group is ended before the exception goes on. Raises Late when importing or loading takes longer than
     `start_limit` seconds, or any phase longer than the child itself said that it may."""
@@ -93,7 +94,7 @@ def run_child(
     previous_handler = signal.signal(signal.SIGTERM, interrupt)
     with log.open("ab") as output:
         child = subprocess.Popen(
-            child_guard.wrapped(sys.executable, "-m", module, str(argument)),
+            child_guard.wrapped(program, "-m", module, str(argument)),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

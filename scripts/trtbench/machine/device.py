@@ -20,6 +20,11 @@ class Device:
     cuda: str | None = None
     cards: list[Card] | None = None
 
+    @property
+    def capability(self) -> str | None:
+        """The compute capability of the card, such as 8.9, where the driver tells it."""
+        return self.cards[0].compute_capability if self.cards else None
+
 
 def resolve(requested: str) -> Device:
     """Turn DEVICE into a device; auto is cuda where NVML finds a GPU. cuda without one is a UserError, and so is a GPU_INDEX

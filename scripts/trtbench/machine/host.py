@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -14,6 +13,7 @@ import psutil
 from trtbench.records.identity import machine_name
 from trtbench.records.telemetry import Card
 from trtbench.records.trial import Environment
+from trtbench.settings.environments import Interpreter, here
 from trtbench.settings.knobs import ROOT
 
 _LIBRARIES = (
@@ -24,7 +24,10 @@ _LIBRARIES = (
     "numpy",
     "onnx",
     "onnxruntime",
+    "onnxruntime-gpu",
     "onnxruntime-genai",
+    "onnxruntime-genai-cuda",
+    "onnxruntime-ep-nv-tensorrt-rtx",
     "openvino",
     "openvino-genai",
     "tensorrt",
@@ -41,8 +44,11 @@ def environment(
     driver: str | None = None,
     cuda: str | None = None,
     cards: list[Card] | None = None,
+    interpreter: Interpreter | None = None,
 ) -> Environment:
-    """Describe this machine and its software; `gpus` are the names of those in use, `cards` what they are."""
+    """Describe this machine and its software; `gpus` are the names of those in use, `cards` what they are, `interpreter` the
+    Python that a lane runs with, where it isn't that of this process."""
+    python = interpreter or here()
     cpu, cores, memory = cpu_model(), os.cpu_count() or 1, psutil.virtual_memory().total
     return Environment(
         machine=machine_name(cpu, cores, memory, gpus),
@@ -53,8 +59,8 @@ def environment(
         governor=_first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         os=_os_name(),
         kernel=platform.release(),
-        python=platform.python_version(),
-        libraries=libraries(),
+        python=python.version,
+        libraries=libraries(python),
         git_commit=git_commit(),
         container=container(),
         gpus=gpus,
@@ -62,6 +68,7 @@ def environment(
         cuda=cuda,
         last_level_cache=last_level_cache(),
         cards=cards,
+        venv=python.name or None,
     )
 
 
@@ -118,17 +125,11 @@ def last_level_cache() -> int | None:
     return sum(bytes_by_sharers.values()) or None
 
 
-def libraries() -> dict[str, str]:
-    """Installed versions of what can bear on a figure."""
-    versions = {}
-    for name in _LIBRARIES:
-        try:
-            version = importlib.metadata.version(name)
-        except (importlib.metadata.PackageNotFoundError, KeyError):
-            continue
-        if version:  # an update that was cut off leaves a folder without any
-            versions[name] = version
-    return versions
+def libraries(interpreter: Interpreter | None = None) -> dict[str, str]:
+    """Installed versions of what can bear on a figure, of this Python or of another one."""
+    python = interpreter or here()
+    versions = {name: python.release(name) for name in _LIBRARIES}
+    return {name: version for name, version in versions.items() if version is not None}
 
 
 def git_commit() -> str | None:

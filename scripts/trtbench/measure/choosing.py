@@ -29,9 +29,9 @@ DISTURBED = "others on this machine disturbed what was tried"
 
 @dataclasses.dataclass(frozen=True)
 class Conditions:
-    """What a choice rests on besides the settings: machine, card, driver and versions, the model, threads, device."""
+    """What a choice rests on besides the settings: machine, card, driver and versions by lane, the model, threads, device."""
 
-    environment: Environment
+    environments: dict[str, Environment]
     model_digest: str
     threads: int
     device: str
@@ -150,7 +150,7 @@ class Choosing:
     def key(self, entrant: Entrant, choice: Choice) -> str:
         """All that a choice rests on, and how it was tried."""
         on, settings = self.conditions, self.settings
-        environment = on.environment
+        environment = on.environments[entrant.lane]
         parts = [
             [environment.machine, environment.gpus, environment.driver, environment.kernel],
             [environment.python, sorted(environment.libraries.items())],

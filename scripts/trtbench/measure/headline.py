@@ -51,7 +51,7 @@ def headline(
 def _why_not(name: str, device: str) -> str:
     """Why the lane can't run here, for a sentence; nothing where it can."""
     reasons = [] if device in lanes.devices(name) else [f"runs on {' and '.join(lanes.devices(name))}"]
-    absent = lanes.missing(name)
+    absent = lanes.missing(name, device)
     reasons += [absent] if absent else []
     return f" ({name} {' and '.join(reasons)})" if reasons else ""
 

@@ -6,13 +6,13 @@ import datetime
 from pathlib import Path
 from typing import Any
 
-from trtbench.engine import known_failures
 from trtbench.errors import UserError, counted
 from trtbench.figures.base import departed, may_be_base
-from trtbench.machine import bandwidth, device, host, nvml, quiet
+from trtbench.machine import bandwidth, device, host, quiet
 from trtbench.machine.disturbance import disturbances, early_clock
-from trtbench.measure import headline, opening, rules
+from trtbench.measure import gpu_lost, headline, opening, rules
 from trtbench.measure.choosing import Choosing, Conditions
+from trtbench.measure.interpreters import Interpreters
 from trtbench.measure.progress import Progress
 from trtbench.measure.rounds import Rounds
 from trtbench.measure.spec import Spec
@@ -28,10 +28,6 @@ from trtbench.settings.knobs import Settings
 from trtbench.settings.lanes import LANES
 
 
-class GpuLost(UserError):
-    """The card that the lanes run on is gone; what was finished is kept."""
-
-
 class Measurement:
     """One call of the command, from settings to records."""
 
@@ -41,7 +37,7 @@ class Measurement:
         self.results = settings.results.absolute()
         self.device = device.resolve(settings.device)
         self.threads = settings.threads or host.usable_cores()
-        self.names = chosen_lanes(settings, self.device.kind, options.family)
+        self.names = chosen_lanes(settings, self.device.kind, options.family, self.device.capability)
         self.entrants, self.left_out = entrants_of(self.names, settings, self.device.kind)
         whole = options.family is None and options.resume is None
         self.headline = headline.headline(settings, self.names, self.entrants, self.device.kind, whole)
@@ -89,7 +85,9 @@ class Measurement:
             self.record,
             self.known,
             self.settings,
-            Conditions(self.environment, self.model.digest, self.threads, self.device.kind, self.sampling),
+            Conditions(
+                self.interpreters.environments, self.model.digest, self.threads, self.device.kind, self.sampling
+            ),
             self.progress,
             self.try_out,
             self.save,
@@ -144,7 +142,7 @@ class Measurement:
                 f"{file.name}: left out {counted(short, 'prompt')} of fewer than {workload.MIN_PROMPT_TOKENS} tokens"
             )
         self.model_path = folder_view.for_running(folder, (settings.data / "cache").absolute())
-        self.environment = host.environment(self.device.names, self.device.driver, self.device.cuda, self.device.cards)
+        self.interpreters = Interpreters(self.names, self.device)
 
     def open(self) -> opening.Opened:
         """A new run, the one to resume, or the current one when a single step may join it."""
@@ -154,7 +152,7 @@ class Measurement:
             created=datetime.datetime.now(datetime.timezone.utc).isoformat(),
             workload_digest=self.workload.digest(),
             model_digest=self.model.digest,
-            machine=self.environment.machine,
+            machine=self.interpreters.machine,
             settings=self.settings.public(),
             demonstration=self.model.synthetic,
             lanes=self.names,
@@ -206,7 +204,8 @@ class Measurement:
             workload_digest=self.workload.digest(),
             cache=str((self.settings.data / "cache").absolute()),
             output="",
-            environment=self.environment,
+            environment=self.interpreters.environments[entrant.lane],
+            program=self.interpreters.of_lane[entrant.lane].program,
             settings=self.settings.public(),
             sealed=Sealed(
                 headline=self.record.headline, lanes=self.record.lanes, candidates=self.record.candidates or []
@@ -222,7 +221,7 @@ class Measurement:
         for entrant in self.entrants:
             failure = self.prepared(entrant)
             if failure is not None:
-                self.check_gpu(failure)
+                gpu_lost.check(failure, self.device.kind, self.record.id)
                 self.leave_out(entrant, failure)
             else:
                 ready.append(entrant)
@@ -276,7 +275,7 @@ class Measurement:
                 waited=waited,
             )
             if trial.failure is not None:
-                self.check_gpu(trial.failure)
+                gpu_lost.check(trial.failure, self.device.kind, self.record.id)
             if not trial.disturbed:
                 return trial
             if rules.quiet == "warn":
@@ -331,17 +330,5 @@ class Measurement:
             waited,
         )
         if trial.failure is not None:
-            self.check_gpu(trial.failure)
+            gpu_lost.check(trial.failure, self.device.kind, self.record.id)
         return trial
-
-    def check_gpu(self, failure: Failure) -> None:
-        """End the run when a trial failed because the card is gone: no other lane would fare better on it."""
-        if self.device.kind != "cuda":
-            return
-        said_so = failure.reason == known_failures.LOST_GPU.reason
-        loss = nvml.lost()
-        if said_so or loss is not None:
-            raise GpuLost(
-                f"{known_failures.LOST_GPU.reason}{f' ({loss})' if loss else ''}; what run {self.record.id} has finished is kept: "
-                f"{known_failures.LOST_GPU.remedy}."
-            )

@@ -47,6 +47,7 @@ class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     start_limit: float | None = None
     energy: bool = False
     profile: str = ""  # a file to write, empty without PROFILE
+    program: str = ""  # the Python to run with; empty: that of the run
 
     def record(self, started: str = "", failure: Failure | None = None) -> Trial:
         """The record of this trial before anything is measured."""

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -128,7 +129,14 @@ def _answer(
 
     try:
         status = run_child(
-            "trtbench.measure.trial", files.request, files.log, spec.threads, enter, spec.start_limit, watch
+            "trtbench.measure.trial",
+            files.request,
+            files.log,
+            spec.threads,
+            enter,
+            spec.start_limit,
+            watch,
+            spec.program or sys.executable,
         )
         late = None
     except Late as too_late:

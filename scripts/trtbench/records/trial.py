@@ -153,7 +153,8 @@ class CellRecord(Strict):
 
 class Environment(Strict):
     """The machine and the software. `machine` is a digest of what must be equal for records to be comparable;
-    `last_level_cache` is the CPU's, all of its parts together, in bytes; `cards` are what `gpus` names (schema 2)."""
+    `last_level_cache` is the CPU's, all of its parts together, in bytes; `cards` are what `gpus` names; `venv` is the environment
+    of its own in which the lane ran, `python` and `libraries` are of that one (schema 2)."""
 
     machine: str
     cpu_model: str
@@ -172,6 +173,7 @@ class Environment(Strict):
     cuda: str | None = None
     last_level_cache: Count | None = None
     cards: list[Card] | None = None
+    venv: str | None = None
 
 
 class Model(Strict):

@@ -22,10 +22,11 @@ class Entrant:
         return f"{self.lane} {self.precision}"
 
 
-def chosen_lanes(settings: Settings, device: str, family: str | None) -> list[str]:
-    """The lanes to run, in the user's order. Names that do not exist or cannot run here are a UserError."""
+def chosen_lanes(settings: Settings, device: str, family: str | None, capability: str | None = None) -> list[str]:
+    """The lanes to run, in the user's order. Names that do not exist or cannot run here are a UserError. `capability`: the card's
+    compute capability, where the driver tells it."""
     if settings.lanes == ("auto",):
-        names = [name for name in lanes.LANES if device in lanes.devices(name) and lanes.missing(name) is None]
+        names = [name for name in lanes.LANES if _runs(name, device, capability)]
     else:
         for name in settings.lanes:
             if name not in lanes.LANES:
@@ -37,32 +38,37 @@ def chosen_lanes(settings: Settings, device: str, family: str | None) -> list[st
         names = [name for name in names if lanes.LANES[name].family == family]
         if not names:
             names = [
-                name
-                for name, row in lanes.LANES.items()
-                if row.family == family and device in lanes.devices(name) and lanes.missing(name) is None
+                name for name, row in lanes.LANES.items() if row.family == family and _runs(name, device, capability)
             ]
     for name in names:
-        absent = lanes.missing(name)
-        if absent:
-            raise UserError(f"the lane {name} {absent}; {lanes.remedy(name)}, or leave the lane out of LANES.")
         if device not in lanes.devices(name):
             row = lanes.LANES[name]
             reason = f" ({row.bound})" if row.bound else ""
             raise UserError(
                 f"the lane {name} runs on {' and '.join(row.devices)}{reason}, and DEVICE is {device}; leave it out of LANES."
             )
+        if reason := lanes.unable(name, capability):
+            raise UserError(f"the lane {name} can't run on this card: {reason}; leave it out of LANES.")
+        absent = lanes.missing(name, device)
+        if absent:
+            raise UserError(f"the lane {name} {absent}; {lanes.remedy(name, device)}, or leave the lane out of LANES.")
     if not names and family is not None:
-        raise UserError(_none_of(family, device))
+        raise UserError(_none_of(family, device, capability))
     if not names:
         raise UserError(
             f"no lane can run here on {device}: "
-            + "; ".join(f"{name} {lanes.missing(name)}" for name in lanes.LANES if lanes.missing(name))
+            + "; ".join(f"{name} {absent}" for name in lanes.LANES if (absent := lanes.missing(name, device)))
             + "."
         )
     return names
 
 
-def _none_of(family: str, device: str) -> str:
+def _runs(name: str, device: str, capability: str | None) -> bool:
+    """Whether the lane can run here, as far as can be told before it does."""
+    return device in lanes.devices(name) and not lanes.unable(name, capability) and lanes.missing(name, device) is None
+
+
+def _none_of(family: str, device: str, capability: str | None) -> str:
     """Why no lane of the family can run here, lane by lane, and what to use instead."""
     reasons, remedies = [], []
     for name, row in lanes.LANES.items():
@@ -71,10 +77,12 @@ def _none_of(family: str, device: str) -> str:
         lacks = []
         if device not in lanes.devices(name):
             lacks.append(f"runs on {' and '.join(row.devices)}" + (f" ({row.bound})" if row.bound else ""))
-        absent = lanes.missing(name)
+        elif reason := lanes.unable(name, capability):
+            lacks.append(f"can't run on this card: {reason}")
+        absent = lanes.missing(name, device)
         if absent:
             lacks.append(absent)
-            remedies.append(lanes.remedy(name))
+            remedies.append(lanes.remedy(name, device))
         reasons.append(f"{name} {' and '.join(lacks)}")
     what_to_do = list(dict.fromkeys(remedies))
     return f"no lane of the family {family} can run here on {device}: {'; '.join([*reasons, *what_to_do])}."

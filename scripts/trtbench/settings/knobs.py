@@ -48,7 +48,7 @@ class Row:
     lower: bool = False  # a text of names that are all in lower case
     place: bool = False  # a text that may be a folder; every path is one: ~ at its beginning is the home
     many: bool = False  # a comma-separated list, every combination of lists is a cell
-    local: Any = None  # default of bench_local.sh, where it differs
+    local: Any = None  # default of bench_local.sh on a processor, where it differs
     quick: Any = None  # default of bench_local.sh --quick, where it differs from that
     aliases: tuple[str, ...] = ()
     secret: bool = False
@@ -116,7 +116,6 @@ class Settings:
         "choice",
         choices=("auto", "cpu", "cuda"),
         short={"gpu": "cuda"},
-        local="cpu",
         help="where the model runs; auto: cuda where there is one",
     )
     gpu_index: int = _row(

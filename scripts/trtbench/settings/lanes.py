@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import importlib.metadata
-import importlib.util
-from pathlib import Path
+
+from trtbench.settings.environments import Interpreter, here, may_be_made, ready
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +52,16 @@ class Row:
     distribution: str = ""  # the distribution whose version is the runtime's
     announces: str = ""  # a pattern of what it prints when it starts, with its version as the group
     built: bool = False  # runs what was built apart, and says from what
+    # The environment of its own in which it runs (settings/environments.py), by device; elsewhere that of the command itself.
+    environments: dict[str, str] = dataclasses.field(default_factory=dict)
+    distributions: dict[str, str] = dataclasses.field(default_factory=dict)  # by device, where it is not `distribution`
+    unable: str = (
+        ""  # module:function of a card's compute capability ("8.9"): why the lane can't run on it, empty where it can
+    )
+
+    def distribution_on(self, device: str) -> str:
+        """The distribution whose version is the runtime's, on this device."""
+        return self.distributions.get(device, self.distribution)
 
 
 _TORCH: dict[str, tuple[str, ...]] = {
@@ -134,6 +145,7 @@ LANES: dict[str, Row] = {
         runtime="vLLM",
         distribution="vllm",
         announces=r"Initializing a V1 LLM engine \(v([\w.+-]+)\)",
+        environments={"cuda": ".venv-vllm"},
     ),
     "onnxruntime": Row(
         "trtbench.lanes.onnxruntime:OnnxRuntime",
@@ -200,37 +212,62 @@ LANES: dict[str, Row] = {
 }
 
 
-def missing(name: str) -> str | None:
+def interpreter(name: str, device: str) -> Interpreter | None:
+    """The Python that the lane's trials run with on this device: that of this process where it has all that the lane needs, else
+    that of the lane's own environment; None where neither has it."""
+    if not _lacks(name, device, here()):
+        return here()
+    own = _own(name, device)
+    return own if own is not None and not _lacks(name, device, own) else None
+
+
+def _own(name: str, device: str) -> Interpreter | None:
+    """The interpreter of the lane's own environment, where it has one and that is there."""
+    environments = LANES[name].environments
+    return ready(environments[device]) if device in environments else None
+
+
+def missing(name: str, device: str) -> str | None:
     """Say which module the lane lacks here, or None; imports nothing."""
-    row = LANES[name]
-    lacking = [module for module in (*row.modules, *row.to_prepare) if not _importable(module)]
-    top = lacking[0].partition(".")[0] if lacking else ""
-    if lacking and lacking[0] != top:
+    if interpreter(name, device) is not None:
+        return None
+    own = _own(name, device)
+    lacking = _lacks(name, device, own or here())
+    top = lacking[0].partition(".")[0]
+    if lacking[0] != top:
         return f"needs {lacking[0]}, which the {top} that is installed does not have"
-    return f"needs {', '.join(lacking)}, which is not installed" if lacking else None
+    return f"needs {', '.join(lacking)}, which is not installed" + (f" in {own.name}" if own is not None else "")
 
 
-def remedy(name: str) -> str:
-    """What to do about a module that the lane lacks, as half a sentence: the image that has it, else to install it."""
+def _lacks(name: str, device: str, python: Interpreter) -> list[str]:
+    """The modules that an interpreter lacks for the lane; the distribution, where another one has the same modules."""
     row = LANES[name]
-    if not row.image:
-        return "install it"
-    if any(
-        _importable(module.partition(".")[0]) and not _importable(module) for module in row.modules if "." in module
-    ):
-        return f"{row.image} has it: take BASE_IMAGE out of .env, then docker compose {row.compose} --build"
-    return f"{row.image} has it: docker compose {row.compose}, as README.md shows"
+    lacking = [module for module in (*row.modules, *row.to_prepare) if not python.has(module)]
+    apart = row.distributions.get(device)
+    return [apart] if apart and not lacking and python.release(apart) is None else lacking
 
 
-def _importable(module: str) -> bool:
-    """Whether a module can be found. find_spec imports the parents of a dotted name, which takes an engine's time and
-    processes, so below the top its files are looked for."""
-    top, *below = module.split(".")
-    spec = importlib.util.find_spec(top)
-    if spec is None or not below:
-        return spec is not None
-    folders = [Path(folder).joinpath(*below) for folder in spec.submodule_search_locations or []]
-    return any(folder.is_dir() or folder.with_suffix(".py").is_file() for folder in folders)
+def remedy(name: str, device: str) -> str:
+    """What to do about a module that the lane lacks, as half a sentence: make its environment, take the image that has it, else
+    to install it."""
+    row = LANES[name]
+    to_make = device in row.environments and may_be_made()
+    ways = [f"bash scripts/{row.script} --install makes {row.environments[device]} for it"] if to_make else []
+    if row.image and any(here().has(module.partition(".")[0]) for module in row.modules if "." in module):
+        ways.append(f"{row.image} has it: take BASE_IMAGE out of .env, then docker compose {row.compose} --build")
+    elif row.image:
+        ways.append(f"{row.image} has it: docker compose {row.compose}, as README.md shows")
+    return ", or ".join(ways) or "install it"
+
+
+def unable(name: str, capability: str | None) -> str:
+    """Why a card of this compute capability can't run the lane, as a sentence without its full stop; empty where it can, or where
+    the driver does not tell."""
+    where = LANES[name].unable
+    if not where or capability is None:
+        return ""
+    module, _, function = where.partition(":")
+    return str(getattr(importlib.import_module(module), function)(capability))
 
 
 def devices(name: str) -> tuple[str, ...]:

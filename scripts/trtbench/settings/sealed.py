@@ -37,12 +37,12 @@ FIXED = tuple(name for name, row in ROWS.items() if name not in FREE and not row
 
 
 def headline_of(declared: str, names: Sequence[str]) -> str | None:
-    """The lane of the headline of a run opened with these lanes: the one declared (HEADLINE), else tensorrt-engine, else the
-    first that is not of PyTorch. Lanes that this program does not know are none."""
+    """The lane of the headline of a run opened with these lanes: the one declared (HEADLINE), else tensorrt-engine, else
+    tensorrt-rtx, else the first that is not of PyTorch. Lanes that this program does not know are none."""
     if declared:
         return declared
     rivals = [name for name in names if name in lanes.LANES and rival(name)]
-    return "tensorrt-engine" if "tensorrt-engine" in rivals else next(iter(rivals), None)
+    return next((name for name in ("tensorrt-engine", "tensorrt-rtx", *rivals) if name in rivals), None)
 
 
 def rival(name: str) -> bool:
