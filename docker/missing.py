@@ -2,8 +2,9 @@
 
 python3 missing.py LOCK FOLDER    when the project's image is built: into FOLDER, which a .pth file puts at the end of
                                   Python's path
-python3 missing.py --beside       in NVIDIA's image as it comes: into a folder of this clone (or of the user), which is
-                                  printed for TRTBENCH_PACKAGES; nothing is printed where nothing lacks
+python3 missing.py --beside       in NVIDIA's image as it comes, or in a Python that the user named because of its torch: into a
+                                  folder of this clone (or of the user), which is printed for TRTBENCH_PACKAGES; nothing is
+                                  printed where nothing lacks
 
 At the end of the path nothing can take the place of a package of the image, whose torch, transformers and TensorRT are
 built for each other.
@@ -89,7 +90,11 @@ def say(sentence: str) -> None:
 def is_tensorrt_image() -> bool:
     """Whether the packages are here that only the image can bring; if not, the sentence is said."""
     absent = [name for name in MUST_BE_THERE if not installed(name)]
-    if absent:
+    if absent and os.environ.get("TRTBENCH_PYTHON"):
+        say(
+            f"error: TRTBENCH_PYTHON={os.environ['TRTBENCH_PYTHON']!r} has no {', '.join(absent)}, which is taken from it; install it there."
+        )
+    elif absent:
         say(f"error: this base image has no {', '.join(absent)}; it is not an image of TensorRT-LLM.")
     return not absent
 

@@ -14,13 +14,15 @@ sys.path.insert(0, str(HERE))
 def own_environment() -> None:
     """Go on in the environment that bench_local.sh made, when this Python lacks what comparing needs, or with what it
     lacks added."""
-    python = HERE.parent / ".venv" / "bin" / "python"
+    pythons = [HERE.parent / name / "bin" / "python" for name in (".venv", ".venv-cuda")]
+    python = next((python for python in pythons if python.is_file()), pythons[0])
     needed = ("msgspec", "numpy", "matplotlib", "jinja2", "psutil")
     lacking = [name for name in needed if importlib.util.find_spec(name) is None]
     if not lacking:
         return
-    # NVIDIA's image: with what run_all.sh added beside its packages.
-    if importlib.util.find_spec("tensorrt_llm") is not None:
+    # NVIDIA's image, or the user's own Python with a torch: with what run_all.sh added beside its packages.
+    own = bool(os.environ.get("TRTBENCH_PYTHON")) and importlib.util.find_spec("torch") is not None
+    if own or importlib.util.find_spec("tensorrt_llm") is not None:
         sys.dont_write_bytecode = True  # it would be root's, in the user's clone
         beside = [sys.executable, "-B", str(HERE.parent / "docker" / "missing.py"), "--beside"]
         done = subprocess.run(beside, stdout=subprocess.PIPE, text=True)

@@ -6,7 +6,8 @@ set -Eeuo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 TORCH_VERSION=2.13.0
 NGC_TORCH_VERSION=2.10.0 # of the NGC image
-TORCH_CPU_INDEX=${TORCH_CPU_INDEX-https://download.pytorch.org/whl/cpu}
+TORCH_INDEX=https://download.pytorch.org/whl
+TORCH_CPU_INDEX=${TORCH_CPU_INDEX-$TORCH_INDEX/cpu}
 export TRTBENCH_COMMAND="${TRTBENCH_COMMAND:-bash scripts/$(basename "$0")${*:+ $*}}"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -34,10 +35,11 @@ torch_in() {
 stamp() {
   local folder=$1
   shift
-  { "$folder/bin/python" -V; echo "torch $TORCH_VERSION, is $(torch_in "$folder")"; cat "$@"; } | cksum
+  { "$folder/bin/python" -V; echo "torch ${TORCH_BUILD:-$TORCH_VERSION}, is $(torch_in "$folder")"; cat "$@"; } | cksum
 }
 
-# make_environment FOLDER LOCK...: a virtual environment with these locks and torch's CPU build, made once
+# make_environment FOLDER LOCK...: a virtual environment with these locks, made once. TORCH_BUILD says which torch comes first: the
+# CPU build (unset), a build of PyTorch's index such as cu126, or none (-), where a lock has it
 make_environment() {
   local folder=$1 python lock
   shift
@@ -47,17 +49,29 @@ make_environment() {
   python=$(python_command)
   may_make "$folder" "$python"
   say "setting up $(basename "$folder") (once, a few minutes)"
-  rm -f "$folder/.stamp"
   take_proxies "$python"
   [ -x "$folder/bin/python" ] || "$python" -m venv "$folder" ||
     die "$python could not make a virtual environment in $folder; the lines above say why."
-  install_torch "$folder" "$TORCH_VERSION" "${TORCH_INSTEAD:-}"
+  # trtbench/settings/environments.py knows by this word that not all of it is there.
+  echo unfinished >"$folder/.stamp"
+  case ${TORCH_BUILD:-cpu} in
+    -) ;;
+    cpu) install_torch "$folder" "$TORCH_VERSION" "${TORCH_INSTEAD:-}" ;;
+    *) install "$folder" "--index-url $TORCH_INDEX/$TORCH_BUILD" --index-url "$TORCH_INDEX/$TORCH_BUILD" "torch==$TORCH_VERSION" ;;
+  esac
   for lock in "$@"; do
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$lock" ||
-      die "installing $(basename "$lock") failed; the lines above say why."
+    install "$folder" "$(basename "$lock")" -r "$lock"
   done
   stamp "$folder" "$@" >"$folder/.stamp"
   give_to_owner "$folder"
+}
+
+# install FOLDER WHAT PIP-ARGUMENT...: into an environment
+install() {
+  local folder=$1 what=$2
+  shift 2
+  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" ||
+    die "installing $what failed; the lines above say why."
 }
 
 # may_make FOLDER PYTHON: what stands in the way of a virtual environment, told before anything is tried
@@ -68,6 +82,9 @@ may_make() {
     owner=$(stat -L -c %U "$place")
     [ "$owner" != "$(user)" ] || die "$place cannot be written, though it is yours: its mode or a read-only mount forbids it."
     die "$place belongs to $owner, and $(user) may not write it; it is yours after: sudo chown -R $(user) '$place'"
+  fi
+  if [ -n "${TORCH_BUILD:-}" ] && [ -e "$folder" ] && ! [ -f "$folder/.stamp" ]; then
+    die "$folder was not made by this project, so nothing is installed into it; install what lacks yourself, or remove it."
   fi
   if [ -L "$folder/bin/python" ] && ! [ -x "$folder/bin/python" ]; then
     die "$folder was made with a Python that is not here, or that $(user) may not run ($(readlink "$folder/bin/python")): remove the folder" \
@@ -127,8 +144,7 @@ install_torch() {
   else
     say "PyTorch's CPU wheel index does not answer, or not with torch $version; taking it from the default index"
   fi
-  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "${source[@]}" "torch==$version" ||
-    die "installing torch $version failed; the lines above say why."
+  install "$folder" "torch $version" "${source[@]}" "torch==$version"
 }
 
 # cpu_index_has FOLDER VERSION: whether PyTorch's index answers with that CPU build for this Python and this machine
@@ -175,9 +191,55 @@ in_nvidias_image() {
 local_package() {
   if [ -n "${TRTBENCH_IMAGE:-}" ]; then
     package_in "$(command -v python3)" "$@"
+  elif [ "$1" = bench ]; then
+    bench_here "$@"
   fi
   make_environment "$ROOT/.venv" "$ROOT/requirements/local.lock"
   package_in "$ROOT/.venv/bin/python" "$@"
+}
+
+# bench_here bench ARGUMENT...: the benchmark in the environments that it needs on this machine, which are made first
+bench_here() {
+  local python plan lines line word folder build need locks
+  python=$(python_command) || exit
+  case " $* " in
+    *" --help "* | *" -h "*) PYTHONPATH="$ROOT/scripts" exec "$python" -B -m trtbench.doctor.needed --help ;;
+  esac
+  plan=$(PYTHONPATH="$ROOT/scripts" "$python" -B -m trtbench.doctor.needed "${@:2}") || exit
+  mapfile -t lines <<<"$plan"
+  for line in "${lines[@]}"; do
+    IFS=$'\t' read -r word folder build need locks <<<"$line"
+    case $word in
+      make) make_planned "$folder" "$build" "$need" "$locks" ;;
+      run) run_in "$python" "$folder" "$@" ;;
+    esac
+  done
+  exit 0  # --install: there is nothing to run
+}
+
+# make_planned FOLDER BUILD needed|optional LOCKS: one line of the plan; the run goes on without what is optional
+make_planned() {
+  local folder=$ROOT/$1 TORCH_BUILD=$2 need=$3 lock locks=()
+  for lock in $4; do locks+=("$ROOT/requirements/$lock.lock"); done
+  # The CPU's own environment is made as the tests make it.
+  [ "$TORCH_BUILD" != cpu ] || [ "$1" != .venv ] || unset TORCH_BUILD
+  if [ "$need" = optional ]; then
+    (make_environment "$folder" "${locks[@]}") || say "$1 could not be made; the run goes on without its lanes"
+  else
+    make_environment "$folder" "${locks[@]}"
+  fi
+}
+
+# run_in PYTHON FOLDER MODULE ARGUMENT...: in that environment; in PYTHON itself, with what it lacks beside it, where FOLDER is -
+run_in() {
+  local python=$1 folder=$2
+  shift 2
+  if [ "$folder" = - ]; then
+    TRTBENCH_PACKAGES=$("$python" -B "$ROOT/docker/missing.py" --beside) || exit
+    export TRTBENCH_PACKAGES
+    package_in "$python" "$@"
+  fi
+  package_in "$ROOT/$folder/bin/python" "$@"
 }
 
 # take_device: wait for whoever has the device. The containers share a lock file (TRTBENCH_EXCLUSIVE); what this shell becomes
@@ -209,6 +271,8 @@ package() {
 package_in() {
   local python=$1 module=$2
   shift 2
+  # As activating an environment does: engines look for their tools (ninja) there.
+  [ ! -f "$(dirname "$python")/../pyvenv.cfg" ] || PATH=$(dirname "$python"):$PATH
   export PYTHONPATH="$ROOT/scripts${PYTHONPATH:+:$PYTHONPATH}"
   take_device
   exec "$python" -m "trtbench.$module" "$@"

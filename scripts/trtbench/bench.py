@@ -28,6 +28,7 @@ from trtbench.records.run_folder import locked
 from trtbench.referee.judge import asking
 from trtbench.referee.judge.spec import Spec
 from trtbench.report.family_files import write_benchmarks
+from trtbench.settings.environments import may_be_made
 from trtbench.settings.options import parser, settings_for
 
 
@@ -83,7 +84,8 @@ def build(measurement: Measurement) -> None:
 
         build_engines(measurement.settings, note)
         return
-    if measurement.settings.lanes == ("auto",) and "tensorrt-pytorch" not in measurement.names:
+    without = measurement.settings.lanes == ("auto",) and "tensorrt-pytorch" not in measurement.names
+    if without and (measurement.device.kind == "cpu" or not may_be_made()):
         raise UserError(contract.no_build())
     tell_no_engines(measurement)
     examples = Path(measurement.settings.examples_dir or contract.load()["examples_dir"])

@@ -4,6 +4,7 @@ They run on a CPU; TOY_DEVICES=cpu,cuda lets them say that they run on a GPU too
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 from trtbench.settings.lanes import LANES, Choice, Row
@@ -41,6 +42,11 @@ ROWS = {
     )
     for name, cls in {**WELL, **CHOOSING, **ALONE, **COMPUTING, **ILL}.items()
 }
+
+# A lane of the program itself, in an environment of its own: transformers 4.57.3 beside the 5.x of the run's Python.
+ROWS["toy-older-eager"] = dataclasses.replace(
+    LANES["pytorch-eager"], baseline=False, family="toyolder", label="Older Eager", environments={"cpu": ".venv-ngc"}
+)
 
 
 def install() -> None:

@@ -74,6 +74,15 @@ def computing_environment(threads: int) -> dict[str, str]:
     return environment(**dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)))
 
 
+def of_interpreter(program: str, env: dict[str, str]) -> dict[str, str]:
+    """`env` for a Python that is not this one: its own tools first, as activating its environment does, and nothing of what was
+    added beside the packages of this one."""
+    if program == sys.executable:
+        return env
+    path = os.pathsep.join([str(Path(program).parent), *filter(None, [env.get("PATH")])])
+    return {**{name: value for name, value in env.items() if name != "TRTBENCH_PACKAGES"}, "PATH": path}
+
+
 def run_child(
     module: str,
     argument: Path,
@@ -98,7 +107,7 @@ def run_child(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**computing_environment(threads), "TRTBENCH_PROGRESS_FD": str(write_end)},
+            env={**of_interpreter(program, computing_environment(threads)), "TRTBENCH_PROGRESS_FD": str(write_end)},
             pass_fds=(write_end,),
             start_new_session=True,
         )

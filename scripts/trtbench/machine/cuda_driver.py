@@ -18,6 +18,7 @@ MIN_DRIVER = 580  # of CUDA 13
 MIN_CUDA = 13000  # as cuDriverGetVersion writes 13.0
 # The oldest branch on which NVIDIA's compatibility package of CUDA 13 runs.
 MIN_DRIVER_WITH_COMPATIBILITY = 535
+_OLDEST_OF = ((MIN_DRIVER, MIN_CUDA), (525, 12000), (450, 11000))  # drivers with which all of that major version runs
 SECONDS = 60  # the first program on a machine with many cards, which nobody keeps awake, waits for all of them
 UPDATE = "NVIDIA_SETUP.md, step 4 (WSL2: update the driver in Windows, never inside WSL)"
 
@@ -84,6 +85,18 @@ def driver_check(card: str, driver: str, ask: bool) -> Check:
         sentence = f"The CUDA driver ({driver}) gives no answer: {answer['silent']}."
         return Check("driver", "fail", sentence, "restart the machine; if it stays so: " + UPDATE, figures)
     return _by_answer(card, driver, int(major.group()) if major else None, figures)
+
+
+def cuda_version(driver: str) -> int | None:
+    """The CUDA version that programs get here, as cuDriverGetVersion writes it (12040 is 12.4): asked of the driver, else by the
+    number that nvidia-smi gives it; None where neither tells.
+
+    Source: CUDA Toolkit release notes, minimum driver versions for minor version compatibility."""
+    told = _asked()
+    if told.get("status") == 0:
+        return int(told["version"])
+    major = re.match(r"\d+", driver)
+    return next((cuda for oldest, cuda in _OLDEST_OF if major and int(major.group()) >= oldest), None)
 
 
 def _asked() -> dict[str, Any]:

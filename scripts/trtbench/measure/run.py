@@ -41,6 +41,7 @@ class Measurement:
         self.entrants, self.left_out = entrants_of(self.names, settings, self.device.kind)
         whole = options.family is None and options.resume is None
         self.headline = headline.headline(settings, self.names, self.entrants, self.device.kind, whole)
+        self.interpreters = Interpreters(self.names, self.device)
         self.absent = [
             Absent(lane=e.lane, precision=e.precision, failure=Failure(phase="precision", reason=reason))
             for e, reason in self.left_out.items()
@@ -142,7 +143,6 @@ class Measurement:
                 f"{file.name}: left out {counted(short, 'prompt')} of fewer than {workload.MIN_PROMPT_TOKENS} tokens"
             )
         self.model_path = folder_view.for_running(folder, (settings.data / "cache").absolute())
-        self.interpreters = Interpreters(self.names, self.device)
 
     def open(self) -> opening.Opened:
         """A new run, the one to resume, or the current one when a single step may join it."""

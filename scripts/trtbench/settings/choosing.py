@@ -25,14 +25,10 @@ class Entrant:
 def chosen_lanes(settings: Settings, device: str, family: str | None, capability: str | None = None) -> list[str]:
     """The lanes to run, in the user's order. Names that do not exist or cannot run here are a UserError. `capability`: the card's
     compute capability, where the driver tells it."""
+    check_names(settings, device, family, capability)
     if settings.lanes == ("auto",):
         names = [name for name in lanes.LANES if _runs(name, device, capability)]
     else:
-        for name in settings.lanes:
-            if name not in lanes.LANES:
-                raise UserError(
-                    f"LANES={show('LANES', settings.lanes)!r} names {name!r}, which is no lane; there are {', '.join(lanes.LANES)}."
-                )
         names = list(settings.lanes)
     if family is not None:
         names = [name for name in names if lanes.LANES[name].family == family]
@@ -41,14 +37,6 @@ def chosen_lanes(settings: Settings, device: str, family: str | None, capability
                 name for name, row in lanes.LANES.items() if row.family == family and _runs(name, device, capability)
             ]
     for name in names:
-        if device not in lanes.devices(name):
-            row = lanes.LANES[name]
-            reason = f" ({row.bound})" if row.bound else ""
-            raise UserError(
-                f"the lane {name} runs on {' and '.join(row.devices)}{reason}, and DEVICE is {device}; leave it out of LANES."
-            )
-        if reason := lanes.unable(name, capability):
-            raise UserError(f"the lane {name} can't run on this card: {reason}; leave it out of LANES.")
         absent = lanes.missing(name, device)
         if absent:
             raise UserError(f"the lane {name} {absent}; {lanes.remedy(name, device)}, or leave the lane out of LANES.")
@@ -61,6 +49,29 @@ def chosen_lanes(settings: Settings, device: str, family: str | None, capability
             + "."
         )
     return names
+
+
+def check_names(settings: Settings, device: str, family: str | None, capability: str | None) -> None:
+    """Raises UserError where LANES names what is no lane, or one (of the family, where there is one) that can't run on this device
+    or this card."""
+    if settings.lanes == ("auto",):
+        return
+    for name in settings.lanes:
+        if name not in lanes.LANES:
+            raise UserError(
+                f"LANES={show('LANES', settings.lanes)!r} names {name!r}, which is no lane; there are {', '.join(lanes.LANES)}."
+            )
+    for name in settings.lanes:
+        row = lanes.LANES[name]
+        if family not in (None, row.family):
+            continue
+        if device not in lanes.devices(name):
+            reason = f" ({row.bound})" if row.bound else ""
+            raise UserError(
+                f"the lane {name} runs on {' and '.join(row.devices)}{reason}, and DEVICE is {device}; leave it out of LANES."
+            )
+        if reason := lanes.unable(name, capability):
+            raise UserError(f"the lane {name} can't run on this card: {reason}; leave it out of LANES.")
 
 
 def _runs(name: str, device: str, capability: str | None) -> bool:

@@ -32,8 +32,9 @@ class Environment:
     two cores, the packages' `download` and their `disk` in MB."""
 
     locks: tuple[str, ...]  # below requirements/, without .lock, in the order of installing
-    torch: str = ""  # which build of torch is installed first: "cpu" or "cuda"; empty where the locks hold it
+    torch: str = ""  # which build of torch is installed first: "cpu", "cuda"; empty where the locks hold it
     cuda: int = 0  # the CUDA version that the packages are built for, as cuDriverGetVersion writes it: 13000 is 13.0
+    python: tuple[int, int] = (3, 10)  # the oldest that they are built for
     minutes: float = 0
     download: int = 0
     disk: int = 0
@@ -43,7 +44,7 @@ class Environment:
 ENVIRONMENTS: dict[str, Environment] = {
     ".venv": Environment(("local",), torch="cpu"),
     ".venv-cuda": Environment(("cuda",), torch="cuda", cuda=13000),
-    ".venv-onnxruntime": Environment(("onnxruntime-cuda",), torch="cpu", cuda=13000),
+    ".venv-onnxruntime": Environment(("onnxruntime-cuda",), torch="cpu", cuda=13000, python=(3, 11)),
     ".venv-tensorrt-rtx": Environment(("tensorrt-rtx",), torch="cpu", cuda=13000),
     ".venv-vllm": Environment(("vllm",), cuda=13000),
 }
@@ -71,8 +72,10 @@ class Interpreter:
             spec = importlib.machinery.PathFinder.find_spec(top, list(self.path))
         else:
             spec = importlib.util.find_spec(top)
-        if spec is None or not below:
-            return spec is not None
+        if spec is None or spec.origin is None:  # without an origin it is a mere folder of that name
+            return False
+        if not below:
+            return True
         folders = [Path(folder).joinpath(*below) for folder in spec.submodule_search_locations or []]
         return any(folder.is_dir() or folder.with_suffix(".py").is_file() for folder in folders)
 
@@ -95,7 +98,12 @@ def here() -> Interpreter:
 def may_be_made() -> bool:
     """Whether environments of the clone count here. Inside an image only the image does: what lies in a clone that is mounted
     there was made for another system."""
-    return not (os.environ.get("TRTBENCH_IMAGE") or os.environ.get("TRTBENCH_PACKAGES"))
+    return not os.environ.get("TRTBENCH_IMAGE") and not here().has("tensorrt_llm")
+
+
+def own_python() -> bool:
+    """Whether this Python is one that the user named (TRTBENCH_PYTHON) because it has a torch: it is taken as it is."""
+    return bool(os.environ.get("TRTBENCH_PYTHON")) and here().has("torch")
 
 
 def ready(name: str) -> Interpreter | None:

@@ -54,6 +54,7 @@ class Row:
     built: bool = False  # runs what was built apart, and says from what
     # The environment of its own in which it runs (settings/environments.py), by device; elsewhere that of the command itself.
     environments: dict[str, str] = dataclasses.field(default_factory=dict)
+    on_request: bool = False  # that environment is large: LANES=auto takes it where it was made before
     distributions: dict[str, str] = dataclasses.field(default_factory=dict)  # by device, where it is not `distribution`
     unable: str = (
         ""  # module:function of a card's compute capability ("8.9"): why the lane can't run on it, empty where it can
@@ -146,6 +147,7 @@ LANES: dict[str, Row] = {
         distribution="vllm",
         announces=r"Initializing a V1 LLM engine \(v([\w.+-]+)\)",
         environments={"cuda": ".venv-vllm"},
+        on_request=True,
     ),
     "onnxruntime": Row(
         "trtbench.lanes.onnxruntime:OnnxRuntime",
@@ -213,12 +215,10 @@ LANES: dict[str, Row] = {
 
 
 def interpreter(name: str, device: str) -> Interpreter | None:
-    """The Python that the lane's trials run with on this device: that of this process where it has all that the lane needs, else
-    that of the lane's own environment; None where neither has it."""
-    if not _lacks(name, device, here()):
-        return here()
+    """The Python that the lane's trials run with on this device: that of the lane's own environment where it is there with all
+    that the lane needs, else that of this process; None where neither has it."""
     own = _own(name, device)
-    return own if own is not None and not _lacks(name, device, own) else None
+    return next((python for python in (own, here()) if python is not None and not _lacks(name, device, python)), None)
 
 
 def _own(name: str, device: str) -> Interpreter | None:

@@ -30,6 +30,9 @@ def parser(prog: str) -> Parser:
         help="only lanes of this family, added to the current run when workload, machine and settings are the same",
     )
     bench.add_argument("--cpu", dest="DEVICE", action="store_const", const="cpu", help="the same as --device cpu")
+    bench.add_argument(
+        "--install", action="store_true", help="make the environment that these lanes run in, measure nothing, and stop"
+    )
     bench.add_argument("--build", action="store_true", help="build the TensorRT engine first, where its lane runs")
     bench.add_argument("--compare", action="store_true", help="compare afterwards and print the report")
     bench.add_argument(
