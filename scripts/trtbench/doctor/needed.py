@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cuda = cuda_driver.cuda_version(card.driver) if card is not None else None
     check_names(settings, device, options.family, _capability(card))
     main_folder = "-" if own_python() else MAIN[device]
-    makes = lane_environments(settings, options.family, card, cuda)
+    makes = lane_environments(settings, options.family, options.install and options.family is not None, card, cuda)
     if (
         options.install
         and options.family
@@ -111,18 +111,25 @@ def main_environment(card: Gpu | None, cuda: int | None) -> Make:
     )
 
 
-def lane_environments(settings: Settings, family: str | None, card: Gpu | None, cuda: int | None) -> list[Make]:
+def lane_environments(
+    settings: Settings, family: str | None, install: bool, card: Gpu | None, cuda: int | None
+) -> list[Make]:
     """Those of lanes that have one of their own here. LANES=auto takes the lanes that the card can run, of vLLM only what was
-    asked for before. Raises UserError for a lane that was named and can't run."""
+    asked for before, or is now (`install`). Raises UserError for a lane that was named and can't run."""
     if card is None or not may_be_made():
         return []
     named = settings.lanes != ("auto",)
     makes = {}
     for name, row in LANES.items():
         folder = row.environments.get("cuda")
-        wanted = name in settings.lanes if named else row.family == family or (family is None and not _on_request(name))
-        if folder is None or not wanted or (named and family not in (None, row.family)):
+        if folder is None or family not in (None, row.family) or (named and name not in settings.lanes):
             continue
+        if own_python() and not install and lanes.missing(name, "cuda") is None:
+            continue
+        if row.on_request and not (named or install or ready(folder)):
+            if family is None:
+                continue
+            raise UserError(f"the lane {name} {lanes.missing(name, 'cuda')}; {lanes.remedy(name, 'cuda')}.")
         if _somebodys_own(folder):
             continue
         reason = lanes.unable(name, _capability(card)) or _not_here(folder, card, cuda)
@@ -132,9 +139,8 @@ def lane_environments(settings: Settings, family: str | None, card: Gpu | None, 
         if reason:
             print(f"{name} is left out: {reason}", file=sys.stderr)
             continue
-        makes[folder] = Make(
-            folder, ENVIRONMENTS[folder].torch or "-", ENVIRONMENTS[folder].locks, optional=not named and family is None
-        )
+        optional = not named and family is None
+        makes[folder] = Make(folder, ENVIRONMENTS[folder].torch or "-", ENVIRONMENTS[folder].locks, optional)
     return list(makes.values())
 
 
@@ -145,11 +151,6 @@ def _capability(card: Gpu | None) -> str | None:
 
 def _family(family: str) -> list[str]:
     return [name for name, row in LANES.items() if row.family == family]
-
-
-def _on_request(name: str) -> bool:
-    """Whether LANES=auto leaves the lane's environment alone: it is large, made on request, and was not."""
-    return LANES[name].on_request and ready(LANES[name].environments["cuda"]) is None
 
 
 def _somebodys_own(folder: str) -> bool:
