@@ -6,7 +6,7 @@ set -Eeuo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 TORCH_VERSION=2.13.0
 NGC_TORCH_VERSION=2.10.0 # of the NGC image
-TORCH_INDEX=https://download.pytorch.org/whl
+TORCH_INDEX=${TORCH_INDEX-https://download.pytorch.org/whl}
 TORCH_CPU_INDEX=${TORCH_CPU_INDEX-$TORCH_INDEX/cpu}
 export TRTBENCH_COMMAND="${TRTBENCH_COMMAND:-bash scripts/$(basename "$0")${*:+ $*}}"
 

@@ -45,7 +45,12 @@ ROWS = {
 
 # A lane of the program itself, in an environment of its own: transformers 4.57.3 beside the 5.x of the run's Python.
 ROWS["toy-older-eager"] = dataclasses.replace(
-    LANES["pytorch-eager"], baseline=False, family="toyolder", label="Older Eager", environments={"cpu": ".venv-ngc"}
+    LANES["pytorch-eager"],
+    devices=("cpu",),
+    baseline=False,
+    family="toyolder",
+    label="Older Eager",
+    environments={"cpu": ".venv-ngc"},
 )
 
 

@@ -20,7 +20,7 @@ from trtbench.errors import UserError, run_main
 from trtbench.machine import cuda_driver
 from trtbench.machine.requirements import Gpu, gpu_in_use, query_gpus
 from trtbench.settings import lanes
-from trtbench.settings.choosing import check_names
+from trtbench.settings.choosing import check_names, none_of
 from trtbench.settings.environments import ENVIRONMENTS, MAIN, STAMP, may_be_made, own_python, ready
 from trtbench.settings.knobs import ROOT, Settings, show
 from trtbench.settings.lanes import LANES
@@ -49,16 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     device = "cpu" if card is None else "cuda"
     cuda = cuda_driver.cuda_version(card.driver) if card is not None else None
     check_names(settings, device, options.family, _capability(card))
+    of_family = [name for name, row in LANES.items() if row.family == options.family]
+    if options.family and not any(device in lanes.devices(name) for name in of_family):
+        raise UserError(none_of(options.family, device, _capability(card)))
     main_folder = "-" if own_python() else MAIN[device]
     makes = lane_environments(settings, options.family, options.install and options.family is not None, card, cuda)
-    if (
-        options.install
-        and options.family
-        and device not in {d for name in _family(options.family) for d in lanes.devices(name)}
-    ):
-        raise UserError(
-            f"--install: the lanes of the family {options.family} run on a card, and there is none: {query_gpus()[1]}."
-        )
     if main_folder != "-" and not (options.install and options.family and makes):
         makes = [main_environment(card, cuda), *makes]
     for make in makes:
@@ -147,10 +142,6 @@ def lane_environments(
 def _capability(card: Gpu | None) -> str | None:
     """The compute capability as the lanes' table has it, such as 8.9."""
     return ".".join(map(str, card.capability)) if card is not None and card.capability else None
-
-
-def _family(family: str) -> list[str]:
-    return [name for name, row in LANES.items() if row.family == family]
 
 
 def _somebodys_own(folder: str) -> bool:

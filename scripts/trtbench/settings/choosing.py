@@ -41,7 +41,7 @@ def chosen_lanes(settings: Settings, device: str, family: str | None, capability
         if absent:
             raise UserError(f"the lane {name} {absent}; {lanes.remedy(name, device)}, or leave the lane out of LANES.")
     if not names and family is not None:
-        raise UserError(_none_of(family, device, capability))
+        raise UserError(none_of(family, device, capability))
     if not names:
         raise UserError(
             f"no lane can run here on {device}: "
@@ -79,7 +79,7 @@ def _runs(name: str, device: str, capability: str | None) -> bool:
     return device in lanes.devices(name) and not lanes.unable(name, capability) and lanes.missing(name, device) is None
 
 
-def _none_of(family: str, device: str, capability: str | None) -> str:
+def none_of(family: str, device: str, capability: str | None) -> str:
     """Why no lane of the family can run here, lane by lane, and what to use instead."""
     reasons, remedies = [], []
     for name, row in lanes.LANES.items():
@@ -90,11 +90,14 @@ def _none_of(family: str, device: str, capability: str | None) -> str:
             lacks.append(f"runs on {' and '.join(row.devices)}" + (f" ({row.bound})" if row.bound else ""))
         elif reason := lanes.unable(name, capability):
             lacks.append(f"can't run on this card: {reason}")
-        absent = lanes.missing(name, device)
+        # Of a lane of processors it doesn't matter what it lacks: on one it would be another environment's matter.
+        absent = lanes.missing(name, device) if device == "cpu" or device in lanes.devices(name) else None
         if absent:
             lacks.append(absent)
             remedies.append(lanes.remedy(name, device))
         reasons.append(f"{name} {' and '.join(lacks)}")
+    if device == "cuda" and not remedies:
+        remedies.append("--cpu (DEVICE=cpu) runs them on the processor")
     what_to_do = list(dict.fromkeys(remedies))
     return f"no lane of the family {family} can run here on {device}: {'; '.join([*reasons, *what_to_do])}."
 

@@ -1,0 +1,220 @@
+"""Which environments a call needs: by its options, the card and its driver, and what is there, before anything is installed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trtbench.doctor import needed
+from trtbench.errors import UserError
+from trtbench.settings import environments, lanes
+from trtbench.settings.knobs import ROOT
+
+MAIN = "make\t.venv-cuda\t-\tneeded\tcuda-torch\tcuda"
+ONNX = "make\t.venv-onnxruntime\tcpu\t{}\tonnxruntime-cuda"
+VLLM = "make\t.venv-vllm\t-\tneeded\tvllm"
+RUN = "run\t.venv-cuda"
+CPU = ["make\t.venv\tcpu\tneeded\tlocal", "run\t.venv"]
+
+
+class Machine:
+    """A machine with a card (or none), and a clone without any environment."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.capsys = folder, capsys
+        (folder / "bin").mkdir()
+        monkeypatch.setenv("PATH", f"{folder / 'bin'}:/usr/bin:/bin")
+        monkeypatch.setattr(environments, "ROOT", folder)
+        monkeypatch.setattr(needed, "ROOT", folder)
+        monkeypatch.setattr(sys, "version_info", (3, 12, 1))
+        # None of what this Python has bears on it: only an own Python's packages do.
+        monkeypatch.setattr(environments.Interpreter, "has", lambda python, module: bool(python.name))
+        for name in ("TRTBENCH_IMAGE", "TRTBENCH_PYTHON", "CUDA_VISIBLE_DEVICES"):
+            monkeypatch.delenv(name, raising=False)
+
+    def card(self, name: str = "NVIDIA GeForce RTX 4090", driver: str = "580.95.05", capability: str = "8.9") -> None:
+        program = self.folder / "bin" / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\necho '0, {name}, {driver}, 24564, 24000, {capability}'\n")
+        program.chmod(0o755)
+
+    def made(self, name: str, stamp: str | None) -> None:
+        """An environment that is there; without a stamp it is somebody's own."""
+        program = self.folder / name / "bin" / "python"
+        program.parent.mkdir(parents=True)
+        program.write_text('#!/bin/sh\necho \'["3.12.1", ["/"]]\'\n')
+        program.chmod(0o755)
+        if stamp is not None:
+            (self.folder / name / ".stamp").write_text(stamp)
+
+    def __call__(self, *options: str) -> list[str]:
+        environments._asked.cache_clear()
+        assert needed.main(options) == 0
+        return self.capsys.readouterr().out.splitlines()
+
+    def said(self) -> str:
+        return self.capsys.readouterr().err
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Machine:
+    return Machine(tmp_path, monkeypatch, capsys)
+
+
+def test_without_a_card_it_is_the_environment_of_the_processor(machine: Machine) -> None:
+    for options in ([], ["--local"], ["--local", "--quick"], ["--family", "onnxruntime"]):
+        assert machine(*options) == CPU
+    with pytest.raises(UserError, match="DEVICE=cuda, but nvidia-smi is not here"):
+        machine("--local", "--device", "gpu")
+
+
+@pytest.mark.parametrize("options", [["--cpu"], ["--local", "--device", "cpu"]])
+def test_on_request_it_is_also_with_a_card(options: list[str], machine: Machine) -> None:
+    machine.card()
+    assert machine(*options) == CPU
+
+
+def test_a_card_gets_its_own_and_the_lanes_theirs(machine: Machine) -> None:
+    machine.card()
+    optional = ONNX.format("optional")
+    assert machine("--local") == machine() == [MAIN, optional, RUN]
+    assert machine("--family", "pytorch") == [MAIN, RUN]
+    assert machine("--family", "onnxruntime") == [MAIN, ONNX.format("needed"), RUN]
+    assert machine("--lanes", "pytorch-eager,pytorch-tuned") == [MAIN, RUN]
+    assert machine("--lanes", "pytorch-eager,onnxruntime") == [MAIN, ONNX.format("needed"), RUN]
+
+
+def test_vllm_is_made_on_request_alone(machine: Machine) -> None:
+    machine.card()
+    assert machine("--family", "vllm", "--install") == [VLLM]
+    assert machine("--lanes", "pytorch-eager,vllm") == [MAIN, VLLM, RUN]
+    with pytest.raises(
+        UserError, match=r"the lane vllm needs vllm, .*bench_vllm.sh --install makes .venv-vllm for it, or vllm/"
+    ):
+        machine("--family", "vllm")
+    machine.made(".venv-vllm", "1 2")
+    assert machine("--family", "vllm") == [MAIN, VLLM, RUN]
+    assert VLLM.replace("needed", "optional") in machine("--local")
+
+
+def test_what_somebody_made_is_left_alone_and_what_is_half_made_is_not(machine: Machine) -> None:
+    machine.card()
+    machine.made(".venv-vllm", None)
+    assert machine("--family", "vllm") == [MAIN, RUN]
+    (machine.folder / ".venv-vllm" / ".stamp").write_text(environments.UNFINISHED)
+    with pytest.raises(UserError, match="needs vllm"):
+        machine("--family", "vllm")
+    assert machine("--family", "vllm", "--install") == [VLLM]
+
+
+@pytest.mark.parametrize(
+    ("name", "driver", "capability", "build"),
+    [
+        ("NVIDIA GeForce RTX 4090", "580.95.05", "8.9", "-"),
+        ("NVIDIA GeForce RTX 4090", "550.54.15", "8.9", "cu126"),
+        ("Tesla V100-SXM2-16GB", "580.95.05", "7.0", "cu126"),
+        ("NVIDIA H100 80GB HBM3", "525.60.13", "9.0", "cu126"),
+        ("NVIDIA GeForce RTX 5090", "575.51.02", "12.0", None),
+        ("NVIDIA GeForce RTX 4090", "470.256.02", "8.9", None),
+        ("Tesla K80", "470.256.02", "3.7", None),
+    ],
+)
+def test_the_build_of_torch_follows_driver_and_card(
+    name: str, driver: str, capability: str, build: str | None, machine: Machine
+) -> None:
+    machine.card(name, driver, capability)
+    if build is None:
+        with pytest.raises(UserError) as refused:
+            machine("--local")
+        said = str(refused.value)
+        assert said.startswith("no torch that this project installs runs on") and "--cpu" in said and "\n" not in said
+        return
+    folder, torch, _, *locks = machine("--family", "pytorch")[0].split("\t")[1:]
+    assert (folder, torch) == (".venv-cuda", build)
+    assert ("cuda-torch" in locks) is (build == "-"), "by hash, or by version from PyTorch's index"
+
+
+def test_another_build_than_pypi_s_is_marked_as_not_tried(machine: Machine) -> None:
+    machine.card(driver="550.54.15")
+    needed.main(["--family", "pytorch"])
+    assert machine.said().startswith("NOT TRIED: driver 550.54.15 takes torch's build cu126")
+
+
+def test_a_lane_whose_packages_need_more_is_left_out_or_refused(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.card(driver="550.54.15")
+    needed.main(["--local"])
+    told = machine.capsys.readouterr()
+    assert (
+        "onnxruntime is left out: its packages are built for CUDA 13, and NVIDIA driver 550.54.15 has 12.0" in told.err
+    )
+    assert "onnxruntime" not in told.out
+    with pytest.raises(
+        UserError, match=r"LANES='pytorch-eager,vllm': the lane vllm can't run here: its packages are built for"
+    ):
+        machine("--lanes", "pytorch-eager,vllm")
+    monkeypatch.setattr(sys, "version_info", (3, 10, 4))
+    machine.card()
+    with pytest.raises(UserError, match="needs? Python 3.11 or newer, and this is 3.10"):
+        machine("--family", "onnxruntime")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--lanes", "foo"], "LANES='foo' names 'foo', which is no lane"),
+        (["--lanes", "openvino"], "the lane openvino runs on cpu, and DEVICE is cuda"),
+        (["--batch-sizes", "x"], "BATCH_SIZES='x' is not valid"),
+        (["--quick"], "--quick goes with --local"),
+        (
+            ["--family", "openvino"],
+            "can run here on cuda: openvino runs on cpu; --cpu (DEVICE=cpu) runs them on the processor.",
+        ),
+        (
+            ["--family", "vllm", "--install", "--cpu"],
+            "no lane of the family vllm can run here on cpu: vllm runs on cuda",
+        ),
+    ],
+)
+def test_what_is_wrong_is_refused_before_anything_is_made(options: list[str], said: str, machine: Machine) -> None:
+    machine.card()
+    with pytest.raises(UserError) as refused:
+        machine(*options)
+    assert said in str(refused.value)
+
+
+def test_a_python_that_was_named_for_its_torch_is_taken_as_it_is(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.card()
+    monkeypatch.setenv("TRTBENCH_PYTHON", sys.executable)
+    assert machine("--family", "pytorch") == [MAIN, RUN], "it has no torch: environments are made with it"
+    monkeypatch.setattr(environments.Interpreter, "has", lambda python, module: module != "tensorrt_llm")
+    monkeypatch.setattr(environments.Interpreter, "release", lambda python, distribution: None)
+    assert machine("--family", "pytorch") == ["run\t-"]
+    # vLLM is in it, ONNX Runtime's package for a card is not.
+    assert machine("--lanes", "pytorch-eager,vllm,onnxruntime") == [ONNX.format("needed"), "run\t-"]
+
+
+def test_in_an_image_nothing_is_made_for_a_lane(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.card()
+    monkeypatch.setenv("TRTBENCH_IMAGE", "1")
+    assert machine("--local") == [MAIN, RUN]
+
+
+def test_the_help_needs_no_environment(tmp_path: Path) -> None:
+    """With an interpreter alone: what stands on its path is not there."""
+    env = {"PATH": os.environ["PATH"], "TRTBENCH_PYTHON": sys.executable, "PYTHONNOUSERSITE": "1"}
+    script = f"cd {tmp_path} && cp -r {ROOT / 'scripts'} . && bash scripts/bench_local.sh --help && ls -a"
+    done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--cpu" in done.stdout and "--install" in done.stdout and ".venv" not in done.stdout.splitlines()[-5:]
+
+
+def test_every_lane_on_request_has_an_environment_of_its_own() -> None:
+    for name, row in lanes.LANES.items():
+        assert not row.on_request or row.environments, name
