@@ -1,0 +1,134 @@
+"""Environments that a plan names, as scripts/lib.sh makes them: which torch, from where, what is optional, what is left alone. The
+indices are served from here; wheels of a few bytes stand in for torch and an engine."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from trtbench.settings.environments import UNFINISHED
+from trtbench.settings.knobs import ROOT
+
+OWN = "was not made by this project, so nothing is installed into it"
+
+
+def wheel(page: Path, name: str, version: str) -> str:
+    """A wheel in an index's page; returns its SHA-256."""
+    page.mkdir(parents=True, exist_ok=True)
+    info = f"{name}-{version}.dist-info"
+    file = page / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(file, "w") as packed:
+        packed.writestr(f"{name}/__init__.py", "")
+        packed.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        packed.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        packed.writestr(f"{info}/RECORD", "")
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+class Clone:
+    """A clone with the project's shell library, PyTorch's index with a build for CUDA, and the default one with an engine."""
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self.folder, self.address = folder, address
+        for name in ("scripts", "requirements"):
+            (folder / name).mkdir()
+        shutil.copy(ROOT / "scripts" / "lib.sh", folder / "scripts")
+        self.default = folder / "default"
+        wheel(folder / "whl" / "cu126" / "torch", "torch", "2.13.0+cu126")
+        wheel(folder / "whl" / "cpu" / "torch", "torch", "2.13.0+cpu")
+        self.lock("engine", wheel(self.default / "engine", "engine", "1.0"))
+
+    def lock(self, name: str, digest: str) -> None:
+        (self.folder / "requirements" / f"{name}.lock").write_text(f"engine==1.0 --hash=sha256:{digest}\n")
+
+    def __call__(self, command: str) -> tuple[int, str]:
+        """A command of the library: its status and what it said."""
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "TORCH_"))}
+        env |= {
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_NO_CACHE_DIR": "1",
+            "PIP_INDEX_URL": f"{self.address}/default",
+            "TORCH_INDEX": f"{self.address}/whl",
+            "NO_PROXY": "127.0.0.1",
+            "TRTBENCH_PYTHON": sys.executable,
+        }
+        done = subprocess.run(
+            ["bash", "-c", f". {self.folder}/scripts/lib.sh; {command}", "lib"], env=env, capture_output=True, text=True
+        )
+        return done.returncode, done.stderr
+
+    def installed(self, environment: str) -> set[str]:
+        found = (self.folder / environment).glob("lib/python*/site-packages/*.dist-info")
+        return {path.name.removesuffix(".dist-info") for path in found} - {
+            path.name.removesuffix(".dist-info") for path in found if path.name.startswith(("pip-", "setuptools-"))
+        }
+
+    def stamp(self, environment: str) -> str:
+        return (self.folder / environment / ".stamp").read_text().strip()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Iterator[Clone]:
+    class Here(Quiet):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments, directory=str(tmp_path))  # type: ignore[arg-type]
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Here) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield Clone(tmp_path, f"http://127.0.0.1:{server.server_address[1]}")
+        server.shutdown()
+
+
+def test_torch_is_the_lock_s_or_a_build_of_pytorch_s_index(clone: Clone) -> None:
+    assert clone("make_planned .venv-vllm - needed engine")[0] == 0
+    assert "engine-1.0" in clone.installed(".venv-vllm")
+    assert not any(name.startswith("torch") for name in clone.installed(".venv-vllm"))
+    assert clone("make_planned .venv-cuda cu126 needed engine")[0] == 0
+    assert {"engine-1.0", "torch-2.13.0+cu126"} <= clone.installed(".venv-cuda")
+    status, said = clone("make_planned .venv-cuda cu126 needed engine; make_planned .venv-vllm - needed engine")
+    assert (status, said) == (0, ""), "made once"
+    assert UNFINISHED not in (clone.stamp(".venv-cuda"), clone.stamp(".venv-vllm"))
+
+
+def test_a_wheel_that_is_not_the_lock_s_ends_it_and_half_an_environment_says_so(clone: Clone) -> None:
+    clone.lock("engine", "0" * 64)
+    status, said = clone("make_planned .venv-vllm - needed engine; echo went on")
+    assert (
+        status == 2
+        and said.strip().splitlines()[-1] == "error: installing engine.lock failed; the lines above say why."
+    )
+    assert clone.stamp(".venv-vllm") == UNFINISHED
+    assert "engine-1.0" not in clone.installed(".venv-vllm")
+    # The run goes on without the lanes of an environment that nobody named.
+    status, said = clone("make_planned .venv-vllm - optional engine; say went on")
+    assert status == 0 and said.strip().splitlines()[-2:] == [
+        ".venv-vllm could not be made; the run goes on without its lanes",
+        "went on",
+    ]
+    clone.lock("engine", wheel(clone.default / "engine", "engine", "1.0"))
+    assert clone("make_planned .venv-vllm - needed engine")[0] == 0, "it is mended by the next call"
+    assert clone.stamp(".venv-vllm") != UNFINISHED and "engine-1.0" in clone.installed(".venv-vllm")
+
+
+def test_nothing_is_installed_into_what_somebody_else_made(clone: Clone) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(clone.folder / ".venv-vllm")], check=True)
+    status, said = clone("make_planned .venv-vllm - needed engine")
+    assert status == 2 and OWN in said
+    assert clone.installed(".venv-vllm") == set() and not (clone.folder / ".venv-vllm" / ".stamp").exists()
