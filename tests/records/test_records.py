@@ -154,6 +154,7 @@ LATER = {
     "model.config_text": "{}",
     "model.files": {"config.json": "0" * 64},
     "environment.cards": [{"uuid": "GPU-0", "name": "NVIDIA L4"}],
+    "environment.venv": ".venv-vllm",
     "began": 1,
     "cold.lookup": 1,
     "cells.0.ended": 1,
