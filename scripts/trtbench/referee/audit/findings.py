@@ -258,7 +258,8 @@ TABLE: dict[str, Row] = {
         (FAIL,), "a lane ran in an environment that is neither the run's own nor one that its row names"
     ),
     "provenance.shared": Row(
-        (WARN,), "lanes of one Python outside of containers do not list the same packages: something was installed between"
+        (WARN,),
+        "lanes of one Python outside of containers do not list the same packages: something was installed between",
     ),
     "provenance.copied": Row((FAIL,), "two trials' times are the same, or the same times a factor"),
     "provenance.gap": Row((FAIL,), "trial numbers of a lane are missing before its last"),

@@ -1026,7 +1026,7 @@ FINDINGS: dict[str, Said] = {
         ),
         advice=(
             "Something was installed after some of the lanes had run, or another Python ran them: run them together again.",
-            "Quelque chose a été installé après le passage de certaines voies, ou un autre Python les a fait tourner : refaites-les ensemble.",
+            "Quelque chose a été installé une fois certaines voies mesurées, ou un autre Python les a fait tourner : refaites-les ensemble.",
         ),
     ),
     "provenance.copied": Said(
