@@ -203,6 +203,8 @@ def test_another_schema_version_is_named_also_when_its_fields_are_unknown(file: 
         (lambda data: data.pop("lane"), "missing required field `lane`"),
         (lambda data: data["environment"].pop("machine"), "missing required field `machine`"),
         (set_at("extra", 1), "unknown field `extra`"),
+        (set_at("environment.venv", "../elsewhere"), r"matching regex.*environment\.venv"),
+        (set_at("environment.venv", "v" * 65), r"length <= 64.*environment\.venv"),
         (set_at("model.extra", 1), "unknown field `extra`"),
         (set_at("kind", "report"), "kind"),
         (set_at("lane", "warp-drive"), "the lane 'warp-drive', which this program does not know"),
