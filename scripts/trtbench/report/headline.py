@@ -173,8 +173,9 @@ def other_torch(a: Against, comparison: Comparison) -> list[Fact]:
         return []
     (lane, precision, torch), *bases = a.torches
     name = label(lane, precision, comparison)
-    if any(differ(bases[0][2], base_torch) for *_, base_torch in bases):
-        each = ", ".join(f"{label(*key, comparison)} {plain(version, NAME)}" for *key, version in a.torches)
+    unknown = bases[0][:2] != (a.base, a.base_precision)  # of the base itself: then a candidate's is not said to be its
+    if unknown or any(differ(bases[0][2], base_torch) for *_, base_torch in bases):
+        each = ", ".join(f"{label(name, of, comparison)} {plain(version, NAME)}" for name, of, version in a.torches)
         return [Fact.of("torch_differs_each", lanes=each)]
     return [Fact.of("torch_differs", base_torch=plain(bases[0][2], NAME), lane=name, torch=plain(torch, NAME))]
 

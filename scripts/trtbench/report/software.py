@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Software
+from trtbench.records.trial import Environment
 from trtbench.report.language import Language
 from trtbench.report.names import bare_label, label
 
@@ -33,7 +36,8 @@ def table(comparison: Comparison, say: Language) -> tuple[list[str], list[list[s
 def packages(comparison: Comparison, say: Language) -> list[tuple[str, str]]:
     """What was installed, once for all lanes that had the same; the title names the lanes where they did not."""
     lanes: dict[str, list[str]] = {}
-    for of in comparison.software or [comparison.environment]:
+    described: Sequence[Software | Environment] = comparison.software or [comparison.environment]
+    for of in described:
         versions = ", ".join(f"{name} {version}" for name, version in {"Python": of.python, **of.libraries}.items())
         lanes.setdefault(plain(versions), []).extend([bare_label(of.lane)] if isinstance(of, Software) else [])
     if len(lanes) == 1:
