@@ -115,6 +115,7 @@ def whole_story(gpu: str | None = "NVIDIA GeForce RTX 4070") -> Story:
     made.trials += [again, failed]
     for trial in made.trials:
         trial.model.converted = "pytorch_model.bin"
+        trial.environment.venv = ".venv-vllm"
     return made.seal()
 
 

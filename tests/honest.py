@@ -117,6 +117,26 @@ def hanging_beside(seed: int) -> Story:
     return story
 
 
+def in_two_environments(seed: int) -> Story:
+    """A rival that pins another torch and transformers ran in an environment of its own, with another Python."""
+    story = Story(seed=seed, latency={TORCH: 2000.0, "vllm": 1000.0}).tell()
+    own = {"torch": "0.9+cu130", "transformers": "4.57.3"}
+    for t in story.of("vllm"):
+        libraries = {**t.environment.libraries, **own}
+        t.environment = msgspec.structs.replace(t.environment, venv=".venv-vllm", python="3.12.3", libraries=libraries)
+        assert t.statement is not None
+        t.statement.versions = {"vllm": "1.0", "torch": "0.9+cu130"}
+    return story
+
+
+def in_two_images(seed: int) -> Story:
+    """A step that ran in a container of another image: its Python is the run's own too, and lists other packages."""
+    story = in_two_environments(seed)
+    for t in story.trials:
+        t.environment = msgspec.structs.replace(t.environment, venv=None, container="docker")
+    return story
+
+
 def energy_lost(seed: int) -> Story:
     """A pass for energy that fails in its last call: its seconds stand in the cell, and no figure of it."""
     story = Story(seed=seed, new=20, latency={TORCH: 200.0, TRT: 100.0}).tell()
@@ -185,6 +205,8 @@ HONEST: dict[str, Callable[[int], Story]] = {
     "getting hot": getting_hot,
     "hanging beside its figures": hanging_beside,
     "a pass for energy that failed late": energy_lost,
+    "in two environments": in_two_environments,
+    "in two images": in_two_images,
     "equal lanes": lambda seed: Story(seed=seed, latency={TORCH: 1000.0, TRT: 1000.0}),
 }
 

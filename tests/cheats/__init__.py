@@ -14,10 +14,11 @@ from cheats import (
     presence,
     provenance,
     sealed,
+    software,
     stripped,
     who,
 )
 from cheats.changes import CHEATS, Cheat
 
 __all__ = ["CHEATS", "Cheat", "base", "ceiling", "clock", "count", "fairness", "judged"]
-__all__ += ["machine", "parity", "presence", "provenance", "sealed", "stripped", "who"]
+__all__ += ["machine", "parity", "presence", "provenance", "sealed", "software", "stripped", "who"]

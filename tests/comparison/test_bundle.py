@@ -80,8 +80,10 @@ def test_this_machine_and_this_person_are_not_in_a_bundle() -> None:
 
 def test_what_the_audit_and_a_reader_need_stays() -> None:
     trials = loud_trials()
-    content = json.loads(gzip.decompress(made(trials, loud_run())))
+    trials[0].environment.venv = ".venv-vllm"
+    content = json.loads(gzip.decompress(bundle.make(loud_run(), trials, None, None, [HOST, "vllm"])))
     first = content["trials"][0]
+    assert first["environment"]["venv"] == ".venv-vllm"  # one of our folders, also where somebody is called so
     assert first["cells"][0]["e2e"]["times"] == trials[0].cells[0].e2e.times  # type: ignore[union-attr]
     assert first["environment"]["libraries"] == {"numpy": "2.0.0"}
     assert first["environment"]["cpu_model"] == "Example CPU @ 2.00GHz"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from trtbench.comparison import software
 from trtbench.comparison.cards import card_states
 from trtbench.comparison.result import Against, Comparison, Disturbed, FailedAttempt, Row, Stated
 from trtbench.figures.base import Key, cells_of, grouped, headline_cells, headline_level, rivals_of
@@ -52,6 +53,7 @@ def compare(
     losers, losses = left_out(trials), lost(trials)
     unquiet = any_counts(trials)
     left = {(d.lane, d.precision): d.round for d in run.departures or ()}
+    software_of = {(s.lane, s.precision): s for s in software.of_lanes(groups)}
     cells = []
     for where in cells_of(groups):
         outcomes = [figures(members, where) for members in groups.values()]
@@ -69,6 +71,7 @@ def compare(
         doubts = [f for f in findings if f.code in DOUBTS and f.level == WARN and f.cell in (None, where)]
         row.against = [_weighed(a, losses, unquiet, words_put_back if losers else None, doubts) for a in row.against]
         row.against = [_without_judge(a, row, findings) for a in row.against]
+        row.against = [msgspec.structs.replace(a, torches=software.torches(a, software_of)) for a in row.against]
         row.trtllm_bench = [report for report in reports if _beside(report, row)]
         cells.append(row)
     measured = [f for row in cells for f in row.figures]
@@ -97,6 +100,7 @@ def compare(
         tried=[line for line in run.tried or () if line.lane in {t.lane for t in trials}],
         failed_attempts=list(_failed_attempts(trials)),
         cards=card_states(groups),
+        software=list(software_of.values()),
     )
 
 

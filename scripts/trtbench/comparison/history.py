@@ -8,16 +8,19 @@ interval and the word are trtbench.figures.speedup's. All pairs share one error 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from trtbench.comparison.result import Change, Comparison, Difference, History, Lost, Row
+from trtbench.comparison.result import Change, Comparison, Difference, History, Lost, Row, Software
+from trtbench.comparison.software import by_lane, differ
 from trtbench.errors import UserError
 from trtbench.figures.speedup import MIN_TRIALS, Verdict, interval, verdict
 from trtbench.figures.summary import Figures, Where
-from trtbench.records.trial import Statement
+from trtbench.records.identity import release
+from trtbench.records.trial import Environment, Statement
 from trtbench.referee.audit.findings import FAIL, voiding
 from trtbench.settings.knobs import DEFAULTS, ROWS, show
+from trtbench.settings.lanes import LANES
 
 Place = tuple[str, str, Where]  # lane, precision, cell
 
@@ -113,18 +116,57 @@ def _lost(now: Comparison, places: list[Place]) -> Iterator[Lost]:
 
 
 def _differences(now: Comparison, earlier: Comparison) -> Iterator[Difference]:
-    libraries = sorted({*now.environment.libraries, *earlier.environment.libraries})
-    conditions, before = _conditions(now, libraries), _conditions(earlier, libraries)
+    conditions, before = _conditions(now), _conditions(earlier)
     for kind in conditions:
         yield from _unequal(kind, None, conditions[kind], before[kind])
+        if kind == "version":
+            yield from _other_versions(now, earlier)
     statements = {(s.lane, s.precision): s.statement for s in earlier.statements}
     for stated in now.statements:
         statement = statements.get((stated.lane, stated.precision))
         if statement is not None:
             yield from _unequal("lane", stated.lane, _facts(stated.statement), _facts(statement))
+            yield from _other_build(stated.lane, stated.statement, statement)
 
 
-def _conditions(side: Comparison, libraries: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _other_versions(now: Comparison, earlier: Comparison) -> Iterator[Difference]:
+    """Python and packages, lane by lane: said once where a run has one version of it everywhere, else of each lane whose own
+    changed. Which environment a lane had it in makes no difference."""
+    ours, theirs = by_lane(now), by_lane(earlier)
+    shared = [key for key in ours if key in theirs]
+    if not shared:
+        one, other = _packages(now.environment), _packages(earlier.environment)
+        for name in _names(one, other):
+            yield from _unequal("version", None, {name: one.get(name)}, {name: other.get(name)})
+        return
+    packages, before = ({key: _packages(of) for key, of in side.items()} for side in (ours, theirs))
+    for name in _names(*packages.values(), *before.values()):
+        everywhere = all(len({of.get(name) for of in side.values()}) == 1 for side in (packages, before))
+        changes = {
+            (None if everywhere else key[0], packages[key].get(name), before[key].get(name)): None for key in shared
+        }
+        for lane, value, earlier_value in changes:
+            yield from _unequal("version", lane, {name: value}, {name: earlier_value})
+
+
+def _packages(of: Software | Environment) -> dict[str, str]:
+    return {**of.libraries, "Python": of.python}
+
+
+def _names(*packages: dict[str, str]) -> list[str]:
+    """Python and then the packages, each once."""
+    return sorted(set().union(*packages), key=lambda name: (name != "Python", name))
+
+
+def _other_build(lane: str, now: Statement, earlier: Statement) -> Iterator[Difference]:
+    """torch of an engine that computes with it, in another build of the same release: the list of packages may not tell."""
+    one, other = (statement.versions.get("torch", "") for statement in (now, earlier))
+    own = lane in LANES and LANES[lane].distribution == "torch"  # then the version of the runtime says it
+    if one and other and not own and release(one) == release(other) and differ(one, other):
+        yield from _unequal("lane", lane, {"torch": one}, {"torch": other})
+
+
+def _conditions(side: Comparison) -> dict[str, dict[str, Any]]:
     """What a run ran under: kind of difference → name → value."""
     machine, model = side.environment, side.model
     return {
@@ -141,9 +183,7 @@ def _conditions(side: Comparison, libraries: Sequence[str]) -> dict[str, dict[st
             "CUDA": machine.cuda,
             "system": machine.os,
             "kernel": machine.kernel,
-            "Python": machine.python,
             "commit": machine.git_commit,
-            **{name: machine.libraries.get(name) for name in libraries},
         },
         "model": {"model": model.name, "revision": model.revision, "digest": model.digest[:12]},
         "workload": {"workload_digest": side.workload_digest[:12]},

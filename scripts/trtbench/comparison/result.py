@@ -43,8 +43,8 @@ class Lost(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Difference(msgspec.Struct, kw_only=True, frozen=True):
-    """One condition that is not the same. `kind`: machine, version, model, workload, setting or lane (then `lane` says
-    which); None where a side does not know it."""
+    """One condition that is not the same. `kind`: machine, version, model, workload, setting or lane; `lane` says whose it is,
+    of a version too where lanes ran in environments of their own. None where a side does not know it."""
 
     kind: str
     name: str
@@ -79,7 +79,10 @@ class Against(msgspec.Struct, kw_only=True, frozen=True):
     `weak` says why little hangs on the verdict: few (trials), not_quiet (others disturbed trials that count), lost (they
     disturbed one side at least twice as often), put_back (with what they disturbed put back the word is another), doubted
     (the audit warns of a time that is compared), unjudged (nobody judged what the
-    lane returned) or judge_failed (nobody could); the last two stand beside no verdict too."""
+    lane returned) or judge_failed (nobody could); the last two stand beside no verdict too.
+
+    `torches`: lane, precision and torch of the lane and then of its candidates, where it runs in another release or build of
+    torch than one of them; empty where they have the same one, and where the lane has none."""
 
     lane: str
     precision: str
@@ -94,6 +97,7 @@ class Against(msgspec.Struct, kw_only=True, frozen=True):
     memory_variation: float | None
     candidates: list[tuple[str, str]] = []
     weak: list[str] = []
+    torches: list[tuple[str, str, str]] = []
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -125,6 +129,20 @@ class Stated(msgspec.Struct, kw_only=True):
     lane: str
     precision: str
     statement: Statement
+
+
+class Software(msgspec.Struct, kw_only=True, frozen=True):
+    """What a lane ran in: its engine, as it states it; `venv`, the environment of its own (None: the run's own Python, or the
+    image's); that one's Python and packages; and the torch that it computes with, None where it has none."""
+
+    lane: str
+    precision: str
+    runtime: str | None
+    runtime_version: str | None
+    torch: str | None
+    venv: str | None
+    python: str
+    libraries: dict[str, str]
 
 
 class CardState(msgspec.Struct, kw_only=True, frozen=True):
@@ -195,6 +213,7 @@ class Comparison(msgspec.Struct, kw_only=True, tag="comparison", tag_field="kind
     tried: list[Tried] = []
     failed_attempts: list[FailedAttempt] = []
     cards: list[CardState] = []
+    software: list[Software] = []
 
     @property
     def void(self) -> bool:

@@ -47,6 +47,7 @@ _FIXED = {
     "candidates",
     "rule",
     "quiet",
+    "venv",
 }
 _RUNTIMES = {row.runtime for row in LANES.values()}
 # Names of fields are ours, whatever people are called.

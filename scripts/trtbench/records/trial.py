@@ -22,6 +22,7 @@ from trtbench.settings.lanes import LANES
 
 CONFIG_TEXT = 20_000  # characters of a config.json that a record holds at most: what is read of a text from strangers
 MODEL_FILES = 4096  # files of one model at most
+Folder = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]  # of an environment: no path
 Asked = Literal["compute_precision", "weight_precision", "kv_precision", "cuda_graphs"]
 
 
@@ -173,7 +174,7 @@ class Environment(Strict):
     cuda: str | None = None
     last_level_cache: Count | None = None
     cards: list[Card] | None = None
-    venv: str | None = None
+    venv: Folder | None = None
 
 
 class Model(Strict):

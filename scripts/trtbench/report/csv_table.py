@@ -7,7 +7,9 @@ import io
 from collections.abc import Mapping
 
 from trtbench.comparison.clean_text import NAME, plain
-from trtbench.comparison.result import Against, CardState, Comparison, Row
+from trtbench.comparison.result import Against, CardState, Comparison, Row, Software
+from trtbench.comparison.software import by_lane
+from trtbench.figures.base import Key
 from trtbench.figures.summary import Figures
 from trtbench.records.trtllm_report import LANE
 from trtbench.report import asked
@@ -84,6 +86,7 @@ HEAD = (
     *("trtllm_bench_latency_ms", "trtllm_bench_ttft_ms"),
     *(name for name, _ in CARD),
     *("clock_held_back", "asked_for"),
+    *("torch", "python", "environment", "base_torch", "torch_differs"),
 )
 
 
@@ -104,6 +107,7 @@ def render(comparison: Comparison) -> str:
     }
     states = {(state.lane, state.precision): state for state in comparison.cards}
     asked_for = asked.of_lanes(comparison)
+    software = by_lane(comparison)
     for row in comparison.cells:
         where = {"batch": row.batch, "prompt_tokens": row.prompt_length, "new_tokens": row.new_tokens}
         against = row.by_lane
@@ -112,7 +116,8 @@ def render(comparison: Comparison) -> str:
             alone = {"verdict": "none", "verdict_reason": NO_BASE} if without_base(row) else {}
             beside = {**_trtllm_bench(f, row), **_card(states.get((f.lane, f.precision)))}
             only_asked = {"asked_for": " ".join(asked_for.get((f.lane, f.precision), []))}
-            _line(writer, {**common, **where, **_figures(f), **alone, **compared, **beside, **only_asked})
+            ran_in = _software((f.lane, f.precision), against.get((f.lane, f.precision)), software)
+            _line(writer, {**common, **where, **_figures(f), **alone, **compared, **beside, **only_asked, **ran_in})
         for h in row.holes:
             state = {"lane": h.lane, "precision": h.precision, "state": "hole", "reason": h.reason}
             _line(writer, {**common, **where, **state})
@@ -141,6 +146,18 @@ def _card(state: CardState | None) -> dict[str, object]:
         return {}
     columns: dict[str, object] = {name: getattr(state, field) for name, field in CARD}
     return {**columns, "clock_held_back": " ".join(state.held_back or ())}
+
+
+def _software(key: Key, a: Against | None, software: Mapping[Key, Software]) -> dict[str, object]:
+    """What the lane ran in, and the torch of its base; `torch_differs` where both have one."""
+    of = software.get(key)
+    if of is None:
+        return {}
+    columns: dict[str, object] = {"torch": of.torch, "python": of.python, "environment": of.venv}
+    base = software.get((a.base, a.base_precision)) if a is not None else None
+    if a is not None and base is not None:
+        columns |= {"base_torch": base.torch, "torch_differs": bool(a.torches) if of.torch and base.torch else None}
+    return columns
 
 
 def _against(a: Against | None) -> dict[str, object]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 
-from trtbench.comparison.clean_text import plain
+from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Against, Comparison, Row
+from trtbench.comparison.software import differ
 from trtbench.figures.base import may_be_base
 from trtbench.referee.audit.findings import FAIL
 from trtbench.report import audit_text
@@ -20,6 +21,8 @@ IN_SOME_CELLS = {
     "noise_of_candidate": "noise_of_candidate_in",
     "base_missing": "base_missing_in",
     "base_doubtful": "base_doubtful_in",
+    "torch_differs": "torch_differs_in",
+    "torch_differs_each": "torch_differs_each_in",
 }
 
 
@@ -90,7 +93,7 @@ def _several(heads: list[Against], comparison: Comparison, say: Language) -> Lea
     if ratios:
         sentences.append(say("lead_ratios", low=min(ratios), high=max(ratios)))
     sentences += _alike(heads, comparison, say)
-    for facts_of in (noise, missing, doubtful):
+    for facts_of in (other_torch, noise, missing, doubtful):
         cells = Counter(fact for a in heads for fact in facts_of(a, comparison))
         sentences += [
             say(fact.key, **fact.texts) if n == len(heads) else say(IN_SOME_CELLS[fact.key], n=n, **fact.texts)
@@ -136,6 +139,8 @@ def verdict_sentence(a: Against, comparison: Comparison, say: Language) -> str:
         sentence = say("headline_equivalent", lane=lane, base=base)
     else:
         sentence = say("headline_open", lane=lane, base=base, word=say(word))
+    # Beside the lanes that it is about, where no format cuts it off.
+    sentence += "".join(f" ({say(fact.key, **fact.texts)})" for fact in other_torch(a, comparison))
     absent = [say(fact.key, **fact.texts) for fact in missing(a, comparison)]
     if word == "void":
         weak = [say(f"weak.{reason}") for reason in a.weak]
@@ -160,6 +165,19 @@ def _about(a: Against, comparison: Comparison, say: Language) -> list[str]:
     name = label(*a.candidates[place], comparison)
     about_noise = [say(fact.key, **fact.texts) for fact in noise(a, comparison)]
     return [say(a.verdict.reason, candidate=name), *about_noise]
+
+
+def other_torch(a: Against, comparison: Comparison) -> list[Fact]:
+    """The torch of the lane and that of its base, where they are not the same; of each candidate, where those differ too."""
+    if not a.torches:
+        return []
+    (lane, precision, torch), *bases = a.torches
+    name = label(lane, precision, comparison)
+    unknown = bases[0][:2] != (a.base, a.base_precision)  # of the base itself: then a candidate's is not said to be its
+    if unknown or any(differ(bases[0][2], base_torch) for *_, base_torch in bases):
+        each = ", ".join(f"{label(name, of, comparison)} {plain(version, NAME)}" for name, of, version in a.torches)
+        return [Fact.of("torch_differs_each", lanes=each)]
+    return [Fact.of("torch_differs", base_torch=plain(bases[0][2], NAME), lane=name, torch=plain(torch, NAME))]
 
 
 def noise(a: Against, comparison: Comparison) -> list[Fact]:

@@ -19,6 +19,7 @@ from trtbench.report import (
     failed_attempts,
     history,
     other_clocks,
+    software,
     tried,
 )
 from trtbench.report.headline import lead
@@ -167,11 +168,10 @@ def _audit(comparison: Comparison, say: Language) -> list[str]:
 
 def _conditions(comparison: Comparison, say: Language) -> list[str]:
     machine = comparison.environment
-    libraries = (f"{name} {version}" for name, version in machine.libraries.items())
     facts = [
         (say("run"), comparison.run),
         (say("machine"), ", ".join([*(machine.gpus or []), machine.cpu_model, machine.os])),
-        (say("versions"), ", ".join([f"Python {machine.python}", *libraries])),
+        *software.packages(comparison, say),
         (say("workload_digest"), comparison.workload_digest),
         (say("digest"), comparison.model.digest),
         (say("order"), say("interleaved_yes" if comparison.interleaved else "interleaved_no")),
@@ -183,8 +183,11 @@ def _conditions(comparison: Comparison, say: Language) -> list[str]:
     lines.append(say.pair(f"- {say('what_settings')}", ", ".join(settings) or say("no_settings")))
     if comparison.command:
         lines.append(say.pair(f"- {say('again')}", code(again(comparison))))
-    head, states = cards.table(comparison, say)
-    if states:
-        body = [[escape(text) for text in line] for line in states]
-        lines += ["", say.pair(f"**{say('card.title')}**"), "", *_table(head, body)]
+    for title, (head, rows) in {
+        "software.title": software.table(comparison, say),
+        "card.title": cards.table(comparison, say),
+    }.items():
+        if rows:
+            body = [[escape(text) for text in line] for line in rows]
+            lines += ["", say.pair(f"**{say(title)}**"), "", *_table(head, body)]
     return [*lines, "", "</details>"]

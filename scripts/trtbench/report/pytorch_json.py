@@ -10,7 +10,8 @@ import json
 from typing import Any
 
 from trtbench.comparison.clean_text import NAME, plain
-from trtbench.comparison.result import Comparison, Row
+from trtbench.comparison.result import Comparison, Row, Software
+from trtbench.comparison.software import by_lane
 from trtbench.figures.summary import Figures
 from trtbench.report.names import listed
 from trtbench.report.remarks import NO_BASE, without_base
@@ -28,18 +29,18 @@ def render(comparison: Comparison) -> str:
 
 def records(comparison: Comparison) -> list[dict[str, Any]]:
     """One record for each lane, cell and metric with figures."""
-    runners, libraries = [_runner(comparison)], _dependencies(comparison)
+    runners, software = [_runner(comparison)], by_lane(comparison)
     return [
         {
             "benchmark": benchmark,
             "model": model,
             "metric": {"name": name, "benchmark_values": values, "extra_info": {"unit": unit}},
             "runners": runners,
-            "dependencies": libraries,
+            "dependencies": _dependencies(software[f.lane, f.precision], comparison),
         }
         for row in comparison.cells
         for f in row.figures
-        for benchmark, model in [(_benchmark(f, row, comparison), _model(f, comparison))]
+        for benchmark, model in [(_benchmark(f, row, software[f.lane, f.precision], comparison), _model(f, comparison))]
         for name, unit, values in _metrics(f, row)
     ]
 
@@ -58,7 +59,7 @@ def _model(f: Figures, comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _benchmark(f: Figures, row: Row, comparison: Comparison) -> dict[str, Any]:
+def _benchmark(f: Figures, row: Row, software: Software, comparison: Comparison) -> dict[str, Any]:
     extra = {
         "run": plain(comparison.run, NAME),
         "lane": f.lane,
@@ -74,6 +75,8 @@ def _benchmark(f: Figures, row: Row, comparison: Comparison) -> dict[str, Any]:
         "demonstration": _flag(comparison.demonstration),
         "workload_digest": plain(comparison.workload_digest, NAME),
     }
+    ran_in = {"torch": software.torch, "python": software.python, "environment": software.venv}
+    extra |= {name: plain(value, NAME) for name, value in ran_in.items() if value}
     a = row.by_lane.get((f.lane, f.precision))
     if without_base(row):
         extra |= {"verdict": "none", "verdict_reason": NO_BASE}
@@ -82,6 +85,10 @@ def _benchmark(f: Figures, row: Row, comparison: Comparison) -> dict[str, Any]:
         extra |= {"verdict_reason": a.verdict.reason, "candidates": listed(a.candidates), "weak": " ".join(a.weak)}
         bounds = {"speedup_low": a.speedup.low, "speedup_high": a.speedup.high}
         extra |= {name: f"{bound:.6g}" for name, bound in bounds.items() if bound is not None}
+        if a.torches:
+            extra["torches"] = " ".join(
+                plain(f"{lane}/{precision}={torch}", 2 * NAME) for lane, precision, torch in a.torches
+            )
     return {
         "name": " ".join([*_marks(f, row, comparison), BENCHMARK]),
         "mode": "inference",
@@ -134,10 +141,10 @@ def _runner(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _dependencies(comparison: Comparison) -> dict[str, dict[str, str]]:
-    machine = comparison.environment
-    libraries = {plain(name, NAME): {"version": plain(v, NAME)} for name, v in machine.libraries.items()}
-    commit = machine.git_commit
+def _dependencies(software: Software, comparison: Comparison) -> dict[str, dict[str, str]]:
+    """What was installed where the lane ran."""
+    libraries = {plain(name, NAME): {"version": plain(v, NAME)} for name, v in software.libraries.items()}
+    commit = comparison.environment.git_commit
     return libraries | ({"trtbench": {"sha": plain(commit, NAME)}} if commit else {})
 
 

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from trtbench.comparison.clean_text import NAME, plain, safe
 from trtbench.comparison.result import Against, Comparison, Row
 from trtbench.figures.summary import memory_of
-from trtbench.report import answers, asked, audit_text, cards, disturbed, failed_attempts, history, other_clocks, tried
+from trtbench.report import (
+    answers,
+    asked,
+    audit_text,
+    cards,
+    disturbed,
+    failed_attempts,
+    history,
+    other_clocks,
+    software,
+    tried,
+)
 from trtbench.report.headline import verdict_sentence
 from trtbench.report.language import Language, language
 from trtbench.report.names import bare_label, cell_name, label, several_precisions
@@ -28,6 +39,7 @@ def render(comparison: Comparison, lang: str) -> str:
     lines += _told("disturbed.title", disturbed.sentences(comparison, say), say)
     lines += _told("tried.title", tried.sentences(comparison, say), say)
     lines += _told("card.title", cards.sentences(comparison, say), say)
+    lines += _told("software.title", software.sentences(comparison, say), say)
     lines += _told("asked.title", asked.sentences(comparison, say), say)
     lines += audit_text.block(comparison.findings, say, several_precisions(comparison))
     lines += history.text(comparison, say)

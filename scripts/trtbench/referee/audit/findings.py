@@ -251,7 +251,16 @@ TABLE: dict[str, Row] = {
     "provenance.engine": Row(
         (FAIL,), "an engine was built from another model, or for another GPU, capability or version"
     ),
-    "provenance.versions": Row((FAIL,), "runtime or library versions change between trials of a lane"),
+    "provenance.versions": Row(
+        (FAIL,), "runtime, libraries, Python or the environment that they are in change between trials of a lane"
+    ),
+    "provenance.environment": Row(
+        (FAIL,), "a lane ran in an environment that is neither the run's own nor one that its row names"
+    ),
+    "provenance.shared": Row(
+        (WARN,),
+        "lanes of one Python outside of containers do not list the same packages: something was installed between",
+    ),
     "provenance.copied": Row((FAIL,), "two trials' times are the same, or the same times a factor"),
     "provenance.gap": Row((FAIL,), "trial numbers of a lane are missing before its last"),
     "provenance.attempts": Row((FAIL,), "of the attempts at a trial one is missing, or there twice"),

@@ -1,5 +1,6 @@
 """provenance: are these the records that this run wrote, unchanged. Whether they are all there says presence.py, whether they
-were fixed before the run sealed.py, whether parts of them were taken out stripped.py."""
+were fixed before the run sealed.py, whether parts of them were taken out stripped.py, whether each lane ran in one and the same
+software software.py."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from trtbench.records.files import DECISIONS
 from trtbench.records.identity import card_name
 from trtbench.records.run_folder import trial_name
 from trtbench.records.trial import Trial, checksum, simulated
-from trtbench.referee.audit import presence, sealed, stripped
+from trtbench.referee.audit import presence, sealed, software, stripped
 from trtbench.referee.audit.context import Context, numbers
 from trtbench.referee.audit.findings import WARN, Finding, found
 from trtbench.referee.record_roofline import on_gpu
@@ -34,6 +35,7 @@ def check(context: Context) -> list[Finding]:
     findings += presence.check(context)
     findings += sealed.check(context)
     findings += stripped.check(context)
+    findings += software.check(context)
     return findings
 
 
@@ -45,18 +47,6 @@ def _lane(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
     if changed:
         yield found("provenance.changed", key, file=", ".join(trial_name(t) for t in changed[:3]))
     yield from _engine(key, members)
-    versions = [(t, _versions(t)) for t in members if t.statement is not None]
-    differing = [(t, v) for t, v in versions if v != versions[0][1]]
-    if differing:
-        name = min(name for name, _ in set(differing[0][1].items()) ^ set(versions[0][1].items()))
-        yield found(
-            "provenance.versions",
-            key,
-            name=name,
-            one=versions[0][1].get(name, "-"),
-            other=differing[0][1].get(name, "-"),
-            trials=numbers([t for t, _ in differing]),
-        )
 
 
 def _schema(context: Context) -> Iterator[Finding]:
@@ -90,18 +80,6 @@ def _decisions(context: Context) -> Iterator[Finding]:
             otherwise.setdefault((trial.lane, trial.precision), []).append(trial)
     for key, members in otherwise.items():
         yield found("provenance.disturbed", key, trials=numbers(members))
-
-
-def _versions(trial: Trial) -> dict[str, str]:
-    statement = trial.statement
-    if statement is None:
-        return {}
-    return {
-        **trial.environment.libraries,
-        **statement.versions,
-        statement.runtime: statement.runtime_version,
-        "runtime": statement.runtime,
-    }
 
 
 def _engine(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from trtbench.comparison.result import Comparison
-from trtbench.report import answers, disturbed, failed_attempts, tried
+from trtbench.report import answers, disturbed, failed_attempts, software, tried
 from trtbench.report.headline import Lead, lead
 from trtbench.report.language import Language
 from trtbench.report.names import place
@@ -44,6 +44,8 @@ class Article(NamedTuple):
     model: conditions.Facts
     interleaved: bool
     machine: conditions.Facts
+    packages: Sequence[tuple[str, str]]
+    software: Table | None
     cards: Table | None
     settings: Table | None
     statements: Table | None
@@ -76,6 +78,8 @@ def article(comparison: Comparison, say: Language, cells: int) -> Article:
         model=conditions.model(comparison, say),
         interleaved=comparison.interleaved,
         machine=conditions.machine(comparison, say),
+        packages=software.packages(comparison, say),
+        software=conditions.software_of_lanes(comparison, say),
         cards=conditions.card_states(comparison, say),
         settings=conditions.settings(comparison, say),
         statements=conditions.statements(comparison, say),

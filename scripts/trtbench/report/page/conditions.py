@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison
-from trtbench.report import cards
+from trtbench.report import cards, software
 from trtbench.report.language import Language
 from trtbench.report.names import label
 from trtbench.report.notices import stopped
@@ -34,7 +34,6 @@ def model(comparison: Comparison, say: Language) -> Facts:
 def machine(comparison: Comparison, say: Language) -> Facts:
     """What the run was measured on."""
     of, bandwidth = comparison.environment, comparison.read_bandwidth
-    versions = {"Python": of.python, **of.libraries}
     return {
         "gpus": ", ".join(plain(name, NAME) for name in of.gpus) if of.gpus else None,
         "driver": _known(of.driver),
@@ -47,7 +46,6 @@ def machine(comparison: Comparison, say: Language) -> Facts:
         "bandwidth": f"{say.number(bandwidth / 1e9, 1)} {say('gigabytes_s')}" if bandwidth else None,
         "system": plain(f"{of.os}, {of.kernel}", 2 * NAME),
         "container": _known(of.container),
-        "versions": plain(", ".join(f"{name} {version}" for name, version in versions.items())),
         "commit": _known(of.git_commit),
     }
 
@@ -60,6 +58,12 @@ def settings(comparison: Comparison, say: Language) -> Table | None:
     """The settings that are not the defaults."""
     rows = [[Field("code", name), Field("long code", value)] for name, value in changed(comparison).items()]
     return Table([say("setting"), say("value")], rows) if rows else None
+
+
+def software_of_lanes(comparison: Comparison, say: Language) -> Table | None:
+    """What each lane ran in."""
+    head, rows = software.table(comparison, say)
+    return Table(head, rows) if rows else None
 
 
 def card_states(comparison: Comparison, say: Language) -> Table | None:

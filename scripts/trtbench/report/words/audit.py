@@ -85,6 +85,8 @@ FIGURES: dict[str, tuple[str, str]] = {
     "model": ("model", "modèle"),
     "gpu": ("GPU", "GPU"),
     "version": ("version", "version"),
+    "environment": ("environment", "environnement"),
+    "run's Python": ("the run's own Python", "le Python de l'exécution"),
     "runtime": ("runtime", "moteur d'exécution"),
     "the lane made no statement": ("the lane made no statement", "la voie n'a rien déclaré"),
     "the memory bandwidth of this machine was not measured": (
@@ -999,12 +1001,32 @@ FINDINGS: dict[str, Said] = {
     ),
     "provenance.versions": Said(
         sentence=(
-            "{name:word} is {one} in some trials and {other} in others ({trials:which trial}).",
-            "{name:word} est à {one} dans certains essais et à {other} dans d'autres ({trials:which trial}).",
+            "{name:word} is {one:word} in some trials and {other:word} in others ({trials:which trial}).",
+            "{name:word} : {one:word} dans certains essais, {other:word} dans d'autres ({trials:which trial}).",
         ),
         advice=(
             "Do not update in the middle of a run; run again.",
             "Pas de mise à jour au milieu d'une exécution ; recommencez.",
+        ),
+    ),
+    "provenance.environment": Said(
+        sentence=(
+            "It ran in {found}, which is no environment of this lane's ({trials:which trial}).",
+            "Elle a tourné dans {found}, qui n'est pas un environnement de cette voie ({trials:which trial}).",
+        ),
+        advice=(
+            "This lane runs in the run's own Python or in its own environment; run again.",
+            "Cette voie tourne dans le Python de l'exécution ou dans son propre environnement ; recommencez.",
+        ),
+    ),
+    "provenance.shared": Said(
+        sentence=(
+            "In {environment:word} {name:word} is {found} for this lane and {wanted} for {other_lane:label}.",
+            "Dans {environment:word}, {name:word} : {found} pour cette voie, {wanted} pour {other_lane:label}.",
+        ),
+        advice=(
+            "Something was installed after some of the lanes had run, or another Python ran them: run them together again.",
+            "Quelque chose a été installé une fois certaines voies mesurées, ou un autre Python les a fait tourner : refaites-les ensemble.",
         ),
     ),
     "provenance.copied": Said(

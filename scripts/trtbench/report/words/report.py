@@ -102,6 +102,19 @@ REPORT: dict[str, tuple[str, str]] = {
         "in {n:cell} the audit refuses figures of {lane}, which may be faster than they say",
         "dans {n:cell}, l'audit refuse des chiffres de {lane}, qui est peut-être plus rapide qu'ils ne le disent",
     ),
+    "torch_differs": (
+        "base on torch {base_torch}, {lane} on torch {torch}",
+        "base sous torch {base_torch}, {lane} sous torch {torch}",
+    ),
+    "torch_differs_in": (
+        "in {n:cell} the base is on torch {base_torch} and {lane} on torch {torch}",
+        "dans {n:cell}, la base est sous torch {base_torch} et {lane} sous torch {torch}",
+    ),
+    "torch_differs_each": ("on different torches: {lanes}", "sous des torch différents : {lanes}"),
+    "torch_differs_each_in": (
+        "in {n:cell} on different torches: {lanes}",
+        "dans {n:cell}, sous des torch différents : {lanes}",
+    ),
     "lead_no_base": (
         "No verdict: no PyTorch lane has figures ({reasons})",
         "Pas de verdict : aucune voie PyTorch n'a de chiffres ({reasons})",
@@ -342,6 +355,12 @@ REPORT: dict[str, tuple[str, str]] = {
     "what_model": ("Model and workload", "Modèle et jeu d'entrées"),
     "what_machine": ("Machine", "Machine"),
     "what_settings": ("Settings that differ from the defaults", "Réglages qui diffèrent des valeurs par défaut"),
+    "software.title": ("Software of the lanes", "Logiciels des voies"),
+    "software.in": ("in {venv}", "dans {venv}"),
+    "software.packages_of": ("Versions of {lanes}", "Versions de {lanes}"),
+    "software.torch": ("torch", "torch"),
+    "software.venv": ("Environment", "Environnement"),
+    "software.run": ("the run's own", "celui de l'exécution"),
     "asked.title": ("Asked for, and not told by the engine", "Demandé, et que le moteur ne dit pas"),
     "asked.line": ("{lane}: {what}", "{lane} : {what}"),
     "asked.mark": ("{value} (asked for)", "{value} (demandé)"),
