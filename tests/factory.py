@@ -124,6 +124,11 @@ def _parameters(config: dict[str, Any]) -> int:
         return 21_000_000
 
 
+def distributions() -> list[str]:
+    """Those of every lane, on every device."""
+    return [name for row in LANES.values() for name in (row.distribution, *row.distributions.values()) if name]
+
+
 def environment(**more: Any) -> Environment:
     """A machine whose name follows from what it is; it has every lane's runtime in version 1.0."""
     fields: dict[str, Any] = dict(
@@ -135,7 +140,7 @@ def environment(**more: Any) -> Environment:
         os="Example Linux 1",
         kernel="6.1.0",
         python="3.11.2",
-        libraries={"numpy": "2.0.0", **{row.distribution: "1.0" for row in LANES.values() if row.distribution}},
+        libraries={"numpy": "2.0.0", **dict.fromkeys(distributions(), "1.0")},
         git_commit=None,
         container=None,
     )

@@ -56,12 +56,17 @@ def _why_not(name: str, device: str) -> str:
     return f" ({name} {' and '.join(reasons)})" if reasons else ""
 
 
-def notes(entrants: Sequence[Entrant], reasons: Mapping[Entrant, str], whole: bool) -> Iterator[str]:
-    """What a person wants to know before the first trial: which lanes run in fewer precisions than asked for, and that nothing
-    will be compared. A PyTorch lane is not missed in a quantised precision: there its full one is what others stand beside."""
+def notes(
+    entrants: Sequence[Entrant], reasons: Mapping[Entrant, str], whole: bool, capability: str | None = None
+) -> Iterator[str]:
+    """What a person wants to know before the first trial: which lanes run in fewer precisions than asked for, what speaks against
+    one on a card of this compute capability, and that nothing will be compared. A PyTorch lane is not missed in a quantised precision: there its full one is what others stand beside."""
     for entrant, reason in reasons.items():
         if not (LANES[entrant.lane].baseline and entrant.precision in QUANTISED):
             yield f"{entrant} is left out: {reason}."
+    for name in dict.fromkeys(entrant.lane for entrant in entrants):
+        if doubt := lanes.doubtful(name, capability):
+            yield f"{name} may not run or be slow here: {doubt}."
     if whole and len(entrants) > 1 and not any(may_be_base((e.lane, e.precision), e.precision) for e in entrants):
         yield (
             "no PyTorch lane is among the lanes of this run: they are measured, and none is compared with another; "

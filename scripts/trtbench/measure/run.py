@@ -60,7 +60,8 @@ class Measurement:
     def run(self) -> None:
         """Open the run, prepare its lanes and run their trials; what it knows then is in `record` and `known`."""
         look = quiet.Look()
-        for note in headline.notes(self.entrants, self.left_out, self.options.family is None):
+        whole = self.options.family is None
+        for note in headline.notes(self.entrants, self.left_out, whole, self.device.capability):
             self.progress.note(note)
         self.describe()
         self.opened = self.open()

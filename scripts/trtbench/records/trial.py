@@ -266,7 +266,8 @@ def simulated(trial: Trial) -> bool:
     prepared for it and the environment give for its software. The last one is not the lane's to lose; where the environment
     lists nothing of the lane's, whatever is simulated in it counts."""
     row = LANES[trial.lane]
-    of_lane = {_plain(module.partition(".")[0]) for module in (*row.modules, row.distribution)}
+    distributions = (row.distribution, *row.distributions.values())
+    of_lane = {_plain(module.partition(".")[0]) for module in (*row.modules, *distributions)}
     libraries = {_plain(name): version for name, version in trial.environment.libraries.items()}
     listed = [version for name, version in libraries.items() if name in of_lane]
     names = listed or (list(libraries.values()) if row.modules else [])

@@ -59,6 +59,8 @@ class Row:
     unable: str = (
         ""  # module:function of a card's compute capability ("8.9"): why the lane can't run on it, empty where it can
     )
+    doubtful: str = ""  # the same of what speaks against a card on which it is started all the same
+    carried: bool = False  # the distribution brings the runtime along, whose version is not its own
 
     def distribution_on(self, device: str) -> str:
         """The distribution whose version is the runtime's, on this device."""
@@ -150,18 +152,39 @@ LANES: dict[str, Row] = {
         on_request=True,
     ),
     "onnxruntime": Row(
-        "trtbench.lanes.onnxruntime:OnnxRuntime",
+        "trtbench.lanes.onnxruntime.lane:OnnxRuntime",
         "onnxruntime",
         "bench_onnx.sh",
         ("onnxruntime_genai",),
-        ("cpu",),
-        {"cpu": ("float32", "int8", "int4")},
+        ("cpu", "cuda"),
+        {"cpu": ("float32", "int8", "int4"), "cuda": ("float16", "bfloat16", "int4")},
         label="ONNX Runtime",
-        choices={"cpu": Choice("session.intra_op.allow_spinning", ("1", "0"))},
-        bound="the package onnxruntime-genai has no CUDA provider, and its CUDA build has not been tried",
+        choices={
+            "cpu": Choice("session.intra_op.allow_spinning", ("1", "0")),
+            "cuda": Choice("enable_cuda_graph", ("0", "1")),
+        },
         to_prepare=("torch", "transformers", "onnx"),
         runtime="ONNX Runtime GenAI",
         distribution="onnxruntime-genai",
+        environments={"cuda": ".venv-onnxruntime"},
+        distributions={"cuda": "onnxruntime-genai-cuda"},
+    ),
+    "tensorrt-rtx": Row(
+        "trtbench.lanes.tensorrt_rtx.lane:TensorRtRtx",
+        "tensorrt-rtx",
+        "bench_rtx.sh",
+        ("onnxruntime_genai", "onnxruntime_ep_nv_tensorrt_rtx"),
+        ("cuda",),
+        {"cuda": ("float16", "bfloat16", "int4")},
+        label="TensorRT for RTX",
+        choices={"cuda": Choice("enable_cuda_graph", ("1", "0"))},
+        to_prepare=("torch", "transformers", "onnx"),
+        runtime="TensorRT for RTX",
+        distribution="onnxruntime-ep-nv-tensorrt-rtx",
+        carried=True,
+        environments={"cuda": ".venv-tensorrt-rtx"},
+        unable="trtbench.lanes.tensorrt_rtx.cards:unable",
+        doubtful="trtbench.lanes.tensorrt_rtx.cards:doubtful",
     ),
     "openvino": Row(
         "trtbench.lanes.openvino.lane:OpenVino",
@@ -263,7 +286,16 @@ def remedy(name: str, device: str) -> str:
 def unable(name: str, capability: str | None) -> str:
     """Why a card of this compute capability can't run the lane, as a sentence without its full stop; empty where it can, or where
     the driver does not tell."""
-    where = LANES[name].unable
+    return _said(LANES[name].unable, capability)
+
+
+def doubtful(name: str, capability: str | None) -> str:
+    """What speaks against a card of this compute capability though the lane is started on it, as a sentence without its full
+    stop; empty where nothing does."""
+    return _said(LANES[name].doubtful, capability)
+
+
+def _said(where: str, capability: str | None) -> str:
     if not where or capability is None:
         return ""
     module, _, function = where.partition(":")

@@ -71,20 +71,30 @@ def _runtime(key: Key, members: Sequence[Trial]) -> Iterator[Finding]:
             trials = numbers([t for t, *_ in entries])
             yield found("provenance.library", key, level=level, name=name, found=one, wanted=other, trials=trials)
             break
-    unlisted = [t for t in members if row.distribution not in t.environment.libraries]
+    unlisted = [t for t in members if _distribution(t) not in t.environment.libraries]
     if unlisted:
-        yield found("provenance.not_installed", key, name=row.distribution, trials=numbers(unlisted))
+        yield found("provenance.not_installed", key, name=_distribution(unlisted[0]), trials=numbers(unlisted))
     if row.built:
         unsaid = [t for t, s in stated if not s.built_from or not {"model", "version"} <= s.built_from.keys()]
         if unsaid:
             yield found("provenance.artefact", key, trials=numbers(unsaid))
 
 
+def _distribution(trial: Trial) -> str:
+    """The distribution whose version is the runtime's, on the device of this trial: a card wherever the environment has one."""
+    on_card = bool(trial.environment.gpus) or (trial.statement is not None and on_gpu(trial.statement))
+    return LANES[trial.lane].distribution_on("cuda" if on_card else "cpu")
+
+
 def _other_versions(trial: Trial, statement: Statement) -> Iterator[tuple[str, str, str]]:
     """Software whose version the lane states otherwise than the environment lists it: its name, and the two. What packages
-    of the same release differ in does not count."""
-    distribution, libraries = LANES[trial.lane].distribution, trial.environment.libraries
-    versions = {**statement.versions, distribution: statement.runtime_version}
+    of the same release differ in does not count. A distribution that only brings the runtime along has a version of its own,
+    which the lane states beside the runtime's."""
+    distribution, libraries = _distribution(trial), trial.environment.libraries
+    own = {distribution: statement.runtime_version}
+    if LANES[trial.lane].carried:
+        own = {distribution: statement.versions.get(distribution, "unsaid")}
+    versions = {**statement.versions, **own}
     for name, version in sorted(versions.items()):
         if name in libraries and release(version) != release(libraries[name]):
             yield name, version, libraries[name]
@@ -96,7 +106,7 @@ def _other_versions(trial: Trial, statement: Statement) -> Iterator[tuple[str, s
 def _others_announced(trial: Trial) -> Iterator[str]:
     """Engines of other lanes that announced themselves in the trial's log. In a run that was handed on a name may have been
     taken out, for it was somebody's too."""
-    own = LANES[trial.lane].distribution
+    own = _distribution(trial)
     for name, version in (trial.announced or {}).items():
         if name != own and not _taken_out(name):
             yield f"{name} {version}"

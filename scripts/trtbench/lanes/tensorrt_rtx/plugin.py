@@ -1,0 +1,58 @@
+"""ONNX Runtime's plugin that has TensorRT for RTX in it: registering it, the devices that it lists, and the version of the
+TensorRT for RTX that it brings."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+from trtbench.errors import Unsupported, first_line
+
+DISTRIBUTION = "onnxruntime-ep-nv-tensorrt-rtx"
+TENSORRT = "libtensorrt_rtx.so.1"
+CUDA_RUNTIME = "libcudart.so.*"
+
+
+def register() -> Any:
+    """Register the plugin with GenAI; return GenAI's module. Raises Unsupported where it can't be loaded, or lists no device."""
+    import onnxruntime
+    import onnxruntime_ep_nv_tensorrt_rtx as plugin
+
+    # GenAI's own library for CUDA wants what onnxruntime finds, the plugin the CUDA runtime that lies beside it.
+    onnxruntime.preload_dlls()
+    library = Path(plugin.get_library_path())
+    for runtime in sorted(library.parent.glob(CUDA_RUNTIME)):
+        ctypes.CDLL(str(runtime), mode=ctypes.RTLD_GLOBAL)
+    import onnxruntime_genai
+
+    name = str(plugin.get_ep_name())
+    try:
+        devices = _listed(onnxruntime, name, str(library))
+        onnxruntime_genai.register_execution_provider_library(name, str(library))
+    except Exception as error:
+        raise Unsupported(f"TensorRT for RTX can't be loaded: {first_line(error)}") from error
+    if not devices:
+        raise Unsupported(
+            f"TensorRT for RTX {version()} lists no device here: the plugin takes cards of compute capability 8.6, 8.9, and 12.0 or "
+            "newer, with a driver for CUDA 13"
+        )
+    return onnxruntime_genai
+
+
+def _listed(onnxruntime: Any, name: str, library: str) -> list[Any]:
+    """The devices that the plugin lists. GenAI does not tell; onnxruntime's module does, which has an ONNX Runtime of its own in
+    the same process, from which the plugin is taken again."""
+    onnxruntime.register_execution_provider_library(name, library)
+    devices = [str(device) for device in onnxruntime.get_ep_devices() if device.ep_name == name]
+    onnxruntime.unregister_execution_provider_library(name)
+    return devices
+
+
+def version() -> str:
+    """The version of TensorRT for RTX, asked of its library."""
+    import onnxruntime_ep_nv_tensorrt_rtx as plugin
+
+    tensorrt = ctypes.CDLL(str(Path(plugin.get_library_path()).parent / TENSORRT))
+    parts = ("Major", "Minor", "Patch", "Build")
+    return ".".join(str(getattr(tensorrt, f"getInferLib{part}Version")()) for part in parts)
