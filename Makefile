@@ -25,7 +25,7 @@ lock-card: # for a card: with hashes, for Linux; the same versions as in local.l
 	  python=$$([ $$name = onnxruntime-cuda ] || [ $$name = tensorrt-rtx ] && echo 3.11 || echo 3.10); \
 	  case $$name in \
 	    cuda-torch) given="-c local.lock" ;; \
-	    onnxruntime-cuda) given="-c local.lock -c cuda-torch.lock --override provided.txt" ;; \
+	    onnxruntime-cuda | tensorrt-rtx) given="-c local.lock -c cuda-torch.lock --override provided.txt" ;; \
 	    vllm) given= ;; \
 	    *) given="-c local.lock --override provided.txt" ;; \
 	  esac; \

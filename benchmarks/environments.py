@@ -40,7 +40,9 @@ ENVIRONMENTS = {
     "local": Made(("local",), ("torch", "transformers", "onnxruntime_genai", "openvino_genai")),
     "cuda": Made(("cuda-torch", "cuda"), ("torch", "transformers", "triton"), cpu_torch=False),
     "onnxruntime-cuda": Made(("onnxruntime-cuda",), ("torch", "transformers", "onnxruntime_genai", "onnx_ir")),
-    "tensorrt-rtx": Made(("tensorrt-rtx",), ("torch", "transformers", "onnxruntime_genai", "onnx_ir")),
+    "tensorrt-rtx": Made(
+        ("tensorrt-rtx",), ("torch", "transformers", "onnxruntime_genai", "onnx_ir", "onnxruntime_ep_nv_tensorrt_rtx")
+    ),
     "vllm": Made(("vllm",), ("torch", "vllm"), cpu_torch=False),
 }
 
@@ -71,13 +73,17 @@ def measured(folder: Path, how: Made) -> dict[str, Any]:
     wanted += [["-r", str(ROOT / "requirements" / f"{lock}.lock")] for lock in how.locks]
     python = str(folder / "bin/python")
     pip = [python, "-m", "pip", "--quiet", "--no-cache-dir", "--disable-pip-version-check"]
+    # Only what was fetched is installed, whatever folders of wheels this machine's pip is told of.
+    alone = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")} | {
+        "PIP_CONFIG_FILE": os.devnull
+    }
     fetching = installing = 0.0
     with tempfile.TemporaryDirectory(dir=folder.parent) as wheels:
         for what in wanted:
             began = time.monotonic()
             subprocess.run([*pip, "download", "--dest", wheels, *what], check=True)
             fetched = time.monotonic()
-            subprocess.run([*pip, "install", "--no-index", "--find-links", wheels, *what], check=True)
+            subprocess.run([*pip, "install", "--no-index", "--find-links", wheels, *what], check=True, env=alone)
             fetching += fetched - began
             installing += time.monotonic() - fetched
         download = sum(file.stat().st_size for file in Path(wheels).iterdir())

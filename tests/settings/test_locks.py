@@ -47,21 +47,27 @@ def test_torch_for_a_card_is_the_version_that_the_cpu_has() -> None:
     assert [name for name in CARD if "torch" in pins(name)] == ["cuda-torch", "vllm"]
 
 
-def test_onnxruntime_has_the_cuda_libraries_that_torch_has() -> None:
-    torch, engine = pins("cuda-torch"), pins("onnxruntime-cuda")
-    libraries = {name for name in engine if name.startswith("nvidia-") and name != "nvidia-ml-py"}
+@pytest.mark.parametrize("name", ["onnxruntime-cuda", "tensorrt-rtx"])
+def test_onnxruntime_has_the_cuda_libraries_that_torch_has(name: str) -> None:
+    torch, engine = pins("cuda-torch"), pins(name)
+    libraries = {package for package in engine if package.startswith("nvidia-") and package != "nvidia-ml-py"}
     assert {"nvidia-cublas", "nvidia-cuda-runtime", "nvidia-cuda-nvrtc", "nvidia-cufft", "nvidia-curand"} <= libraries
-    assert {name: engine[name] for name in libraries} == {name: torch[name] for name in libraries}
+    assert {package: engine[package] for package in libraries} == {package: torch[package] for package in libraries}
 
 
-def test_two_builds_of_onnxruntime_are_never_in_one_environment() -> None:
+def test_only_the_build_for_cuda_is_there() -> None:
+    """The other lies in the same folder, and lacks the library on which GenAI runs both lanes."""
     builds = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-genai", "onnxruntime-genai-cuda")
-    assert {
-        name: [build for build in builds if build in pins(name)] for name in ("onnxruntime-cuda", "tensorrt-rtx")
-    } == {
-        "onnxruntime-cuda": ["onnxruntime-gpu", "onnxruntime-genai-cuda"],
-        "tensorrt-rtx": ["onnxruntime", "onnxruntime-genai"],
-    }
+    for name in ("onnxruntime-cuda", "tensorrt-rtx"):
+        assert [build for build in builds if build in pins(name)] == ["onnxruntime-gpu", "onnxruntime-genai-cuda"]
+
+
+def test_the_plugin_is_all_that_tensorrt_rtx_has_more() -> None:
+    more = {"onnxruntime-ep-nv-tensorrt-rtx", "onnxruntime-ep-nv-tensorrt-rtx-cu13"}
+    assert {name: versions for name, versions in pins("tensorrt-rtx").items() if name not in more} == pins(
+        "onnxruntime-cuda"
+    )
+    assert more <= set(pins("tensorrt-rtx"))
 
 
 @pytest.mark.parametrize("name", ["cuda", "onnxruntime-cuda", "tensorrt-rtx", "vllm"])
