@@ -81,13 +81,19 @@ def measured(folder: Path, how: Made) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=folder.parent) as wheels:
         for what in wanted:
             began = time.monotonic()
-            subprocess.run([*pip, "download", "--dest", wheels, *what], check=True)
+            # A lock names all that is needed but torch, which is there by then.
+            needs = ["--no-deps"] if what[0] == "-r" else []
+            subprocess.run([*pip, "download", "--dest", wheels, *needs, *what], check=True)
             fetched = time.monotonic()
             subprocess.run([*pip, "install", "--no-index", "--find-links", wheels, *what], check=True, env=alone)
             fetching += fetched - began
             installing += time.monotonic() - fetched
         download = sum(file.stat().st_size for file in Path(wheels).iterdir())
     disk = disk_bytes(folder)
+    print(
+        f"{folder.name}: {fetching:.0f} s fetching, {made + installing:.0f} s installing, {download:,} and {disk:,} bytes",
+        flush=True,
+    )
     for module in how.imports:
         subprocess.run([python, "-c", f"import {module}"], check=True, stdout=subprocess.DEVNULL)
     listed = "import importlib.metadata as m; print(m.version('torch'), len({d.name for d in m.distributions()}))"
