@@ -1,5 +1,5 @@
 # For habit's sake; the scripts are the real thing.
-.PHONY: bench test fast lint lock
+.PHONY: bench test fast lint lock lock-card
 
 bench:
 	bash scripts/bench_local.sh
@@ -18,3 +18,15 @@ lock: # uv (pip install uv) resolves for every Python from 3.10 on
 	  constraint=$$([ $$name = compare ] || [ $$name = test ] && echo "-c local.lock"); \
 	  given="--override provided.txt $$([ $$name != image ] || echo "--override provided-by-image.txt")"; \
 	  { echo "# Made from $$name.in by: make lock"; uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate $$constraint $$given $$name.in; } > $$name.lock.new && mv $$name.lock.new $$name.lock; done
+	$(MAKE) lock-card
+
+lock-card: # for a card: with hashes, for Linux; the same versions as in local.lock, but for vllm, which has its own mind
+	cd requirements && for name in cuda-torch cuda onnxruntime-cuda tensorrt-rtx vllm; do \
+	  python=$$([ $$name = onnxruntime-cuda ] || [ $$name = tensorrt-rtx ] && echo 3.11 || echo 3.10); \
+	  case $$name in \
+	    cuda-torch) given="-c local.lock" ;; \
+	    onnxruntime-cuda | tensorrt-rtx) given="-c local.lock -c cuda-torch.lock --override provided.txt" ;; \
+	    vllm) given= ;; \
+	    *) given="-c local.lock --override provided.txt" ;; \
+	  esac; \
+	  { echo "# Made from $$name.in by: make lock"; uv pip compile -q --universal --python-version $$python --generate-hashes --no-header --no-annotate $$given $$name.in; } > $$name.lock.new && mv $$name.lock.new $$name.lock || exit; done
