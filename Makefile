@@ -1,8 +1,11 @@
 # For habit's sake; the scripts are the real thing.
-.PHONY: bench test fast lint lock lock-card
+.PHONY: bench vllm test fast lint lock lock-card
 
 bench:
 	bash scripts/bench_local.sh
+
+vllm: # the environment of the lane vllm
+	bash scripts/bench_vllm.sh --install
 
 test:
 	bash scripts/test.sh
@@ -21,11 +24,11 @@ lock: # uv (pip install uv) resolves for every Python from 3.10 on
 	$(MAKE) lock-card
 
 lock-card: # for a card: with hashes, for Linux; the same versions as in local.lock, but for vllm, which has its own mind
-	cd requirements && for name in cuda-torch cuda onnxruntime-cuda tensorrt-rtx vllm; do \
-	  python=$$([ $$name = onnxruntime-cuda ] || [ $$name = tensorrt-rtx ] && echo 3.11 || echo 3.10); \
+	cd requirements && for name in cuda-torch cuda onnxruntime-cuda vllm; do \
+	  python=$$([ $$name = onnxruntime-cuda ] || [ $$name = vllm ] && echo 3.11 || echo 3.10); \
 	  case $$name in \
 	    cuda-torch) given="-c local.lock" ;; \
-	    onnxruntime-cuda | tensorrt-rtx) given="-c local.lock -c cuda-torch.lock --override provided.txt" ;; \
+	    onnxruntime-cuda) given="-c local.lock -c cuda-torch.lock --override provided.txt" ;; \
 	    vllm) given= ;; \
 	    *) given="-c local.lock --override provided.txt" ;; \
 	  esac; \

@@ -21,31 +21,22 @@ import sys
 import tempfile
 import time
 import venv
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+from trtbench.settings.environments import ENVIRONMENTS, Environment  # noqa: E402
+
 OUT = Path(__file__).with_suffix(".json")
 
 
-@dataclass(frozen=True)
-class Made:
-    """How one environment is made: its locks, whether torch's CPU build goes before them, and what it must import then."""
-
-    locks: tuple[str, ...]
-    imports: tuple[str, ...]
-    cpu_torch: bool = True
-
-
-ENVIRONMENTS = {
-    "local": Made(("local",), ("torch", "transformers", "onnxruntime_genai", "openvino_genai")),
-    "cuda": Made(("cuda-torch", "cuda"), ("torch", "transformers", "triton"), cpu_torch=False),
-    "onnxruntime-cuda": Made(("onnxruntime-cuda",), ("torch", "transformers", "onnxruntime_genai", "onnx_ir")),
-    "tensorrt-rtx": Made(
-        ("tensorrt-rtx",), ("torch", "transformers", "onnxruntime_genai", "onnx_ir", "onnxruntime_ep_nv_tensorrt_rtx")
-    ),
-    "vllm": Made(("vllm",), ("torch", "vllm"), cpu_torch=False),
+# By folder: what must be there to import then.
+IMPORTS = {
+    ".venv": ("torch", "transformers", "onnxruntime_genai", "openvino_genai"),
+    ".venv-cuda": ("torch", "transformers", "triton"),
+    ".venv-onnxruntime": ("torch", "transformers", "onnxruntime_genai", "onnx_ir", "onnxruntime_ep_nv_tensorrt_rtx"),
+    ".venv-vllm": ("torch", "vllm"),
 }
 
 
@@ -53,6 +44,11 @@ def torch_version() -> str:
     found = re.search(r"^TORCH_VERSION=(\S+)", (ROOT / "scripts" / "lib.sh").read_text(), re.MULTILINE)
     assert found is not None
     return found[1]
+
+
+def locks_of(row: Environment) -> tuple[str, ...]:
+    """Those that are installed one after the other; on a card that takes PyPI's torch, that one's lock comes first."""
+    return (*(["cuda-torch"] if row.torch == "cuda" else []), *row.locks)
 
 
 def disk_bytes(folder: Path) -> int:
@@ -71,15 +67,15 @@ def computing() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measured(folder: Path, how: Made) -> dict[str, Any]:
+def measured(folder: Path, row: Environment) -> dict[str, Any]:
     """Make it in this folder, from nothing; what that took."""
     shutil.rmtree(folder, ignore_errors=True)
     before = computing()
     began = time.monotonic()
     venv.create(folder, with_pip=True, symlinks=True)
     made = time.monotonic() - began
-    wanted = [[f"torch=={torch_version()}"]] if how.cpu_torch else []
-    wanted += [["-r", str(ROOT / "requirements" / f"{lock}.lock")] for lock in how.locks]
+    wanted = [[f"torch=={torch_version()}"]] if row.torch == "cpu" else []
+    wanted += [["-r", str(ROOT / "requirements" / f"{lock}.lock")] for lock in locks_of(row)]
     python = str(folder / "bin/python")
     pip = [python, "-m", "pip", "--quiet", "--no-cache-dir", "--disable-pip-version-check"]
     # Only what was fetched is installed, whatever folders of wheels this machine's pip is told of.
@@ -104,7 +100,7 @@ def measured(folder: Path, how: Made) -> dict[str, Any]:
         f"{folder.name}: {fetching:.0f} s fetching, {made + installing:.0f} s installing, {download:,} and {disk:,} bytes",
         flush=True,
     )
-    for module in how.imports:
+    for module in IMPORTS[folder.name]:
         subprocess.run([python, "-c", f"import {module}"], check=True, stdout=subprocess.DEVNULL)
     listed = "import importlib.metadata as m; print(m.version('torch'), len({d.name for d in m.distributions()}))"
     torch, packages = subprocess.check_output([python, "-c", listed], text=True).split()

@@ -22,7 +22,7 @@ from trtbench.settings.knobs import ROOT
 HERE = Path(__file__).resolve().parent
 NGC = "nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
 SLIM = "python:3.11-slim"
-VLLM = "vllm/vllm-openai:v0.24.0"
+VLLM = "vllm/vllm-openai:v0.32.0"
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,7 @@ def test_lanes_that_cannot_run_are_told(settings: Settings, device: str, family:
         (
             "vllm",
             "vllm runs on cuda and needs x, which is not installed",
-            "vllm/vllm-openai:v0.24.0",
+            "vllm/vllm-openai:v0.32.0",
             "--profile vllm-only up benchmark-vllm",
         ),
     ],
@@ -104,7 +104,7 @@ def test_a_named_lane_says_which_image_has_what_it_lacks() -> None:
         chosen_lanes(Settings(lanes=("vllm",)), "cuda", None)
     assert str(refused.value) == (
         "the lane vllm needs x, which is not installed; bash scripts/bench_vllm.sh --install makes .venv-vllm for it, or "
-        "vllm/vllm-openai:v0.24.0 has it: docker compose --profile vllm-only up benchmark-vllm, as README.md shows, or leave the lane "
+        "vllm/vllm-openai:v0.32.0 has it: docker compose --profile vllm-only up benchmark-vllm, as README.md shows, or leave the lane "
         "out of LANES."
     )
 

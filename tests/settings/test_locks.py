@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
-CARD = ("cuda-torch", "cuda", "onnxruntime-cuda", "tensorrt-rtx", "vllm")
+CARD = ("cuda-torch", "cuda", "onnxruntime-cuda", "vllm")
 OURS = CARD[:-1]  # vllm chooses its own versions
 
 
@@ -47,9 +47,8 @@ def test_torch_for_a_card_is_the_version_that_the_cpu_has() -> None:
     assert [name for name in CARD if "torch" in pins(name)] == ["cuda-torch", "vllm"]
 
 
-@pytest.mark.parametrize("name", ["onnxruntime-cuda", "tensorrt-rtx"])
-def test_onnxruntime_has_the_cuda_libraries_that_torch_has(name: str) -> None:
-    torch, engine = pins("cuda-torch"), pins(name)
+def test_onnxruntime_has_the_cuda_libraries_that_torch_has() -> None:
+    torch, engine = pins("cuda-torch"), pins("onnxruntime-cuda")
     libraries = {package for package in engine if package.startswith("nvidia-") and package != "nvidia-ml-py"}
     assert {"nvidia-cublas", "nvidia-cuda-runtime", "nvidia-cuda-nvrtc", "nvidia-cufft", "nvidia-curand"} <= libraries
     assert {package: engine[package] for package in libraries} == {package: torch[package] for package in libraries}
@@ -58,18 +57,16 @@ def test_onnxruntime_has_the_cuda_libraries_that_torch_has(name: str) -> None:
 def test_only_the_build_for_cuda_is_there() -> None:
     """The other lies in the same folder, and lacks the library on which GenAI runs both lanes."""
     builds = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-genai", "onnxruntime-genai-cuda")
-    for name in ("onnxruntime-cuda", "tensorrt-rtx"):
-        assert [build for build in builds if build in pins(name)] == ["onnxruntime-gpu", "onnxruntime-genai-cuda"]
+    there = pins("onnxruntime-cuda")
+    assert [build for build in builds if build in there] == ["onnxruntime-gpu", "onnxruntime-genai-cuda"]
+    assert {"onnxruntime-ep-nv-tensorrt-rtx", "onnxruntime-ep-nv-tensorrt-rtx-cu13"} <= set(there)
 
 
-def test_the_plugin_is_all_that_tensorrt_rtx_has_more() -> None:
-    more = {"onnxruntime-ep-nv-tensorrt-rtx", "onnxruntime-ep-nv-tensorrt-rtx-cu13"}
-    assert {name: versions for name, versions in pins("tensorrt-rtx").items() if name not in more} == pins(
-        "onnxruntime-cuda"
-    )
-    assert more <= set(pins("tensorrt-rtx"))
+def test_vllm_brings_the_torch_that_the_pytorch_lanes_have() -> None:
+    """Base and rival differ in the engine alone, and the headline has nothing to say of torches."""
+    assert pins("vllm")["torch"] == pins("cuda-torch")["torch"]
 
 
-@pytest.mark.parametrize("name", ["cuda", "onnxruntime-cuda", "tensorrt-rtx", "vllm"])
+@pytest.mark.parametrize("name", ["cuda", "onnxruntime-cuda", "vllm"])
 def test_a_trial_finds_what_it_imports(name: str) -> None:
     assert {"msgspec", "psutil", "typing-extensions", "nvidia-ml-py"} <= set(pins(name))

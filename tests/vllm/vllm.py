@@ -1,6 +1,6 @@
-"""Stands in for vLLM 0.24.0 in the lane's test: takes only arguments that the real one has, and refuses the rest.
+"""Stands in for vLLM in the lane's test: takes only arguments that the real one has (0.24.0 to 0.32.0), and refuses the rest.
 
-Read in vLLM 0.24.0: `vllm/entrypoints/llm.py` (LLM.__init__, LLM.generate), `vllm/engine/arg_utils.py` (EngineArgs, which
+Read in vLLM 0.24.0 and 0.32.0: `vllm/entrypoints/llm.py` (LLM.__init__, LLM.generate), `vllm/engine/arg_utils.py` (EngineArgs, which
 takes what LLM does not name), `vllm/config/compilation.py` (CompilationConfig) and `vllm/sampling_params.py`. It computes
 no model: an id is made from the prompt and the position.
 """

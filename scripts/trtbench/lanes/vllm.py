@@ -1,8 +1,8 @@
 """`vllm`: vLLM's offline `LLM` on the model folder, its defaults kept except where they would bend the measurement.
 
 The engine runs in a process of its own (vLLM's default) or in the calling one, whichever was found faster for the cell; its
-memory is what NVML says of the trial's processes. Arguments as in vLLM 0.24.0, `vllm/entrypoints/llm.py`,
-`vllm/engine/arg_utils.py` and `vllm/sampling_params.py`.
+memory is what NVML says of the trial's processes. Arguments as in vLLM 0.24.0 to 0.33.0, `vllm/entrypoints/llm.py`,
+`vllm/engine/arg_utils.py` and `vllm/sampling_params.py`: every one of those releases has them, with the same meaning.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from trtbench.records.trial import Memory, Statement
 
 PRECISIONS = ("float16", "bfloat16")
 BLOCK = 16  # tokens in a block of the KV cache, vLLM's default
-GRAPHS = 512  # tokens in a step up to which a CUDA graph is recorded: vLLM's default for its default of sequences
+GRAPHS = 512  # tokens in a step up to which a CUDA graph is recorded: vLLM's default for its default of sequences (since 0.28
+# 1024 on cards of compute capability 10.x)
 
 
 class Vllm(Lane):

@@ -45,8 +45,7 @@ ENVIRONMENTS: dict[str, Environment] = {
     ".venv": Environment(("local",), torch="cpu"),
     ".venv-cuda": Environment(("cuda",), torch="cuda", cuda=13000),
     ".venv-onnxruntime": Environment(("onnxruntime-cuda",), torch="cpu", cuda=13000, python=(3, 11)),
-    ".venv-tensorrt-rtx": Environment(("tensorrt-rtx",), torch="cpu", cuda=13000),
-    ".venv-vllm": Environment(("vllm",), cuda=13000),
+    ".venv-vllm": Environment(("vllm",), cuda=13000, python=(3, 11)),
 }
 MAIN = {
     "cpu": ".venv",
