@@ -49,11 +49,14 @@ def _driver_check(card: Gpu, asked: Check) -> Check:
         return dataclasses.replace(asked, figures=figures)  # CUDA does not start at all
     if cuda >= OLDER_CUDA:
         sentence = (
-            f"NVIDIA driver {card.driver} runs no CUDA 13 ({MIN_DRIVER} or newer does): torch comes for CUDA 12.6 from PyTorch's own index, "
-            "which nobody has tried here, and lanes whose packages need CUDA 13 are left out."
+            f"NVIDIA driver {card.driver} runs no CUDA 13 ({MIN_DRIVER} or newer does): torch comes for CUDA 12.6 from PyTorch's own "
+            "index, which nobody has tried here, and lanes whose packages need CUDA 13 are left out."
         )
         return Check("driver", "warn", sentence, f"update it: {UPDATE}", figures)
-    sentence = f"NVIDIA driver {card.driver} is too old for every torch that is installed here: {OLDER_DRIVER} is the oldest, {MIN_DRIVER} what was tried."
+    sentence = (
+        f"NVIDIA driver {card.driver} is too old for every torch that is installed here: {OLDER_DRIVER} is the oldest, "
+        f"{MIN_DRIVER} what was tried."
+    )
     return Check("driver", "fail", sentence, f"{UPDATE}; {OWN}", figures)
 
 
@@ -69,12 +72,16 @@ def _cuda(card: Gpu, asked: Check) -> int:
 def _capability_check(card: Gpu, driver: Check) -> Check:
     name = "compute-capability"
     if card.capability is None:
-        return Check(name, "warn", f"The driver does not tell the compute capability of {card.name}.", "update the driver")
+        return Check(
+            name, "warn", f"The driver does not tell the compute capability of {card.name}.", "update the driver"
+        )
     capability = f"{card.capability[0]}.{card.capability[1]}"
     oldest = OLDEST_CARD if driver.figures.get("cuda_version", 0) >= MIN_CUDA else OLDEST_FOR_OLDER
     figures = {"capability": capability, "needed": f"{oldest[0]}.{oldest[1]}"}
     if card.capability < OLDEST_FOR_OLDER:
-        sentence = f"{card.name} has compute capability {capability}; no torch that is installed here has kernels for it."
+        sentence = (
+            f"{card.name} has compute capability {capability}; no torch that is installed here has kernels for it."
+        )
         return Check(name, "fail", sentence, f"the CPU lanes run: bash scripts/bench_local.sh --cpu; {OWN}", figures)
     if card.capability < OLDEST_CARD:
         sentence = (
@@ -90,7 +97,8 @@ def python_check(version: tuple[int, ...] | None = None) -> Check:
     check = requirements.python_check(version)
     running = tuple(version or sys.version_info[:3])
     if check.level == "ok" and running < ONNXRUNTIME_PYTHON:
-        sentence = f"{check.sentence[:-1]}; the lane onnxruntime needs {ONNXRUNTIME_PYTHON[0]}.{ONNXRUNTIME_PYTHON[1]} on a card, and is left out."
+        newer = ".".join(map(str, ONNXRUNTIME_PYTHON))
+        sentence = f"{check.sentence[:-1]}; on a card the lane onnxruntime needs {newer}, and is left out."
         return dataclasses.replace(check, level="warn", sentence=sentence)
     return check
 

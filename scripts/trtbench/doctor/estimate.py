@@ -96,9 +96,9 @@ PREPARED = {
     },
 }
 MEASURED = {"cpu": ("smollm2",), "cuda": ("tinyllama", *HUB)}  # models of that shape, for which the rows hold
-BESIDE_ROUNDS = (
-    0.4  # minutes of a whole run on two cores beyond its TIME_BUDGET: start, judge, comparison (cpu_lanes.json)
-)
+NVIDIAS = ("auto", "build-only", "pytorch-only", "tensorrt-only")  # profiles that run in NVIDIA's image
+# Minutes of a whole run on two cores beyond its TIME_BUDGET: start, judge, comparison (cpu_lanes.json).
+BESIDE_ROUNDS = 0.3
 IN_TIME = ("smollm2", "demo")  # three rounds of their defaults end within TIME_BUDGET on two cores
 
 
@@ -108,19 +108,24 @@ def estimate(settings: Settings, device: str, to_make: Sequence[str], lanes: Seq
     parts = [_environment(name) for name in to_make]
     parts += _model(settings)
     parts += _preparation(settings, device, lanes)
-    return Estimate((*parts, _run(settings)), _least(settings, device))
+    return Estimate((*parts, _run(settings, device)), _least(settings, device))
 
 
-def in_docker(settings: Settings, image: str, device: str = "cuda") -> Estimate:
-    """The same for a service of docker-compose.yml; its image is pulled where it is not here, or made of a small one."""
+def in_docker(settings: Settings, profile: str, image: str) -> Estimate | None:
+    """The same for a profile of docker-compose.yml, whose `image` is pulled where it is not here; None for one that measures
+    nothing. Its settings are those in the container. What Docker pulls and builds was never timed here."""
+    if profile == "compare-only":
+        return None
     parts = []
-    if device == "cuda":
-        if not image_is_here(image):
-            parts.append(Part("image", None, None, int(IMAGE_GB * GB), at_home=True))
-        parts += [*_model(settings), Part("engine", None, 0, None)]
-    else:
-        parts += [Part("image", None, None, None, at_home=True), *_model(settings)]
-    return Estimate((*parts, _run(settings)), _least(settings, device))
+    if not image_is_here(image):
+        size = int(IMAGE_GB * GB) if profile in NVIDIAS else None
+        parts.append(Part("image", None, None, size, at_home=True))
+    parts += _model(settings)
+    if profile in ("auto", "build-only") and not _has_any(str(settings.data / "engines")):
+        parts.append(Part("engine", None, 0, None))
+    device = "cpu" if profile == "cpu" else "cuda"
+    run = [] if profile == "build-only" else [_run(settings, device)]
+    return Estimate((*parts, *run), _least(settings, device))
 
 
 def lanes_of(settings: Settings, device: str, to_make: Sequence[str] = ()) -> list[str]:
@@ -178,16 +183,17 @@ def _preparation(settings: Settings, device: str, lanes: Sequence[str]) -> list[
 
 def _has_any(folder: str) -> bool:
     try:
-        return bool(os.listdir(folder))
+        return any(not name.startswith(".") for name in os.listdir(folder))
     except OSError:
         return False
 
 
-def _run(settings: Settings) -> Part:
-    """The rounds, and what stands around them: at most TIME_BUDGET, where that decides."""
+def _run(settings: Settings, device: str) -> Part:
+    """The rounds, and what stands around them: at most TIME_BUDGET, where that decides. What stands around them was timed on a
+    processor only."""
     if settings.trials and not _asked(settings):
         return Part("the run", None, 0, 0, every_time=True)
-    return Part("the run", settings.time_budget / 60 + BESIDE_ROUNDS, 0, 0, every_time=True)
+    return Part("the run", settings.time_budget / 60 + (BESIDE_ROUNDS if device == "cpu" else 0), 0, 0, every_time=True)
 
 
 def _asked(settings: Settings) -> bool:
@@ -208,12 +214,12 @@ def sentence(taken: Estimate) -> str:
     text = f"{'at least' if taken.unknown('minutes') else 'about'} {_minutes(taken.minutes)}"
     if any(not part.every_time for part in taken.parts):
         download = _amount(taken.download, bool(taken.unknown("download")))
-        disk = _amount(taken.disk, bool(taken.unknown("disk"))) + _shares(taken.parts)
-        text += f" the first time: {download} to download, {disk} on the disk"
+        disk = _amount(taken.disk, bool(taken.unknown("disk")))
+        text += f" the first time: {download} to download, {disk} on the disk{_shares(taken.parts)}"
         if taken.later:
             text += f"; later runs about {_minutes(taken.later)}"
     if taken.least:
-        text += f", {taken.least}"
+        text += f" ({taken.least})"
     lacking = [_lacking(part) for part in taken.parts if None in (part.minutes, part.download, part.disk)]
     return text + (f"; never measured, so not counted: {', '.join(lacking)}" if lacking else "")
 
