@@ -68,26 +68,26 @@ class Estimate:
 
 @dataclasses.dataclass(frozen=True)
 class Once:
-    """What is done once: its minutes where they were measured, and the room that it takes."""
+    """What is done once: its minutes, and the room that it takes."""
 
-    minutes: float | None
-    disk: int | None = 0
+    minutes: float
+    disk: int = 0
 
 
 # benchmarks/first_start.json; what has no row was never measured.
 MODELS = {
     "smollm2": Once(0.4, 542 * MB),
-    "demo": Once(0.1, 40 * MB),
-    "tinyllama": Once(1.0, 2202 * MB),
+    "demo": Once(0.1, 38 * MB),
+    "tinyllama": Once(1.4, 2201 * MB),
 }
-# By device and lane: converting or compiling (benchmarks/cpu_lanes.json for smollm2, h100_rounds.json for tinyllama's shape), and
-# trying its engine's settings (first_start.json, for smollm2).
+# By device and lane: converting or compiling, and as often as each value of its engine's setting is tried at least, a trial's length
+# (benchmarks/cpu_lanes.json for smollm2, with the room of first_start.json; h100_rounds.json for tinyllama's shape).
 PREPARED = {
     "cpu": {
-        "pytorch-compile": Once(1.1),
-        "pytorch-tuned": Once(0.3),
-        "onnxruntime": Once(0.2),
-        "openvino": Once(0.3),
+        "pytorch-compile": Once(1.1, 11 * MB),
+        "pytorch-tuned": Once(1.5, 5 * MB),
+        "onnxruntime": Once(0.7, 544 * MB),
+        "openvino": Once(1.1, 543 * MB),
     },
     "cuda": {
         "pytorch-compile": Once(1.0),
@@ -98,7 +98,7 @@ PREPARED = {
 MEASURED = {"cpu": ("smollm2",), "cuda": ("tinyllama", *HUB)}  # models of that shape, for which the rows hold
 NVIDIAS = ("auto", "build-only", "pytorch-only", "tensorrt-only")  # profiles that run in NVIDIA's image
 # Minutes of a whole run on two cores beyond its TIME_BUDGET: start, judge, comparison (cpu_lanes.json).
-BESIDE_ROUNDS = 0.3
+BESIDE_ROUNDS = 0.4
 IN_TIME = ("smollm2", "demo")  # three rounds of their defaults end within TIME_BUDGET on two cores
 
 
@@ -172,12 +172,21 @@ def _model(settings: Settings) -> list[Part]:
 
 
 def _preparation(settings: Settings, device: str, lanes: Sequence[str]) -> list[Part]:
-    """What lanes make before their first trial, of those that have nothing in the cache yet."""
+    """What lanes make before their first trial, of those that have nothing in the cache yet: in one part what was measured, and in
+    one what was not."""
+    measured = PREPARED[device] if settings.model_name in MEASURED[device] else {}
+    new = [
+        name
+        for name in lanes
+        if name in LANES and LANES[name].prepares and not _has_any(str(settings.data / "cache" / name))
+    ]
+    known = [measured[name] for name in new if name in measured]
     parts = []
-    for name in lanes:
-        if name in LANES and LANES[name].prepares and not _has_any(str(settings.data / "cache" / name)):
-            once = PREPARED[device].get(name) if settings.model_name in MEASURED[device] else None
-            parts.append(Part(f"preparing {name}", *((once.minutes, 0, once.disk) if once else (None, 0, None))))
+    if known:
+        parts.append(Part("preparing", sum(once.minutes for once in known), 0, sum(once.disk for once in known)))
+    unknown = [name for name in new if name not in measured]
+    if unknown:
+        parts.append(Part(f"preparing {', '.join(unknown)}", None, 0, None))
     return parts
 
 
