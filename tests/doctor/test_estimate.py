@@ -49,7 +49,8 @@ def test_environments_are_as_measured_and_rounded_up() -> None:
     for name, row in ENVIRONMENTS.items():
         entry = measured.get(row.locks[-1])
         told = (row.minutes, row.download, row.disk)
-        expected = (up(entry["seconds"]), entry["download_mb"], entry["disk_mb"]) if entry else (0, 0, 0)
+        figures = [entry[key] for key in ("download_mb", "disk_mb")] if entry else [0, 0]
+        expected = (up(entry["seconds"]) if entry else 0, *map(math.ceil, figures))
         assert told == pytest.approx(expected), name
 
 
@@ -72,7 +73,7 @@ def test_preparing_on_a_processor_is_as_measured() -> None:
             disk = math.ceil(caches[lane["lane"]] / 1e6) * room.MB
             expected[lane["lane"]] = room.Once(up(lane["prepare_s"] + trying), disk)
     assert room.PREPARED["cpu"] == expected
-    assert room.BESIDE_ROUNDS == pytest.approx(up(entry["took_s"] - defaults_of("local")["TIME_BUDGET"]))
+    assert pytest.approx(up(entry["took_s"] - defaults_of("local")["TIME_BUDGET"])) == room.BESIDE_ROUNDS
 
 
 def test_preparing_on_a_card_is_as_measured() -> None:
@@ -97,7 +98,7 @@ def test_a_first_start_counts_what_is_lacking_and_a_later_one_nothing_but_the_ru
     assert first.download == (500 + 93) * room.MB
     assert first.later == pytest.approx(run)
     assert sentence(first).startswith(f"about {round(first.minutes)} minutes the first time: 593 MB to download, ")
-    assert "(.venv 1.5 GB, model 0.5 GB" in sentence(first)
+    assert "(.venv 1.5 GB, model 542 MB, preparing 555 MB)" in sentence(first)
     assert sentence(first).endswith("; later runs about 3 minutes")
     for lane in ("pytorch-compile", "onnxruntime"):
         (tmp_path / "cache" / lane / "float32-0").mkdir(parents=True)
