@@ -48,6 +48,12 @@ def says(version: int) -> dict[str, Any]:
             "ok ok fail ok",
             "CUDA does not start",
         ),
+        (
+            "0, NVIDIA GeForce RTX 4070, 550.90.07, 12282, 11800, 8.9",
+            {"status": 999, "name": "CUDA_ERROR_UNKNOWN", "version": 12040, "library": "x"},
+            "ok ok fail ok",
+            "CUDA does not start",
+        ),
     ],
 )
 def test_a_card_is_held_against_the_torch_that_can_be_installed(

@@ -12,6 +12,7 @@ import pytest
 
 from trtbench.doctor import clean
 from trtbench.errors import UserError
+from trtbench.settings import reading
 from trtbench.settings.environments import STAMP, UNFINISHED
 from trtbench.settings.knobs import ROOT, Settings
 
@@ -143,7 +144,7 @@ def test_a_link_to_results_is_no_way_to_them(clone: Path, settings: Settings) ->
     clean.clean(["cache/shortcut"], settings)  # the link itself
     assert results(clone) == kept
     (clone / "data" / "checkpoints").symlink_to(clone / "data" / "results")
-    for name in ("checkpoints", "checkpoints/runs"):
+    for name in ("checkpoints", "checkpoints/runs", "checkpoints/benchmark_comparison.html"):
         with pytest.raises(UserError, match="results are never deleted"):
             clean.clean([name], settings)
     assert results(clone) == kept
@@ -234,7 +235,27 @@ def test_a_deletion_that_is_cut_off_leaves_no_half_environment(
     assert not list(clone.glob(".venv-venv*"))
 
 
-def test_the_script_takes_the_folders_of_the_file_and_of_the_environment(tmp_path: Path) -> None:
+def test_the_folders_of_the_file_count(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other" / "cache" / "mine").mkdir(parents=True)
+    (clone / ".env").write_text(
+        f"DATA_DIR={tmp_path}/other\nRESULTS_DIR={tmp_path}/other/cache/mine\n", encoding="utf-8"
+    )
+    monkeypatch.setattr(reading, "ROOT", clone)
+    for name in ("DATA_DIR", "RESULTS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    assert clean.main([]) == 0
+    told = capsys.readouterr().out
+    assert f"{tmp_path}/other/cache/mine" in told and "models/smollm2" not in told
+    with pytest.raises(UserError, match="results are never deleted"):
+        clean.main(["cache/mine"])
+    monkeypatch.setenv("RESULTS_DIR", str(tmp_path / "elsewhere"))
+    assert clean.main(["cache/mine"]) == 0
+    assert not (tmp_path / "other" / "cache" / "mine").exists()
+
+
+def test_the_script_takes_the_folders_of_the_environment(tmp_path: Path) -> None:
     (tmp_path / "data" / "cache" / "openvino").mkdir(parents=True)
     (tmp_path / "data" / "results").mkdir()
 
