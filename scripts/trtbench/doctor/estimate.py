@@ -76,9 +76,9 @@ class Once:
 
 # benchmarks/first_start.json; what has no row was never measured.
 MODELS = {
-    "smollm2": Once(1.4, 542 * MB),
+    "smollm2": Once(0.6, 542 * MB),
     "demo": Once(0.1, 38 * MB),
-    "tinyllama": Once(1.1, 2201 * MB),
+    "tinyllama": Once(0.6, 2201 * MB),
 }
 # By device and lane: converting or compiling, and as often as each value of its engine's setting is tried at least, a trial's length
 # (benchmarks/cpu_lanes.json for smollm2, with the room of first_start.json; h100_rounds.json for tinyllama's shape).
