@@ -63,7 +63,7 @@ def test_the_list_has_everything_by_the_name_that_deletes_it(settings: Settings)
     assert names(settings) == [
         *(".venv", ".venv-vllm"),
         *("models", "models/owner/name", "models/smollm2", "models/synthetic-demo-1-abc"),
-        *("engines", "engines/one", "cache", "cache/onnxruntime", "cache/openvino"),
+        *("engines", "engines/one", "checkpoints", "cache", "cache/onnxruntime", "cache/openvino"),
     ]
     told = clean.described(settings)
     assert "half made" in told and "results: never deleted here" in told
@@ -75,6 +75,7 @@ def test_what_is_named_goes_and_nothing_else(clone: Path, settings: Settings) ->
     told = clean.clean(["cache", "models/smollm2", ".venv-vllm"], settings)
     assert names(settings) == [
         *(".venv", "models", "models/owner/name", "models/synthetic-demo-1-abc", "engines", "engines/one"),
+        *("checkpoints", "cache"),
     ]
     assert results(clone) == kept and len(kept) == 2
     assert (clone / "data" / "cache").is_dir() and (clone / "data" / "models" / ".gitkeep").is_file()
@@ -87,6 +88,12 @@ def test_a_part_and_the_whole_are_freed_once(settings: Settings) -> None:
     alone = clean.weigh(next(item for item in clean.listing(settings) if item.name == "cache"), []).bytes
     told = clean.clean(["cache/openvino", "cache"], settings)
     assert told.splitlines()[-1] == f"{alone:,} bytes freed"
+
+
+def test_a_folder_with_nothing_in_it_is_no_mistake(settings: Settings) -> None:
+    assert clean.clean(["checkpoints"], settings) == "0 bytes freed\n"
+    Path(settings.data_dir, "checkpoints").mkdir()
+    assert clean.clean(["checkpoints"], settings) == "deleted checkpoints (0 B)\n0 bytes freed\n"
 
 
 def test_a_second_name_elsewhere_frees_nothing(clone: Path, settings: Settings) -> None:
@@ -217,6 +224,8 @@ def test_what_belongs_to_somebody_else_is_told_before_anything_goes(
     with pytest.raises(UserError, match=r"float32-1 can't be written; .* belongs to root, and you are me"):
         clean.clean(["models/smollm2", "cache"], settings)
     assert "models/smollm2" in names(settings)
+    (line,) = [line for line in clean.described(settings).splitlines() if "  cache/openvino " in line]
+    assert line.split()[:2] == ["16.4", "kB"] and line.endswith("float32-1 can't be written")
 
 
 def test_a_deletion_that_is_cut_off_leaves_no_half_environment(

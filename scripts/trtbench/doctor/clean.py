@@ -72,8 +72,7 @@ def listing(settings: Settings) -> list[Item]:
     for kind, note in KINDS.items():
         home = settings.data.absolute() / kind
         parts = [Item(f"{kind}/{name}", path) for name, path in _parts(kind, home)]
-        if parts:
-            items += [Item(kind, home, note), *parts]
+        items += [Item(kind, home, note), *parts]
     return items
 
 
@@ -149,6 +148,8 @@ def result_folders(settings: Settings) -> list[Path]:
 def weigh(item: Item, results: Sequence[Path]) -> Size:
     """What deleting gives back. Raises UserError where results are in it, or something that this user may not delete."""
     size = Size()
+    if not os.path.lexists(item.path):  # a folder of DATA_DIR in which nothing was put yet
+        return size
     if item.path.is_symlink() and item.name not in KINDS:
         if not os.access(item.path.parent, os.W_OK | os.X_OK):
             raise UserError(f"{item.path.parent} can't be written{whose(item.path.parent)}.")
@@ -158,6 +159,9 @@ def weigh(item: Item, results: Sequence[Path]) -> Size:
     if any(_overlap(place, result) for result in results):
         raise UserError(f"{item.name} is, holds or lies in a folder of results; {KEPT}.")
     _walk(item, place, size, _identities(results))
+    if item.name in KINDS:  # the folder itself stays
+        status = place.stat()
+        size.blocks.pop((status.st_dev, status.st_ino), None)
     return size
 
 
@@ -281,12 +285,13 @@ def described(settings: Settings) -> str:
     rows = []
     results = result_folders(settings)
     for item in listing(settings):
-        size, note = Size(), item.note
+        note = item.note
         try:
-            size = weigh(item, results)
+            size = weigh(item, results).bytes
         except UserError as error:
-            note = "; ".join(filter(None, [note, str(error).rstrip(".")]))
-        rows.append((_readable(size.bytes), item.name, note))
+            size = _size_of(item.path)
+            note = "; ".join(filter(None, [note, str(error).split(";")[0].rstrip(".")]))
+        rows.append((_readable(size), item.name, note))
     for place in results:
         if place.is_dir():
             rows.append((_readable(_size_of(place)), str(place), "results: never deleted here"))
