@@ -16,7 +16,7 @@ import pytest
 
 from trtbench import errors
 from trtbench.doctor import __main__ as doctor
-from trtbench.doctor import access, card, clean, docker, estimate, report, ways
+from trtbench.doctor import access, card, clean, docker, estimate, needed, report, ways
 from trtbench.engine import contract
 from trtbench.errors import UserError
 from trtbench.machine import checks, cuda_driver, requirements
@@ -33,10 +33,10 @@ from trtbench.model import (
     whereabouts,
 )
 from trtbench.records import lock
-from trtbench.settings import env_file, environments, knobs, lanes, reading
+from trtbench.settings import choosing, env_file, environments, knobs, lanes, options, reading, sealed
 from trtbench.settings.knobs import Settings
 
-OWN = (doctor, access, card, clean, docker, estimate, report, ways, errors)
+OWN = (doctor, access, card, clean, docker, estimate, needed, report, ways, errors)
 SHARED = (
     checks,
     cuda_driver,
@@ -52,11 +52,14 @@ SHARED = (
     vocabulary,
     whereabouts,
     lock,
+    choosing,
     env_file,
     environments,
     knobs,
     lanes,
+    options,
     reading,
+    sealed,
 )
 MODULES = (*OWN, *SHARED)
 SOURCES = [Path(module.__file__ or "") for module in MODULES]
@@ -345,6 +348,7 @@ def test_runs_on_an_old_python_with_nothing_installed(source: Path) -> None:
         "trtbench.model",
         "trtbench.machine",
         "trtbench.records",
+        "trtbench.doctor",
     }  # `from trtbench.settings import reading`: the room itself is empty
     assert ours <= {module.__name__ for module in MODULES} | packages
     theirs = imported - ours - LATER.get(source.stem, set())

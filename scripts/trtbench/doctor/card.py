@@ -9,17 +9,15 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from trtbench.doctor.needed import OLDER_CARDS, OLDER_CUDA, OLDEST_CARD
 from trtbench.machine import requirements
-from trtbench.machine.checks import Check, version_in
-from trtbench.machine.cuda_driver import MIN_CUDA, MIN_DRIVER, UPDATE, driver_check
+from trtbench.machine.checks import Check
+from trtbench.machine.cuda_driver import MIN_CUDA, MIN_DRIVER, UPDATE, cuda_version, driver_check
 from trtbench.machine.requirements import Gpu, gpu_in_use, query_gpus
 from trtbench.settings.environments import ENVIRONMENTS, STAMP, UNFINISHED, ready
 from trtbench.settings.knobs import ROOT
 
-OLDER_DRIVER, OLDER_CUDA = 525, 12000  # for builds of PyTorch's own index; nobody has tried these here
-OLDEST_CARD = (7, 5)  # that CUDA 13, and so PyPI's wheel of torch, has kernels for
-OLDEST_FOR_OLDER = (5, 0)
-ONNXRUNTIME_PYTHON = (3, 11)  # onnxruntime-gpu has no wheel for an older one
+OLDER_DRIVER = 525  # of OLDER_CUDA, which the older build of torch is for; nobody has tried it here
 OWN = "or name a Python with a torch of your own in TRTBENCH_PYTHON"
 
 
@@ -40,7 +38,7 @@ def card_checks() -> list[Check]:
 
 def _driver_check(card: Gpu, asked: Check) -> Check:
     """Is the driver new enough for a torch that can be installed? `asked`: what the driver says for the image's CUDA 13."""
-    cuda = _cuda(card, asked)
+    cuda = cuda_version(card.driver) or 0
     figures = {**asked.figures, "cuda_version": cuda}
     if asked.level == "ok" or cuda >= MIN_CUDA:
         return dataclasses.replace(asked, figures=figures)
@@ -60,15 +58,6 @@ def _driver_check(card: Gpu, asked: Check) -> Check:
     return Check("driver", "fail", sentence, f"{UPDATE}; {OWN}", figures)
 
 
-def _cuda(card: Gpu, asked: Check) -> int:
-    """The CUDA version that programs get, as cuDriverGetVersion writes it: asked of the driver, else by the driver's number."""
-    answer = asked.figures.get("cuda") or {}
-    if answer.get("status") == 0:
-        return int(answer["version"])
-    major = version_in(card.driver)[:1] or (0,)
-    return MIN_CUDA if major[0] >= MIN_DRIVER else OLDER_CUDA if major[0] >= OLDER_DRIVER else 0
-
-
 def _capability_check(card: Gpu, driver: Check) -> Check:
     name = "compute-capability"
     if card.capability is None:
@@ -76,13 +65,17 @@ def _capability_check(card: Gpu, driver: Check) -> Check:
             name, "warn", f"The driver does not tell the compute capability of {card.name}.", "update the driver"
         )
     capability = f"{card.capability[0]}.{card.capability[1]}"
-    oldest = OLDEST_CARD if driver.figures.get("cuda_version", 0) >= MIN_CUDA else OLDEST_FOR_OLDER
+    new_enough = driver.figures.get("cuda_version", 0) >= MIN_CUDA
+    oldest = OLDEST_CARD if new_enough else OLDER_CARDS[0]
     figures = {"capability": capability, "needed": f"{oldest[0]}.{oldest[1]}"}
-    if card.capability < OLDEST_FOR_OLDER:
+    if card.capability < OLDER_CARDS[0]:
         sentence = (
             f"{card.name} has compute capability {capability}; no torch that is installed here has kernels for it."
         )
         return Check(name, "fail", sentence, f"the CPU lanes run: bash scripts/bench_local.sh --cpu; {OWN}", figures)
+    if not new_enough and card.capability > OLDER_CARDS[1]:
+        sentence = f"Compute capability {capability} is too new for every torch that runs with this driver."
+        return Check(name, "fail", sentence, UPDATE, figures)
     if card.capability < OLDEST_CARD:
         sentence = (
             f"Compute capability {capability} is too old for CUDA 13: torch comes for CUDA 12.6 from PyTorch's own index, which nobody has "
@@ -96,8 +89,9 @@ def python_check(version: tuple[int, ...] | None = None) -> Check:
     """Python for the environments of a card: as for the local mode, and which lane a newer one would bring."""
     check = requirements.python_check(version)
     running = tuple(version or sys.version_info[:3])
-    if check.level == "ok" and running < ONNXRUNTIME_PYTHON:
-        newer = ".".join(map(str, ONNXRUNTIME_PYTHON))
+    oldest = ENVIRONMENTS[".venv-onnxruntime"].python
+    if check.level == "ok" and running < oldest:
+        newer = ".".join(map(str, oldest))
         sentence = f"{check.sentence[:-1]}; on a card the lane onnxruntime needs {newer}, and is left out."
         return dataclasses.replace(check, level="warn", sentence=sentence)
     return check

@@ -6,13 +6,16 @@ Standard library only and Python 3.8 syntax, because the doctor runs with the ho
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
+import io
 import json
 import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from trtbench.doctor import needed
 from trtbench.doctor.access import as_in_container, login_check, model_access_check, offline_in_container
 from trtbench.doctor.card import card_checks, environments_check
 from trtbench.doctor.card import python_check as python_for_card
@@ -21,11 +24,11 @@ from trtbench.doctor.estimate import Estimate, estimate, figures, in_docker, lan
 from trtbench.doctor.ways import WAYS, Way
 from trtbench.errors import UserError
 from trtbench.machine.checks import Check
+from trtbench.machine.cuda_driver import cuda_version
 from trtbench.machine.requirements import disk_check, gpu_checks, python_check, shared_memory_check, writable_check
 from trtbench.model.offline import offline_by
-from trtbench.settings.environments import MAIN, ready
+from trtbench.settings.environments import own_python, ready
 from trtbench.settings.knobs import ROOT, Settings
-from trtbench.settings.lanes import LANES
 
 BUILD_GB = 10.0  # a build's checkpoint and engine were never measured
 RESULTS_GB = 1.0  # for results, and what grows in the cache
@@ -101,14 +104,14 @@ def estimated(image: str, settings: Settings, purpose: str, profile: str = "auto
 
 
 def environments_of(settings: Settings, device: str) -> list[str]:
-    """The environments that a start needs: the command's own and those of its lanes; a large one with an image only by name."""
-    lanes = [
-        name
-        for name, row in LANES.items()
-        if (name in settings.lanes if settings.lanes != ("auto",) else not row.image)
-    ]
-    own = [LANES[name].environments[device] for name in lanes if device in LANES[name].environments]
-    return list(dict.fromkeys([MAIN[device], *own]))
+    """The environments that a start needs, as scripts/lib.sh makes them. Raises UserError where there is no card for it, or none
+    that can be used."""
+    card = needed.card_for(device)
+    cuda = cuda_version(card.driver) if card is not None else None
+    with contextlib.redirect_stderr(io.StringIO()):  # the checks say it
+        makes = [] if own_python() else [needed.main_environment(card, cuda)]
+        makes += needed.lane_environments(settings, None, False, card, cuda)
+    return [make.folder for make in makes]
 
 
 def room_for(taken: Estimate | None, data: Path, least_gb: float) -> Check:
@@ -154,14 +157,14 @@ def ways_here(checks: Sequence[Check], purpose: str) -> list[Way]:
 
 def _ready(way: str, checks: Sequence[Check], purpose: str) -> bool:
     levels = {check.name: check.level for check in checks}
-    needed = NEEDED[way]
+    names = NEEDED[way]
     if way != purpose:
-        needed = needed - set(ON_DISK)
+        names = names - set(ON_DISK)
         if way == "gpu":
             levels.update((check.name, check.level) for check in card_checks())
         elif way == "docker" and purpose == "gpu":
             levels.update((check.name, check.level) for check in gpu_checks(ask_driver=False))
-    return all(levels.get(name) != "fail" for name in needed)
+    return all(levels.get(name) != "fail" for name in names)
 
 
 def weigh(checks: list[Check], purpose: str) -> list[Check]:
