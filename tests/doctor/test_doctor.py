@@ -275,8 +275,8 @@ def test_every_needed_name_is_a_check_that_runs(programs: Callable[[str, str], N
             "registry.example/image:1", Settings(model_name="demo", data_dir=str(tmp_path)), "local"
         )
     }
-    for purpose, needed in report.NEEDED.items():
-        assert needed <= names, purpose
+    for purpose, fatal in report.NEEDED.items():
+        assert fatal <= names, purpose
 
 
 def test_bad_input_is_a_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
