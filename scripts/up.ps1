@@ -77,6 +77,17 @@ if (-not $compose) { Stop-WithError 'Docker Compose is not installed; see NVIDIA
 $program = $compose[0]
 $leading = @($compose | Select-Object -Skip 1) + @('--profile', $profileName)
 
+# What it takes, where a Python is here to tell; settings that are wrong are told by the service.
+$path = $env:PYTHONPATH
+$env:PYTHONPATH = 'scripts'
+foreach ($python in 'python3', 'python') {
+    if (Get-Command $python -ErrorAction SilentlyContinue) {
+        & $python -B -m trtbench.doctor --estimate $profileName 2> $null
+        if ($LASTEXITCODE -eq 0) { break }
+    }
+}
+$env:PYTHONPATH = $path
+
 # For the images' labels, where this is a clone and git is here: a public address, without a password that may stand in it.
 if ((Test-Path .git) -and (Get-Command git -ErrorAction SilentlyContinue)) {
     $env:TRTBENCH_REVISION = git describe '--always' '--dirty' '--abbrev=40' '--exclude=*' 2> $null

@@ -69,6 +69,9 @@ else
 fi
 compose+=(--profile "$profile")
 
+# What it takes, where a Python is here to tell; settings that are wrong are told by the service.
+bash scripts/doctor.sh --estimate "$profile" 2>/dev/null || true
+
 # For the images' labels, where this is a clone and git is here: a public address, without a password that may stand in it.
 if [ -e .git ] && command -v git >/dev/null; then
   export TRTBENCH_REVISION TRTBENCH_SOURCE

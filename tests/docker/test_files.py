@@ -15,6 +15,7 @@ import yaml
 
 from lacking import lacking
 from trtbench import __version__
+from trtbench.doctor.__main__ import PROFILES
 from trtbench.settings.knobs import ALIASES, NETWORK_NAMES, ROOT, ROWS
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -209,6 +210,14 @@ def test_both_ways_of_up_have_the_same_flags_statuses_and_profiles() -> None:
 
     assert sentences(shell) == sentences(power)
     assert len(sentences(shell)) == 6
+
+
+def test_both_ways_of_up_tell_the_doctors_estimate_of_the_same_profiles() -> None:
+    shell = (ROOT / "scripts" / "up.sh").read_text(encoding="utf-8")
+    power = (ROOT / "scripts" / "up.ps1").read_text(encoding="utf-8")
+    assert 'scripts/doctor.sh --estimate "$profile"' in shell
+    assert "-m trtbench.doctor --estimate $profileName" in power
+    assert {s["profiles"][0] for s in SERVICES.values()} - {"manual"} == set(PROFILES)
 
 
 def test_up_ps1_is_powershell() -> None:

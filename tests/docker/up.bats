@@ -71,6 +71,15 @@ up() { run bash "$root/scripts/up.sh" "$@"; }
   [ "$status" -eq 0 ]
 }
 
+@test "what it takes is told first; what can't be told is left out" {
+  printf 'echo "estimate: for $2"; exit "${DOCTOR_STATUS:-0}"\n' >"$root/scripts/doctor.sh"
+  WRITES=$both up auto
+  [ "$status" -eq 0 ]
+  [[ ${lines[0]} == "estimate: for auto" ]]
+  DOCTOR_STATUS=2 WRITES=$both up auto
+  [ "$status" -eq 0 ]
+}
+
 @test "an unknown profile, an unknown option and two profiles are refused" {
   for words in nonsense --nonsense "auto cpu"; do
     # shellcheck disable=SC2086

@@ -16,7 +16,7 @@ import pytest
 
 from trtbench import errors
 from trtbench.doctor import __main__ as doctor
-from trtbench.doctor import access, docker, report
+from trtbench.doctor import access, card, clean, docker, estimate, needed, report, ways
 from trtbench.engine import contract
 from trtbench.errors import UserError
 from trtbench.machine import checks, cuda_driver, requirements
@@ -32,10 +32,11 @@ from trtbench.model import (
     vocabulary,
     whereabouts,
 )
-from trtbench.settings import env_file, knobs, reading
+from trtbench.records import lock
+from trtbench.settings import choosing, env_file, environments, knobs, lanes, options, reading, sealed
 from trtbench.settings.knobs import Settings
 
-OWN = (doctor, access, docker, report, errors)
+OWN = (doctor, access, card, clean, docker, estimate, needed, report, ways, errors)
 SHARED = (
     checks,
     cuda_driver,
@@ -50,9 +51,15 @@ SHARED = (
     placeholders,
     vocabulary,
     whereabouts,
+    lock,
+    choosing,
     env_file,
+    environments,
     knobs,
+    lanes,
+    options,
     reading,
+    sealed,
 )
 MODULES = (*OWN, *SHARED)
 SOURCES = [Path(module.__file__ or "") for module in MODULES]
@@ -268,8 +275,8 @@ def test_every_needed_name_is_a_check_that_runs(programs: Callable[[str, str], N
             "registry.example/image:1", Settings(model_name="demo", data_dir=str(tmp_path)), "local"
         )
     }
-    for purpose, needed in report.NEEDED.items():
-        assert needed <= names, purpose
+    for purpose, fatal in report.NEEDED.items():
+        assert fatal <= names, purpose
 
 
 def test_bad_input_is_a_user_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,6 +346,9 @@ def test_runs_on_an_old_python_with_nothing_installed(source: Path) -> None:
         "trtbench.settings",
         "trtbench.engine",
         "trtbench.model",
+        "trtbench.machine",
+        "trtbench.records",
+        "trtbench.doctor",
     }  # `from trtbench.settings import reading`: the room itself is empty
     assert ours <= {module.__name__ for module in MODULES} | packages
     theirs = imported - ours - LATER.get(source.stem, set())
@@ -370,5 +380,5 @@ def test_the_command_runs_without_site_packages(tmp_path: Path) -> None:
 
 
 def test_the_script_is_executable_for_its_owner() -> None:
-    for name in ("setup_nvidia_auth.sh", "scripts/doctor.sh"):
+    for name in ("setup_nvidia_auth.sh", "scripts/doctor.sh", "scripts/clean.sh"):
         assert (access.ROOT / name).stat().st_mode & stat.S_IXUSR, name

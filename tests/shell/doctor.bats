@@ -230,9 +230,44 @@ not_ready() { [ "$status" -eq 1 ] || { echo "status $status: $output"; return 1;
 
 @test "disk: too little for models and engines" {
   echo 5000000 >"$box/df-data"
-  run env PATH="$box/bin" bash "$script" --for local
+  run env PATH="$box/bin" bash "$script"
   not_ready
   line fail disk '10 GB needed'
+  echo 500000 >"$box/df-data"  # outside of Docker what is estimated, and 1 GB at least
+  run env PATH="$box/bin" bash "$script" --for local
+  not_ready
+  line fail disk 'GB needed'
+}
+
+@test "a card without Docker: driver 525 will do, with a warning; what can be typed here stands at the end" {
+  rm "$box/bin/docker"
+  run env PATH="$box/bin" bash "$script" --for gpu
+  ready
+  line ok environments '.venv-cuda not made'
+  line ok estimate 'minutes'
+  [[ $output == *"What you can type here:"*"bash scripts/bench_local.sh"*"on the card"* ]]
+  [[ $output != *"scripts/up.sh"* ]]
+  echo '0, NVIDIA GeForce RTX 2080 Ti, 550.54.15, 11264, 11000, 7.5' >"$box/gpus"
+  run env PATH="$box/bin" bash "$script" --for gpu
+  ready
+  line warn driver 'CUDA 12.6'
+  echo '0, NVIDIA GeForce RTX 2080 Ti, 470.82.01, 11264, 11000, 7.5' >"$box/gpus"
+  run env PATH="$box/bin" bash "$script" --for gpu
+  not_ready
+  line fail driver TRTBENCH_PYTHON
+}
+
+@test "--estimate: one line, and none for what measures nothing" {
+  run env PATH="$box/bin" bash "$script" --estimate auto
+  ready
+  [ "${#lines[@]}" -eq 1 ]
+  [[ $output == "estimate: at least "*"(image 60.0 GB"* ]]
+  touch "$box/image-here"
+  run env PATH="$box/bin" bash "$script" --estimate auto
+  [[ $output != *image* ]]
+  run env PATH="$box/bin" bash "$script" --estimate compare-only
+  ready
+  [ -z "$output" ]
 }
 
 @test "shared memory matters for the engine only" {
