@@ -18,7 +18,7 @@ from cuda_library import cuda_library
 from trtbench.errors import Unsupported
 from trtbench.lanes import prepared
 from trtbench.lanes.lane import Lane, Plan, create
-from trtbench.lanes.onnxruntime import conversion, generation, graph
+from trtbench.lanes.onnxruntime import conversion, generation, graph, libraries
 from trtbench.lanes.onnxruntime.card import refusal
 from trtbench.lanes.onnxruntime.genai import GenAi
 from trtbench.lanes.tensorrt_rtx import cards, plugin
@@ -30,6 +30,7 @@ from trtbench.settings.choosing import Entrant
 from trtbench.settings.lanes import LANES
 
 pytest.importorskip("onnxruntime_genai")
+onnxruntime = pytest.importorskip("onnxruntime")
 
 NEW = 12
 PROMPTS = [[(7 * i + 31 * row) % 500 + 3 for i in range(16)] for row in range(2)]
@@ -179,20 +180,9 @@ def test_a_model_that_was_loaded_beside_the_card_ends_the_trial(
         lane.load_on_card(og, None)
 
 
-def without_a_card(monkeypatch: pytest.MonkeyPatch, **modules: Any) -> None:
-    """onnxruntime as its package for CUDA has it, as far as the lanes ask."""
-    import onnxruntime
-
-    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None, raising=False)
-    for name, module in modules.items():
-        monkeypatch.setitem(sys.modules, name, module)
-
-
 def test_the_cuda_lane_says_what_is_missing_where_no_driver_answers(
     tiny_model: Path, shared_data: Path, quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without_a_card(monkeypatch)
-
     def no_library(name: str, *more: Any) -> None:
         raise OSError(f"{name}: cannot open shared object file: No such file or directory")
 
@@ -235,11 +225,13 @@ def test_a_precision_that_a_lane_does_not_run_on_a_card_is_refused(
 class Registry:
     """An ONNX Runtime that knows plugins: `devices` of the provider, or what it raises."""
 
+    __file__ = onnxruntime.__file__
+
     def __init__(self, devices: list[str], error: str = "") -> None:
         self.devices, self.error, self.registered = devices, error, []
 
-    def preload_dlls(self) -> None:
-        pass
+    def preload_dlls(self, **more: Any) -> None:
+        self.preloaded = more
 
     def register_execution_provider_library(self, name: str, library: str) -> None:
         if self.error:
@@ -290,6 +282,24 @@ def test_a_plugin_with_a_device_is_registered_with_genai(tmp_path: Path, monkeyp
     assert plugin.register() is genai
     assert genai.registered == ["NvTensorRTRTXExecutionProvider"]
     assert sys.modules["onnxruntime"].registered == [], "one ONNX Runtime has it"
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_libraries_of_cuda_are_found_beside_onnxruntime_and_beside_a_torch_elsewhere(
+    beside: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, own = tmp_path / "torch" / "site", tmp_path / "unpacked"
+    (theirs / "nvidia" / "cu13" / "lib").mkdir(parents=True)
+    if beside:
+        (own / "nvidia" / "cu13" / "lib").mkdir(parents=True)
+    runtime = Registry([])
+    runtime.__file__ = str(own / "onnxruntime" / "__init__.py")
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    monkeypatch.delitem(sys.modules, "nvidia", raising=False)
+    monkeypatch.setattr(sys, "path", [str(own), str(theirs), *sys.path])
+    libraries.preload()
+    wanted = {} if beside else {"cudnn": False, "directory": str(theirs / "nvidia" / "cu13" / "lib")}
+    assert runtime.preloaded == wanted
 
 
 class Asked:
