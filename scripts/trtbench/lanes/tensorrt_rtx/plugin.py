@@ -20,7 +20,6 @@ def register() -> Any:
 
     libraries.preload()
     import onnxruntime_ep_nv_tensorrt_rtx as plugin
-
     import onnxruntime_genai
 
     name, library = str(plugin.get_ep_name()), str(plugin.get_library_path())
