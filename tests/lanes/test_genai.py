@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import factory
 from cuda_library import cuda_library
 from trtbench.errors import Unsupported
 from trtbench.lanes import prepared
@@ -22,9 +23,9 @@ from trtbench.lanes.onnxruntime import conversion, generation, graph, libraries
 from trtbench.lanes.onnxruntime.card import refusal
 from trtbench.lanes.onnxruntime.genai import GenAi
 from trtbench.lanes.tensorrt_rtx import cards, plugin
-from trtbench.measure import headline
+from trtbench.measure import headline, trial_process
 from trtbench.model import finding
-from trtbench.records.trial import Sampling
+from trtbench.records.trial import Failure, Sampling
 from trtbench.settings.cells import Cell
 from trtbench.settings.choosing import Entrant
 from trtbench.settings.lanes import LANES
@@ -376,3 +377,19 @@ def test_tensorrt_for_rtx_is_no_lane_of_tensorrt_llm() -> None:
         assert row.family != other.family and row.script != other.script and row.label != other.label
         assert row.runtime != other.runtime and row.distribution != other.distribution
         assert not set(row.modules) & set(other.modules)
+
+
+@pytest.mark.parametrize(("lane", "told"), [("tensorrt-rtx", False), ("onnxruntime", False), ("tensorrt-engine", True)])
+def test_what_is_known_of_tensorrt_llm_s_engines_is_not_said_of_another(lane: str, told: bool, tmp_path: Path) -> None:
+    log = tmp_path / "trial.log"
+    log.write_text("[TRT] [E] IRuntime::deserializeCudaEngine: Version tag does not match. Note: Current Version: 1\n")
+    trial = factory.trial(
+        lane, failure=Failure(phase="load", reason="RuntimeError: it failed", hint=trial_process.SEE_LOG)
+    )
+    trial_process._explain(trial, log, 0)
+    assert trial.failure is not None
+    assert trial.failure.reason.startswith("the TensorRT engine was built by") == told
+    log.write_text("CUDA error: the GPU is lost\n")
+    trial.failure = Failure(phase="process", reason="it ended by SIGABRT")
+    trial_process._explain(trial, log, 0)
+    assert trial.failure.reason.startswith("the GPU is lost"), "what is true of every card is said of every lane"
