@@ -20,9 +20,10 @@ from trtbench.errors import Unsupported
 from trtbench.lanes import prepared
 from trtbench.lanes.lane import Lane, Plan, create
 from trtbench.lanes.onnxruntime import conversion, generation, graph, libraries
+from trtbench.lanes.onnxruntime import rtx_cards as cards
+from trtbench.lanes.onnxruntime import rtx_plugin as plugin
 from trtbench.lanes.onnxruntime.card import refusal
 from trtbench.lanes.onnxruntime.genai import GenAi
-from trtbench.lanes.tensorrt_rtx import cards, plugin
 from trtbench.measure import headline, trial_process
 from trtbench.model import finding
 from trtbench.records.trial import Failure, Sampling
@@ -301,6 +302,27 @@ def test_libraries_of_cuda_are_found_beside_onnxruntime_and_beside_a_torch_elsew
     libraries.preload()
     wanted = {} if beside else {"cudnn": False, "directory": str(theirs / "nvidia" / "cu13" / "lib")}
     assert runtime.preloaded == wanted
+
+
+def test_the_lane_names_tensorrt_for_rtx_its_version_and_that_nobody_has_tried_it(
+    tiny_model: Path, shared_data: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin, "register", lambda: None)
+    monkeypatch.setattr(plugin, "version", lambda: "1.7.1.116")
+    metadata = types.SimpleNamespace(metadata=types.SimpleNamespace(version=lambda name: "9.9"))
+    monkeypatch.setattr("trtbench.lanes.onnxruntime.tensorrt_rtx.importlib", metadata)
+    lane = lane_of("tensorrt-rtx", "int4", tiny_model, shared_data)
+    assert isinstance(lane, GenAi)
+    lane.prepare()
+    lane.card = types.SimpleNamespace(name="NVIDIA GeForce RTX 4090")
+    said = lane.statement()
+    assert (said.runtime, said.runtime_version) == ("TensorRT for RTX", "1.7.1.116")
+    assert said.versions == dict.fromkeys(
+        ("onnxruntime-ep-nv-tensorrt-rtx", "onnxruntime-gpu", "onnxruntime-genai"), "9.9"
+    )
+    assert (said.device, said.device_name) == ("cuda:0", "NVIDIA GeForce RTX 4090")
+    assert (said.cuda_graphs, said.asked, said.weight_precision) == (True, ["cuda_graphs"], "int4")
+    assert any("no card of its authors" in note for note in said.notes)
 
 
 class Asked:

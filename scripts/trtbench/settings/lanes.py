@@ -168,7 +168,7 @@ LANES: dict[str, Row] = {
         distributions={"cuda": "onnxruntime-genai-cuda"},
     ),
     "tensorrt-rtx": Row(
-        "trtbench.lanes.tensorrt_rtx.lane:TensorRtRtx",
+        "trtbench.lanes.onnxruntime.tensorrt_rtx:TensorRtRtx",
         "tensorrt-rtx",
         "bench_rtx.sh",
         ("onnxruntime_genai", "onnxruntime_ep_nv_tensorrt_rtx"),
@@ -181,8 +181,8 @@ LANES: dict[str, Row] = {
         distribution="onnxruntime-ep-nv-tensorrt-rtx",
         carried=True,
         environments={"cuda": ".venv-tensorrt-rtx"},
-        unable="trtbench.lanes.tensorrt_rtx.cards:unable",
-        doubtful="trtbench.lanes.tensorrt_rtx.cards:doubtful",
+        unable="trtbench.lanes.onnxruntime.rtx_cards:unable",
+        doubtful="trtbench.lanes.onnxruntime.rtx_cards:doubtful",
     ),
     "openvino": Row(
         "trtbench.lanes.openvino.lane:OpenVino",
