@@ -139,12 +139,14 @@ def test_a_graph_made_for_a_card_computes_the_model(tiny_model: Path, shared_dat
         ("CUDA", 2_400_000_000, 2_200_000_000, ""),
         ("NvTensorRtRtx", 1_300_000_000, 2_200_000_000, ""),
         ("CPU", 2_400_000_000, 2_200_000_000, "E computes on the CPU"),
+        ("CPU", None, 2_200_000_000, "E computes on the CPU"),
+        ("CUDA", None, 2_200_000_000, ""),
         ("CUDA", 300_000_000, 2_200_000_000, "E took 286 MiB of the card for weights of 2,098 MiB"),
         ("CUDA", -5, 2_200_000_000, "E took -0 MiB"),
     ],
 )
 def test_an_engine_that_does_not_compute_on_the_card_is_refused(
-    place: str, taken: int, weights: int, said: str
+    place: str, taken: int | None, weights: int, said: str
 ) -> None:
     found = refusal("E", place, taken, weights)
     assert found.startswith(said) and bool(found) == bool(said)
@@ -175,11 +177,13 @@ def test_a_model_that_was_loaded_beside_the_card_ends_the_trial(
     with pytest.raises(Unsupported, match="ONNX Runtime GenAI computes on the CPU, though the card was asked for"):
         lane.load_on_card(og, config)
     monkeypatch.setattr(og, "Model", lambda config: types.SimpleNamespace(device_type="CUDA"))
-    if taken:
-        lane.load_on_card(og, None)
-        return
-    with pytest.raises(Unsupported, match="took 0 MiB of the card for weights of"):
-        lane.load_on_card(og, None)
+    monkeypatch.setattr(generation, "generate", lambda *arguments: [[1]])
+    lane.load_on_card(og, None)
+    if not taken:
+        with pytest.raises(Unsupported, match="took 0 MiB of the card for weights of"):
+            lane.generate(PROMPTS[:1], 1)
+    assert lane.generate(PROMPTS[:1], 1) == [[1]]
+    assert lane.generate(PROMPTS[:1], 1) == [[1]], "the card is asked once"
 
 
 def test_the_cuda_lane_says_what_is_missing_where_no_driver_answers(
