@@ -50,8 +50,7 @@ FOOT = """## Not measured
 
 - TensorRT-LLM (`tensorrt-engine`, `tensorrt-pytorch`): its container could not run on this machine, which has no Docker
   and no way to fetch the image. Its numbers will come from users: [CONTRIBUTING.md](../CONTRIBUTING.md).
-- ONNX Runtime: the lane runs on CPUs only and refuses CUDA with that reason. On the H200 machine neither
-  onnxruntime-genai nor a CUDA build of it was installed; nobody has tried.
+- ONNX Runtime: on the H200 machine neither onnxruntime-genai nor a CUDA build of it was installed.
 - OpenVINO: it has no NVIDIA device.
 - A speed-up over vLLM at batch 1, 8 and 32, 1,024 prompt ids through the product, bfloat16, and joules per token of every
   lane in one run: the run that was to give them was cut off.

@@ -300,3 +300,47 @@ def test_a_machine_whose_name_was_taken_out_is_a_warning() -> None:
     findings = findings_of(hides_its_card)
     assert liars.codes(findings, FAIL) == set()
     assert "provenance.machine" in liars.codes(findings, WARN)
+
+
+# Lanes whose distribution differs from device to device, or only brings the runtime along
+
+ONNX, RTX = "onnxruntime", "tensorrt-rtx"
+
+
+def on_a_card(lane: str) -> Story:
+    return Story(latency={TORCH: 2000.0, lane: 900.0}).tell()
+
+
+def findings_without(lane: str, distribution: str) -> list[Finding]:
+    def lacks(story: Story) -> None:
+        for t in story.of(lane):
+            libraries = {name: version for name, version in t.environment.libraries.items() if name != distribution}
+            t.environment = msgspec.structs.replace(t.environment, libraries=libraries)
+
+    return [f for f in findings_of(lacks, on_a_card(lane)) if f.code.startswith("provenance.")]
+
+
+def test_on_a_card_onnx_runtime_is_the_package_for_cuda() -> None:
+    assert findings_without(ONNX, "onnxruntime-genai") == []
+    lacking = findings_without(ONNX, "onnxruntime-genai-cuda")
+    assert [(f.code, f.figures["name"]) for f in lacking] == [("provenance.not_installed", "onnxruntime-genai-cuda")]
+
+
+def test_a_package_for_cuda_that_is_simulated_is_told() -> None:
+    trial = factory.trial(ONNX, environment=install(factory.environment(), **{"onnxruntime-genai-cuda": "1+simulated"}))
+    assert simulated(trial)
+    assert not simulated(factory.trial(ONNX))
+
+
+@pytest.mark.parametrize(
+    ("versions", "level"),
+    [({"onnxruntime-ep-nv-tensorrt-rtx": "1.0"}, None), ({"onnxruntime-ep-nv-tensorrt-rtx": "1.1"}, FAIL), ({}, WARN)],
+)
+def test_tensorrt_for_rtx_is_held_by_the_version_of_the_plugin_that_brings_it(
+    versions: dict[str, str], level: str | None
+) -> None:
+    def states(story: Story) -> None:
+        state(story, RTX, runtime_version="1.7.1.116", versions=versions)
+
+    found = [f for f in findings_of(states, on_a_card(RTX)) if f.code.startswith("provenance.")]
+    assert [(f.code, f.level) for f in found] == ([("provenance.library", level)] if level else [])

@@ -150,10 +150,14 @@ def test_the_command_ends_with_one_sentence(family: str, tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
-def test_onnxruntime_says_why_it_does_not_run_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorrt_for_rtx_is_refused_on_a_data_centre_card_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "missing", lambda name, device: None)
-    with pytest.raises(UserError, match=r"runs on cpu \(the package onnxruntime-genai has no CUDA provider"):
-        chosen_lanes(Settings(lanes=("onnxruntime",)), "cuda", None)
+    said = r'tensorrt-rtx can\'t run on this card: TensorRT for RTX says of such cards: "The engine cannot run on this GPU, which has '
+    with pytest.raises(UserError, match=said + r"compute capability 9\.0\. Supported compute capabilities: 8\.0 8\.6"):
+        chosen_lanes(Settings(lanes=("tensorrt-rtx",)), "cuda", None, "9.0")
+    chosen = {capability: chosen_lanes(Settings(), "cuda", None, capability) for capability in ("9.0", "8.9", "12.0")}
+    assert ["tensorrt-rtx" in names for names in chosen.values()] == [False, True, True]
+    assert "onnxruntime" in chosen["9.0"]
 
 
 def test_a_step_runs_only_its_family() -> None:

@@ -19,6 +19,11 @@ class Symptom:
     reason: str
     remedy: str
 
+    @property
+    def of_tensorrt_llm(self) -> bool:
+        """Whether it speaks of TensorRT-LLM, its releases or its engines: said of a lane of another engine it would be untrue."""
+        return "TensorRT" in self.reason or "build_engine.sh" in self.remedy
+
 
 # The first row that is found counts, so a cause stands before the message that always follows it.
 SYMPTOMS = (

@@ -60,7 +60,8 @@ def notes(
     entrants: Sequence[Entrant], reasons: Mapping[Entrant, str], whole: bool, capability: str | None = None
 ) -> Iterator[str]:
     """What a person wants to know before the first trial: which lanes run in fewer precisions than asked for, what speaks against
-    one on a card of this compute capability, and that nothing will be compared. A PyTorch lane is not missed in a quantised precision: there its full one is what others stand beside."""
+    one on a card of this compute capability, and that nothing will be compared. A PyTorch lane is not missed in a quantised
+    precision: there its full one is what others stand beside."""
     for entrant, reason in reasons.items():
         if not (LANES[entrant.lane].baseline and entrant.precision in QUANTISED):
             yield f"{entrant} is left out: {reason}."

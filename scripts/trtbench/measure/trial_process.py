@@ -243,7 +243,7 @@ def _explain(trial: Trial, log: Path, log_size_before: int) -> None:
     if failure is None or (failure.hint != SEE_LOG and failure.phase != "process"):
         return
     meaning = _meaning(log, log_size_before)
-    if meaning is not None:
+    if meaning is not None and not (meaning.of_tensorrt_llm and LANES[trial.lane].family != "tensorrt"):
         trial.failure = Failure(phase=failure.phase, reason=meaning.reason, hint=f"{meaning.remedy} (log: {log})")
 
 

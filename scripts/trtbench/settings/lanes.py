@@ -161,7 +161,9 @@ LANES: dict[str, Row] = {
         label="ONNX Runtime",
         choices={
             "cpu": Choice("session.intra_op.allow_spinning", ("1", "0")),
-            "cuda": Choice("enable_cuda_graph", ("0", "1")),
+            "cuda": Choice(
+                "enable_cuda_graph", ("0", "1"), 1
+            ),  # with more sequences the graph has no attention that takes them
         },
         to_prepare=("torch", "transformers", "onnx"),
         runtime="ONNX Runtime GenAI",
@@ -170,7 +172,7 @@ LANES: dict[str, Row] = {
         distributions={"cuda": "onnxruntime-genai-cuda"},
     ),
     "tensorrt-rtx": Row(
-        "trtbench.lanes.tensorrt_rtx.lane:TensorRtRtx",
+        "trtbench.lanes.onnxruntime.tensorrt_rtx:TensorRtRtx",
         "tensorrt-rtx",
         "bench_rtx.sh",
         ("onnxruntime_genai", "onnxruntime_ep_nv_tensorrt_rtx"),
@@ -183,8 +185,8 @@ LANES: dict[str, Row] = {
         distribution="onnxruntime-ep-nv-tensorrt-rtx",
         carried=True,
         environments={"cuda": ".venv-onnxruntime"},
-        unable="trtbench.lanes.tensorrt_rtx.cards:unable",
-        doubtful="trtbench.lanes.tensorrt_rtx.cards:doubtful",
+        unable="trtbench.lanes.onnxruntime.rtx_cards:unable",
+        doubtful="trtbench.lanes.onnxruntime.rtx_cards:doubtful",
     ),
     "openvino": Row(
         "trtbench.lanes.openvino.lane:OpenVino",

@@ -48,12 +48,12 @@ class Card:
         return free.value
 
 
-def refusal(engine: str, place: str, taken: int, weights: int) -> str:
-    """Why an engine does not run on the card, by its own word on its `place` and by the bytes that it took of the card while the
-    model was loaded; empty where it does. An engine that lays the model into the computer's memory instead says nothing of it."""
+def refusal(engine: str, place: str, taken: int | None, weights: int) -> str:
+    """Why an engine does not run on the card, by its own word on its `place` and by the bytes of the card `taken` once it has
+    generated, None until then; empty where it does. One that lays the model into the computer's memory instead need not say so."""
     if place.upper() == "CPU":
         return f"{engine} computes on the CPU, though the card was asked for"
-    if taken < weights // 2:
+    if taken is not None and taken < weights // 2:
         return (
             f"{engine} took {taken / 2**20:,.0f} MiB of the card for weights of {weights / 2**20:,.0f} MiB: it does not compute "
             "there, though the card was asked for"

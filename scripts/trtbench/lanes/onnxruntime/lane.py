@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from trtbench.lanes import prepared
+from trtbench.lanes.onnxruntime import libraries
 from trtbench.lanes.onnxruntime.genai import GenAi
 from trtbench.records.trial import Statement
 from trtbench.settings.lanes import LANES
@@ -37,10 +38,7 @@ class OnnxRuntime(GenAi):
         if self.plan.device == "cpu":
             self._load_on_cpu()
             return
-        import onnxruntime
-
-        # GenAI looks for CUDA's libraries among those that are loaded, and they lie where only this finds them.
-        onnxruntime.preload_dlls()
+        libraries.preload()
         import onnxruntime_genai as og
 
         config = og.Config(str(self.folder()))

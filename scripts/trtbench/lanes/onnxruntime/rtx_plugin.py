@@ -8,28 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from trtbench.errors import Unsupported, first_line
+from trtbench.lanes.onnxruntime import libraries
 
 DISTRIBUTION = "onnxruntime-ep-nv-tensorrt-rtx"
 TENSORRT = "libtensorrt_rtx.so.1"
-CUDA_RUNTIME = "libcudart.so.*"
 
 
 def register() -> Any:
     """Register the plugin with GenAI; return GenAI's module. Raises Unsupported where it can't be loaded, or lists no device."""
     import onnxruntime
-    import onnxruntime_ep_nv_tensorrt_rtx as plugin
 
-    # GenAI's own library for CUDA wants what onnxruntime finds, the plugin the CUDA runtime that lies beside it.
-    onnxruntime.preload_dlls()
-    library = Path(plugin.get_library_path())
-    for runtime in sorted(library.parent.glob(CUDA_RUNTIME)):
-        ctypes.CDLL(str(runtime), mode=ctypes.RTLD_GLOBAL)
+    libraries.preload()
+    import onnxruntime_ep_nv_tensorrt_rtx as plugin
     import onnxruntime_genai
 
-    name = str(plugin.get_ep_name())
+    name, library = str(plugin.get_ep_name()), str(plugin.get_library_path())
     try:
-        devices = _listed(onnxruntime, name, str(library))
-        onnxruntime_genai.register_execution_provider_library(name, str(library))
+        devices = _listed(onnxruntime, name, library)
+        onnxruntime_genai.register_execution_provider_library(name, library)
     except Exception as error:
         raise Unsupported(f"TensorRT for RTX can't be loaded: {first_line(error)}") from error
     if not devices:
