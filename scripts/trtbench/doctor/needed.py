@@ -16,6 +16,7 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 
+from trtbench.doctor.estimate import estimate, lanes_of, sentence
 from trtbench.errors import UserError, run_main
 from trtbench.machine import cuda_driver
 from trtbench.machine.requirements import Gpu, gpu_in_use, query_gpus
@@ -56,6 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     makes = lane_environments(settings, options.family, options.install and options.family is not None, card, cuda)
     if main_folder != "-" and not (options.install and options.family and makes):
         makes = [main_environment(card, cuda), *makes]
+    to_make = [make.folder for make in makes if ready(make.folder) is None]
+    if not options.install:
+        names = [
+            name
+            for name in lanes_of(settings, device, to_make)
+            if options.family in (None, LANES[name].family) and not lanes.unable(name, _capability(card))
+        ]
+        print(f"this takes {sentence(estimate(settings, device, to_make, names))}", file=sys.stderr)
     for make in makes:
         words = ["make", make.folder, make.torch, "optional" if make.optional else "needed", *make.locks]
         print("\t".join(words))

@@ -103,11 +103,12 @@ def run(spec: Spec, say: Say, keep: Callable[[Trial], None]) -> None:
 
 
 def joined(first: Statement | None, other: Statement) -> Statement:
-    """What a lane says of itself, over all values of its choice: they differ in attention and notes alone,
-    and in what the engine tells."""
+    """What a lane says of itself, over all values of its choice: they differ in attention, CUDA graphs (on where any value has them;
+    the notes say for which cells) and notes alone, and in what the engine tells."""
     if first is None:
         return other
     first.attention = " or ".join(dict.fromkeys(part for part in (first.attention, other.attention) if part)) or None
+    first.cuda_graphs = first.cuda_graphs or other.cuda_graphs
     first.notes = list(dict.fromkeys([*first.notes, *other.notes]))
     first.asked = sorted({*(first.asked or []), *(other.asked or [])}) or None
     return first

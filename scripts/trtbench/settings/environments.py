@@ -47,7 +47,7 @@ ENVIRONMENTS: dict[str, Environment] = {
     ".venv-onnxruntime": Environment(
         ("onnxruntime-cuda",), torch="cpu", cuda=13000, python=(3, 11), minutes=1.6, download=1881, disk=3850
     ),
-    ".venv-vllm": Environment(("vllm",), cuda=13000, python=(3, 11), minutes=9.4, download=3840, disk=8453),
+    ".venv-vllm": Environment(("vllm",), cuda=13000, python=(3, 11), minutes=3.7, download=3951, disk=9010),
 }
 MAIN = {
     "cpu": ".venv",

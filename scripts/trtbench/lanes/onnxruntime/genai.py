@@ -57,6 +57,11 @@ class GenAi(Lane):
         choice = choice_of(self.name, self.plan.device)
         return (self.plan.value or (choice.values[0] if choice else "")) == "1"
 
+    def graphs_for(self) -> str:
+        """For which cells CUDA graphs are asked for or not: the value of the choice may differ between those of one trial."""
+        batches = ", ".join(str(batch) for batch in sorted({cell.batch for cell in self.plan.cells}))
+        return f"CUDA graphs {'on' if self.graphs() else 'off'} at batch {batches}"
+
     def load_on_card(self, og: Any, config: Any) -> None:
         """Load the model, and refuse an engine that does not compute on the card."""
         self.card = Card()
@@ -79,9 +84,8 @@ class GenAi(Lane):
 
     def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
         rows = generation.generate(self.og, self.model, self.end, prompts, new_tokens, self.plan.sampling)
-        if (
-            self.free_before is not None
-        ):  # the first call, which is no timed one: an engine may lay weights out only then
+        # The first call is no timed one: an engine may lay weights out only then.
+        if self.free_before is not None:
             taken, self.free_before = self.free_before - self.card.free(), None
             self.refuse_elsewhere(taken)
         return rows

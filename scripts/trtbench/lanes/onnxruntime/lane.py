@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 from typing import Any
 
+from trtbench.errors import Unsupported
 from trtbench.lanes import prepared
 from trtbench.lanes.onnxruntime import libraries
 from trtbench.lanes.onnxruntime.genai import GenAi
@@ -45,6 +46,13 @@ class OnnxRuntime(GenAi):
         config.set_provider_option("cuda", "enable_cuda_graph", "1" if self.graphs() else "0")
         self.load_on_card(og, config)
 
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        # Seen on an H200 with release 0.18.0: GroupQueryAttention ends in "batch_size must be 1 when sequence_length > 1 and past
+        # context is given", since the mask for a graph is as wide as the whole cache.
+        if len(prompts) > 1 and self.plan.device != "cpu" and self.graphs():
+            raise Unsupported("with CUDA graphs, ONNX Runtime GenAI takes the prompt of one sequence only")
+        return super().generate(prompts, new_tokens)
+
     def _load_on_cpu(self) -> None:
         import onnxruntime_genai as og
 
@@ -72,6 +80,6 @@ class OnnxRuntime(GenAi):
                 self.package: onnxruntime_genai.__version__,
                 runtime: importlib.metadata.version(runtime),
             },
-            notes=["provider CUDA"] if on_card else [],
+            notes=["provider CUDA", self.graphs_for()] if on_card else [],
             **place,
         )

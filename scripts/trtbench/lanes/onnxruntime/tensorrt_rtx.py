@@ -66,6 +66,7 @@ class TensorRtRtx(GenAi):
             asked=["cuda_graphs"],
             versions={name: importlib.metadata.version(name) for name in names},
             notes=[
+                self.graphs_for(),
                 "the kernels that it compiled for this card are kept between trials (nv_runtime_cache_path)",
                 UNTRIED,
             ],
