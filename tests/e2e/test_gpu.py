@@ -14,6 +14,7 @@ from tape import FOLDER, H200, answers
 from trtbench.engine import known_failures
 from trtbench.records import run_folder
 from trtbench.records.trial import Trial
+from trtbench.settings import environments
 from trtbench.settings.knobs import ROOT
 
 pytestmark = pytest.mark.usefixtures("toys")
@@ -136,3 +137,13 @@ def test_nvml_failing_in_the_middle_is_told_and_the_figures_stand(card: Bench) -
         assert trial.failure is None and trial.telemetry is not None
         assert trial.telemetry.problems == ["NVML stopped answering: the driver did not answer in time"]
     assert "NVML stopped answering" in " ".join(done.stdout.split())
+
+
+@pytest.mark.skipif(environments.here().release("torch") is None, reason="torch is not installed")
+def test_a_torch_that_cannot_use_the_card_is_told_before_anything_is_measured(card: Bench) -> None:
+    """The build for processors, as the environment of the tests has it, beside a card that NVML shows."""
+    done = card(LANES="pytorch-eager,toy-torch", NVML_TAPE=str(H200))
+    assert done.returncode == 2
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "is a build without CUDA. pytorch-eager would fail: install a torch that fits" in error
+    assert "Traceback" not in done.stderr and not (card.results / "runs").exists()

@@ -19,6 +19,9 @@ import pytest
 from trtbench.settings.environments import UNFINISHED
 from trtbench.settings.knobs import ROOT
 
+BASE: str = getattr(
+    sys, "_base_executable", sys.executable
+)  # without a torch: a Python with one would be taken as it is
 OWN = "was not made by this project, so nothing is installed into it"
 
 
@@ -42,13 +45,20 @@ class Clone:
 
     def __init__(self, folder: Path, address: str) -> None:
         self.folder, self.address = folder, address
-        for name in ("scripts", "requirements"):
+        shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("requirements", "bin"):
             (folder / name).mkdir()
-        shutil.copy(ROOT / "scripts" / "lib.sh", folder / "scripts")
+        card = folder / "bin" / "nvidia-smi"
+        card.write_text("#!/bin/sh\necho '0, NVIDIA GeForce RTX 4090, 580.95.05, 24564, 24000, 8.9'\n")
+        card.chmod(0o755)
         self.default = folder / "default"
         wheel(folder / "whl" / "cu126" / "torch", "torch", "2.13.0+cu126")
         wheel(folder / "whl" / "cpu" / "torch", "torch", "2.13.0+cpu")
         self.lock("engine", wheel(self.default / "engine", "engine", "1.0"))
+
+    def script(self, words: str) -> tuple[int, str]:
+        """A script of the clone on a machine with a card, as nvidia-smi tells it: its status and what it said."""
+        return self(f"cd {self.folder} && PATH={self.folder}/bin:$PATH bash scripts/{words}")
 
     def lock(self, name: str, digest: str) -> None:
         (self.folder / "requirements" / f"{name}.lock").write_text(f"engine==1.0 --hash=sha256:{digest}\n")
@@ -56,13 +66,14 @@ class Clone:
     def __call__(self, command: str) -> tuple[int, str]:
         """A command of the library: its status and what it said."""
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "TORCH_"))}
+        env = {name: value for name, value in env.items() if not name.startswith(("TRTBENCH_", "PYTHONPATH"))}
         env |= {
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_CACHE_DIR": "1",
             "PIP_INDEX_URL": f"{self.address}/default",
             "TORCH_INDEX": f"{self.address}/whl",
             "NO_PROXY": "127.0.0.1",
-            "TRTBENCH_PYTHON": sys.executable,
+            "TRTBENCH_PYTHON": BASE,
         }
         done = subprocess.run(
             ["bash", "-c", f". {self.folder}/scripts/lib.sh; {command}", "lib"], env=env, capture_output=True, text=True
@@ -132,3 +143,28 @@ def test_nothing_is_installed_into_what_somebody_else_made(clone: Clone) -> None
     status, said = clone("make_planned .venv-vllm - needed engine")
     assert status == 2 and OWN in said
     assert clone.installed(".venv-vllm") == set() and not (clone.folder / ".venv-vllm" / ".stamp").exists()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the packages of these lanes need Python 3.11")
+def test_install_makes_what_the_step_s_lanes_run_in_and_stops(clone: Clone) -> None:
+    digest = wheel(clone.default / "engine", "engine", "1.0")
+    for name in ("vllm", "cuda-torch", "cuda", "onnxruntime-cuda"):
+        clone.lock(name, digest)
+    status, said = clone.script("bench_vllm.sh --install")
+    assert status == 0, said
+    assert [path.name for path in sorted(clone.folder.glob(".venv*"))] == [".venv-vllm"]
+    status, said = clone.script("bench_local.sh --install")
+    assert status == 0, said
+    made = [path.name for path in sorted(clone.folder.glob(".venv*"))]
+    assert made == [".venv-cuda", ".venv-onnxruntime", ".venv-vllm"]
+    assert "torch-2.13.0+cpu" in clone.installed(".venv-onnxruntime"), "the builder's"
+    assert not (clone.folder / "data").exists(), "nothing was measured"
+    # Made, and up to date: every start says first what it takes, and nothing is made again.
+    assert clone.script("bench_vllm.sh --install") == (0, "")
+
+
+def test_vllm_without_its_environment_names_both_ways(clone: Clone) -> None:
+    status, said = clone.script("bench_vllm.sh")
+    assert status == 2 and len(said.strip().splitlines()) == 1
+    assert "bash scripts/bench_vllm.sh --install makes .venv-vllm for it, or vllm/vllm-openai:" in said
+    assert not list(clone.folder.glob(".venv*"))

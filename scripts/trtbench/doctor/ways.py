@@ -29,7 +29,7 @@ WAYS = (
         "gpu",
         "an NVIDIA GPU and its driver, no Docker",
         "bash scripts/bench_local.sh",
-        "the PyTorch lanes and ONNX Runtime on the card",
+        "the PyTorch lanes and ONNX Runtime on the card, on an RTX card TensorRT for RTX (not tried on one)",
     ),
     Way(
         "docker",
