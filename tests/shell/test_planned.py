@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -22,20 +23,19 @@ from trtbench.settings.knobs import ROOT
 BASE: str = getattr(
     sys, "_base_executable", sys.executable
 )  # without a torch: a Python with one would be taken as it is
+HERE = f"cp{sys.version_info[0]}{sys.version_info[1]}"
 OWN = "was not made by this project, so nothing is installed into it"
 
 
-def wheel(page: Path, name: str, version: str) -> str:
+def wheel(page: Path, name: str, version: str, tag: str = "py3-none-any") -> str:
     """A wheel in an index's page; returns its SHA-256."""
     page.mkdir(parents=True, exist_ok=True)
     info = f"{name}-{version}.dist-info"
-    file = page / f"{name}-{version}-py3-none-any.whl"
+    file = page / f"{name}-{version}-{tag}.whl"
     with zipfile.ZipFile(file, "w") as packed:
         packed.writestr(f"{name}/__init__.py", "")
         packed.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        packed.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
+        packed.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n")
         packed.writestr(f"{info}/RECORD", "")
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
@@ -53,7 +53,7 @@ class Clone:
         card.chmod(0o755)
         self.default = folder / "default"
         wheel(folder / "whl" / "cu126" / "torch", "torch", "2.13.0+cu126")
-        wheel(folder / "whl" / "cpu" / "torch", "torch", "2.13.0+cpu")
+        wheel(folder / "whl" / "cpu" / "torch", "torch", "2.13.0+cpu", f"{HERE}-{HERE}-linux_{platform.machine()}")
         self.lock("engine", wheel(self.default / "engine", "engine", "1.0"))
 
     def script(self, words: str) -> tuple[int, str]:
