@@ -16,7 +16,7 @@ import pytest
 
 import pickles
 from trtbench.errors import UserError
-from trtbench.lanes.onnxruntime import _harmless_end
+from trtbench.lanes.onnxruntime.conversion import harmless_end
 from trtbench.model import files, finding, folder_view, vocabulary
 from trtbench.settings.knobs import Settings
 
@@ -255,4 +255,4 @@ def test_a_padding_id_beyond_the_embedding_is_refused_where_transformers_makes_n
 
 @pytest.mark.parametrize(("pad", "end"), [(7, 7), (300, 299), (None, 299), (2, 299)])
 def test_an_engine_that_wants_an_end_gets_no_padding_id_beyond_the_vocabulary(pad: int | None, end: int) -> None:
-    assert _harmless_end({"vocab_size": 300, "eos_token_id": 2, "bos_token_id": 1, "pad_token_id": pad}) == end
+    assert harmless_end({"vocab_size": 300, "eos_token_id": 2, "bos_token_id": 1, "pad_token_id": pad}) == end

@@ -315,7 +315,7 @@ def findings_without(lane: str, distribution: str) -> list[Finding]:
     def lacks(story: Story) -> None:
         for t in story.of(lane):
             libraries = {name: version for name, version in t.environment.libraries.items() if name != distribution}
-            t.environment = msgspec.structs.replace(t.environment, libraries=libraries)
+            t.environment = msgspec.structs.replace(t.environment, libraries=libraries, venv=".venv-onnxruntime")
 
     return [f for f in findings_of(lacks, on_a_card(lane)) if f.code.startswith("provenance.")]
 

@@ -9,6 +9,8 @@ import pytest
 import factory
 import reports
 from trtbench.comparison.clean_text import plain
+from trtbench.comparison.comparing import compare
+from trtbench.comparison.result import Comparison
 from trtbench.measure import stopping
 from trtbench.records.run import Absent
 from trtbench.records.trial import Failure
@@ -81,3 +83,18 @@ def test_a_failed_lane_that_this_program_does_not_know_is_named_by_itself() -> N
     absent = [Absent(lane="their-lane", precision="float32", failure=Failure(phase="load", reason="no room"))]
     comparison = reports.honest(absent=absent)
     assert "their-lane float32: no room" in text.render(comparison, "en")
+
+
+def test_a_lane_that_ran_on_no_card_of_ours_says_so_before_any_figure() -> None:
+    """Until somebody's run comes in, in every format and both languages."""
+
+    def compared(rival: str) -> Comparison:
+        means = {"pytorch-eager": NARROW["pytorch-eager"], rival: NARROW["onnxruntime"]}
+        return compare(factory.run(lanes=list(means), headline=rival), factory.trials(means))
+
+    comparison = compared("tensorrt-rtx")
+    for say, mark in ((ENGLISH, "UNTRIED"), (FRENCH, "JAMAIS ESSAYÉ")):
+        (said,) = [sentence for sentence in warnings(comparison, say) if sentence.startswith(mark)]
+        assert "TensorRT for RTX" in said
+    assert "UNTRIED" in text.render(comparison, "en") and "JAMAIS ESSAYÉ" in text.render(comparison, "fr")
+    assert not [s for s in warnings(compared("onnxruntime"), ENGLISH) if s.startswith("UNTRIED")]

@@ -16,9 +16,9 @@ from trtbench.settings.sealed import headline_of
 def headline(
     settings: Settings, names: Sequence[str], entrants: Sequence[Entrant], device: str, whole: bool
 ) -> str | None:
-    """HEADLINE, else tensorrt-engine, else the first lane not of PyTorch. `names` are the lanes that run, `entrants` those with
-    the precisions in which they do; `whole`: no other step brings further lanes to the run. Raises UserError for a lane that
-    can have no headline: one that may be the base, and in a whole run one that does not run."""
+    """HEADLINE, else tensorrt-engine, else tensorrt-rtx, else the first lane not of PyTorch. `names` are the lanes that run,
+    `entrants` those with the precisions in which they do; `whole`: no other step brings further lanes to the run. Raises
+    UserError for a lane that can have no headline: one that may be the base, and in a whole run one that does not run."""
     declared = settings.headline
     others = [name for name in names if not LANES[name].baseline]
     if not declared:

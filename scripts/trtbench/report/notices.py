@@ -7,6 +7,8 @@ import re
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison
 from trtbench.report.language import Language
+from trtbench.report.names import bare_label
+from trtbench.settings.lanes import LANES
 
 # A record keeps the sentence in English (trtbench.measure.run and stopping); a test makes each there and looks for it here.
 _N = r"(?P<n>\d{1,9}|\d{1,3}(?:,\d{3}){1,2})"
@@ -30,6 +32,9 @@ def warnings(comparison: Comparison, say: Language) -> list[str]:
     if comparison.model.converted is not None:
         told = {"model": plain(comparison.model.name, NAME), "file": plain(comparison.model.converted, NAME)}
         sentences.append(say("converted", **told))
+    lanes = dict.fromkeys(software.lane for software in comparison.software)
+    if untried := [bare_label(lane) for lane in lanes if lane in LANES and LANES[lane].untried]:
+        sentences.append(say("untried_notice", lanes=", ".join(untried)))
     if comparison.void:
         sentences.append(say("void_notice"))
     if any("judge_failed" in against.weak for row in comparison.cells for against in row.against):

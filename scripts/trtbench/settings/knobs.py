@@ -233,7 +233,7 @@ class Settings:
         "",
         "text",
         lower=True,
-        help="lane of the headline; empty: tensorrt-engine, else the first lane that is not PyTorch",
+        help="lane of the headline; empty: tensorrt-engine, else tensorrt-rtx, else the first lane that is not PyTorch",
         example="onnxruntime",
     )
     temperature: float = _row(0.0, "float", low=0, high=10, help="0 is greedy; above 0 ids are sampled with SEED")

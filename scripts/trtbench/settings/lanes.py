@@ -60,6 +60,7 @@ class Row:
         ""  # module:function of a card's compute capability ("8.9"): why the lane can't run on it, empty where it can
     )
     doubtful: str = ""  # the same of what speaks against a card on which it is started all the same
+    untried: bool = False  # has run on no card of those who wrote it: every report says so
     carried: bool = False  # the distribution brings the runtime along, whose version is not its own
 
     def distribution_on(self, device: str) -> str:
@@ -187,6 +188,7 @@ LANES: dict[str, Row] = {
         environments={"cuda": ".venv-onnxruntime"},
         unable="trtbench.lanes.onnxruntime.rtx_cards:unable",
         doubtful="trtbench.lanes.onnxruntime.rtx_cards:doubtful",
+        untried=True,
     ),
     "openvino": Row(
         "trtbench.lanes.openvino.lane:OpenVino",

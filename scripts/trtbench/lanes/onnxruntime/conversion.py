@@ -39,11 +39,11 @@ def convert(folder: Path, plan: Plan, provider: str) -> None:
     if failure or not config.is_file():
         raise Unsupported(f"the model builder of onnxruntime-genai failed: {failure or f'it wrote no {CONFIG}'}")
     written = json.loads(config.read_text())
-    written["model"]["eos_token_id"] = [_harmless_end(written["model"])]
+    written["model"]["eos_token_id"] = [harmless_end(written["model"])]
     config.write_text(json.dumps(written, indent=1))
 
 
-def _harmless_end(model: dict[str, Any]) -> int:
+def harmless_end(model: dict[str, Any]) -> int:
     """An id to end at in place of the model's own. The engine insists on one of the vocabulary (given none it takes the
     padding id), and its min_length would mask a logit: so one that models hardly pick: padding or the last of the vocabulary."""
     own = model.get("eos_token_id")
