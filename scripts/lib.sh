@@ -50,10 +50,11 @@ make_environment() {
   may_make "$folder" "$python"
   say "setting up $(basename "$folder") (once, a few minutes)"
   take_proxies "$python"
+  # First of all, so that it is known as ours whatever ends this; trtbench/settings/environments.py knows by this word that not
+  # all of it is there.
+  mkdir -p "$folder" && echo unfinished >"$folder/.stamp"
   [ -x "$folder/bin/python" ] || "$python" -m venv "$folder" ||
     die "$python could not make a virtual environment in $folder; the lines above say why."
-  # trtbench/settings/environments.py knows by this word that not all of it is there.
-  echo unfinished >"$folder/.stamp"
   case ${TORCH_BUILD:-cpu} in
     -) ;;
     cpu) install_torch "$folder" "$TORCH_VERSION" "${TORCH_INSTEAD:-}" ;;
