@@ -12,7 +12,8 @@ import pytest
 from trtbench.doctor import needed
 from trtbench.errors import UserError
 from trtbench.settings import environments, lanes
-from trtbench.settings.knobs import ROOT
+from trtbench.settings.choosing import chosen_lanes
+from trtbench.settings.knobs import ROOT, Settings
 
 MAIN = "make\t.venv-cuda\t-\tneeded\tcuda-torch\tcuda"
 ONNX = "make\t.venv-onnxruntime\tcpu\t{}\tonnxruntime-cuda"
@@ -218,3 +219,17 @@ def test_the_help_needs_no_environment(tmp_path: Path) -> None:
 def test_every_lane_on_request_has_an_environment_of_its_own() -> None:
     for name, row in lanes.LANES.items():
         assert not row.on_request or row.environments, name
+
+
+@pytest.mark.parametrize(("name", "capability"), [("NVIDIA A100-SXM4-80GB", "8.0"), ("Tesla T4", "7.5")])
+def test_a_lane_that_something_speaks_against_runs_where_it_is_named_alone(
+    name: str, capability: str, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.card(name, capability=capability)
+    needed.main(["--local"])
+    told = machine.capsys.readouterr()
+    assert "tensorrt-rtx is left out: TensorRT for RTX" in told.err and "LANES=tensorrt-rtx tries it" in told.err
+    assert machine("--lanes", "pytorch-eager,tensorrt-rtx") == [MAIN, ONNX.format("needed"), RUN]
+    monkeypatch.setattr(lanes, "missing", lambda name, device: None)
+    assert "tensorrt-rtx" not in chosen_lanes(Settings(), "cuda", None, capability)
+    assert "tensorrt-rtx" in chosen_lanes(Settings(), "cuda", None, "8.9")

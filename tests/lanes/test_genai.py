@@ -142,7 +142,7 @@ def test_a_graph_made_for_a_card_computes_the_model(tiny_model: Path, shared_dat
         ("CPU", None, 2_200_000_000, "E computes on the CPU"),
         ("CUDA", None, 2_200_000_000, ""),
         ("CUDA", 300_000_000, 2_200_000_000, "E took 286 MiB of the card for weights of 2,098 MiB"),
-        ("CUDA", -5, 2_200_000_000, "E took -0 MiB"),
+        ("CUDA", -1_000_000_000, 2_200_000_000, ""),  # others gave some back meanwhile: nothing can be said
     ],
 )
 def test_an_engine_that_does_not_compute_on_the_card_is_refused(
@@ -178,12 +178,36 @@ def test_a_model_that_was_loaded_beside_the_card_ends_the_trial(
         lane.load_on_card(og, config)
     monkeypatch.setattr(og, "Model", lambda config: types.SimpleNamespace(device_type="CUDA"))
     monkeypatch.setattr(generation, "generate", lambda *arguments: [[1]])
+    monkeypatch.setattr(GenAi, "seen_on_card", False)
     lane.load_on_card(og, None)
     if not taken:
-        with pytest.raises(Unsupported, match="took 0 MiB of the card for weights of"):
-            lane.generate(PROMPTS[:1], 1)
+        for _ in range(2):  # a cell each: what does not compute on the card does so in none
+            with pytest.raises(Unsupported, match="took 0 MiB of the card for weights of"):
+                lane.generate(PROMPTS[:1], 1)
+        return
     assert lane.generate(PROMPTS[:1], 1) == [[1]]
     assert lane.generate(PROMPTS[:1], 1) == [[1]], "the card is asked once"
+    # What the engine kept of that model it need not take for the next, which is loaded for another value of the choice.
+    monkeypatch.setattr(lane, "card", None)
+    lane.load_on_card(og, None)
+    assert lane.free_before is None and lane.generate(PROMPTS[:1], 1) == [[1]]
+
+
+def test_with_graphs_only_one_sequence_is_taken(
+    tiny_model: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "generate", lambda *arguments: [[1]])
+    for value, batches in (("1", (1,)), ("0", (1, 2))):
+        lane: Any = lane_of("onnxruntime", "float16", tiny_model, shared_data, value=value)
+        lane.og = lane.end = None
+        for batch in (1, 2):
+            if batch in batches:
+                assert lane.generate(PROMPTS[:1] * batch, 1) == [[1]]
+            else:
+                with pytest.raises(Unsupported, match="takes the prompt of one sequence only"):
+                    lane.generate(PROMPTS[:1] * batch, 1)
+    choice = LANES["onnxruntime"].choices["cuda"]
+    assert choice.sequences == 1, "cells of more are timed with the makers' default"
 
 
 def test_the_cuda_lane_says_what_is_missing_where_no_driver_answers(
@@ -242,6 +266,8 @@ class Registry:
     def register_execution_provider_library(self, name: str, library: str) -> None:
         if self.error:
             raise RuntimeError(self.error)
+        if name in self.registered:  # as the real ones do
+            raise RuntimeError(f"EP library is already registered under {name}")
         self.registered.append(name)
 
     def unregister_execution_provider_library(self, name: str) -> None:
@@ -263,7 +289,15 @@ def plugged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, devices: list[str],
     ):
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(plugin, "version", lambda: "1.7.1.116")
+    monkeypatch.setattr(plugin, "_REGISTERED", set())
     return genai
+
+
+def test_the_plugin_is_registered_once_in_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trial prepares and loads, and loads again for another value of the choice."""
+    genai = plugged(monkeypatch, tmp_path, ["NvTensorRTRTXExecutionProvider"])
+    assert plugin.register() is plugin.register() is genai
+    assert genai.registered == ["NvTensorRTRTXExecutionProvider"]
 
 
 def test_a_plugin_that_lists_no_device_says_so_before_anything_is_converted(
@@ -383,7 +417,11 @@ def test_the_engine_is_sized_for_all_cells_and_keeps_what_it_compiled(
 def test_cards_are_told_apart_by_their_compute_capability(capability: str, runs: bool, doubted: bool) -> None:
     reason = cards.unable(capability)
     assert (reason == "") == runs
-    assert runs or f"which has compute capability {capability}. Supported" in reason
+    assert (
+        runs
+        or 'on a card of 9.0: "The engine cannot run on this GPU, which has compute capability 9.0. Supported' in reason
+    )
+    assert runs or capability == "9.0" or reason.startswith(f"its compute capability is {capability}, and ")
     doubts = list(headline.notes([Entrant("tensorrt-rtx", "float16")], {}, False, capability))
     assert bool(doubts) == doubted
     assert not doubts or doubts[0].startswith("tensorrt-rtx may not run or be slow here: TensorRT for RTX")

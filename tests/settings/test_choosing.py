@@ -152,7 +152,7 @@ def test_the_command_ends_with_one_sentence(family: str, tmp_path: Path) -> None
 
 def test_tensorrt_for_rtx_is_refused_on_a_data_centre_card_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "missing", lambda name, device: None)
-    said = r'tensorrt-rtx can\'t run on this card: TensorRT for RTX says of such cards: "The engine cannot run on this GPU, which has '
+    said = r'tensorrt-rtx can\'t run on this card: TensorRT for RTX says on a card of 9.0: "The engine cannot run on this GPU, which has '
     with pytest.raises(UserError, match=said + r"compute capability 9\.0\. Supported compute capabilities: 8\.0 8\.6"):
         chosen_lanes(Settings(lanes=("tensorrt-rtx",)), "cuda", None, "9.0")
     chosen = {capability: chosen_lanes(Settings(), "cuda", None, capability) for capability in ("9.0", "8.9", "12.0")}

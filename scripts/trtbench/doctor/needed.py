@@ -62,7 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = [
             name
             for name in lanes_of(settings, device, to_make)
-            if options.family in (None, LANES[name].family) and not lanes.unable(name, _capability(card))
+            if options.family in (None, LANES[name].family)
+            and not lanes.unable(name, _capability(card))
+            and (settings.lanes != ("auto",) or not lanes.doubtful(name, _capability(card)))
         ]
         print(f"this takes {sentence(estimate(settings, device, to_make, names))}", file=sys.stderr)
     for make in makes:
@@ -137,11 +139,12 @@ def lane_environments(
         if _somebodys_own(folder):
             continue
         reason = lanes.unable(name, _capability(card)) or _not_here(folder, card, cuda)
+        doubt = "" if named or family is not None else lanes.doubtful(name, _capability(card))
         if reason and (named or family is not None):
             setting = f"LANES={show('LANES', settings.lanes)!r}: " if named else ""
             raise UserError(f"{setting}the lane {name} can't run here: {reason}.")
-        if reason:
-            print(f"{name} is left out: {reason}", file=sys.stderr)
+        if reason or doubt:
+            print(f"{name} is left out: {reason or f'{doubt}; LANES={name} tries it'}", file=sys.stderr)
             continue
         optional = not named and family is None
         makes[folder] = Make(folder, ENVIRONMENTS[folder].torch or "-", ENVIRONMENTS[folder].locks, optional)

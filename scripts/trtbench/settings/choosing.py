@@ -75,8 +75,9 @@ def check_names(settings: Settings, device: str, family: str | None, capability:
 
 
 def _runs(name: str, device: str, capability: str | None) -> bool:
-    """Whether the lane can run here, as far as can be told before it does."""
-    return device in lanes.devices(name) and not lanes.unable(name, capability) and lanes.missing(name, device) is None
+    """Whether LANES=auto takes the lane: it can run here, as far as can be told before it does, and nothing speaks against it."""
+    card = lanes.unable(name, capability) or lanes.doubtful(name, capability)
+    return device in lanes.devices(name) and not card and lanes.missing(name, device) is None
 
 
 def none_of(family: str, device: str, capability: str | None) -> str:

@@ -50,10 +50,11 @@ class Card:
 
 def refusal(engine: str, place: str, taken: int | None, weights: int) -> str:
     """Why an engine does not run on the card, by its own word on its `place` and by the bytes of the card `taken` once it has
-    generated, None until then; empty where it does. One that lays the model into the computer's memory instead need not say so."""
+    generated, None until then; empty where it does. One that lays the model into the computer's memory instead need not say so.
+    Fewer than none are taken where others gave some back meanwhile: then nothing can be said."""
     if place.upper() == "CPU":
         return f"{engine} computes on the CPU, though the card was asked for"
-    if taken is not None and taken < weights // 2:
+    if taken is not None and 0 <= taken < weights // 2:
         return (
             f"{engine} took {taken / 2**20:,.0f} MiB of the card for weights of {weights / 2**20:,.0f} MiB: it does not compute "
             "there, though the card was asked for"

@@ -21,7 +21,12 @@ class GenAi(Lane):
     name: ClassVar[str]  # of the lane
     engine: ClassVar[str]  # in sentences
     model: Any = None
+    seen_on_card: ClassVar[bool] = (
+        False  # in this process: what an engine keeps of one model it need not take for the next
+    )
+    weights: int = 0  # bytes
     free_before: int | None = None  # bytes of the card, until it is known what the engine took
+    refused: str = ""  # why the engine does not compute on the card
 
     @property
     @abc.abstractmethod
@@ -64,8 +69,8 @@ class GenAi(Lane):
 
     def load_on_card(self, og: Any, config: Any) -> None:
         """Load the model, and refuse an engine that does not compute on the card."""
-        self.card = Card()
-        self.free_before = self.card.free()
+        self.card, self.weights = Card(), conversion.weights(self.folder())
+        self.free_before = None if GenAi.seen_on_card else self.card.free()
         try:
             self.model = og.Model(config)
         except Exception as error:
@@ -74,20 +79,23 @@ class GenAi(Lane):
         self.refuse_elsewhere(None)
 
     def refuse_elsewhere(self, taken: int | None) -> None:
-        reason = refusal(self.engine, str(self.model.device_type), taken, conversion.weights(self.folder()))
-        if reason:
-            raise Unsupported(reason)
+        self.refused = refusal(self.engine, str(self.model.device_type), taken, self.weights)
+        if self.refused:
+            raise Unsupported(self.refused)
 
     def ready(self, og: Any) -> None:
         """Keep what a generation needs beside the model."""
         self.og, self.end = og, conversion.end_of(self.folder())
 
     def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+        if self.refused:
+            raise Unsupported(self.refused)
         rows = generation.generate(self.og, self.model, self.end, prompts, new_tokens, self.plan.sampling)
         # The first call is no timed one: an engine may lay weights out only then.
         if self.free_before is not None:
             taken, self.free_before = self.free_before - self.card.free(), None
             self.refuse_elsewhere(taken)
+            GenAi.seen_on_card = True
         return rows
 
     def stated(self, **more: Any) -> Statement:

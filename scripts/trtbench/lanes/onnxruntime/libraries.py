@@ -17,7 +17,7 @@ def preload() -> None:
     apart = [
         str(folder / "cu13" / "lib") for folder in folders if folder != beside and (folder / "cu13" / "lib").is_dir()
     ]
-    if apart and not beside.is_dir():
+    if apart and not (beside / "cu13" / "lib").is_dir():
         onnxruntime.preload_dlls(cudnn=False, directory=apart[0])
     else:
         onnxruntime.preload_dlls()

@@ -3,9 +3,9 @@ library only and Python 3.8 syntax."""
 
 from __future__ import annotations
 
-# What TensorRT for RTX 1.7.1 itself says, seen on a card of 9.0.
+# TensorRT for RTX 1.7.1 on a card of 9.0.
 _SAID = (
-    "The engine cannot run on this GPU, which has compute capability {capability}. "
+    "The engine cannot run on this GPU, which has compute capability 9.0. "
     "Supported compute capabilities: 8.0 8.6 8.9 12.0 12.1 >12.0"
 )
 _RUNS = ((8, 0), (8, 6), (8, 9))
@@ -20,7 +20,8 @@ def unable(capability: str) -> str:
     number = _number(capability)
     if number is None or number in _RUNS or number == _TURING or number >= _NEWEST:
         return ""
-    return f'TensorRT for RTX says of such cards: "{_SAID.format(capability=capability)}"'
+    said = f'TensorRT for RTX says on a card of 9.0: "{_SAID}"'
+    return said if number == (9, 0) else f"its compute capability is {capability}, and {said}"
 
 
 def doubtful(capability: str) -> str:

@@ -12,6 +12,7 @@ from trtbench.lanes.onnxruntime import libraries
 
 DISTRIBUTION = "onnxruntime-ep-nv-tensorrt-rtx"
 TENSORRT = "libtensorrt_rtx.so.1"
+_REGISTERED: set[tuple[str, str]] = set()  # with GenAI in this process: name and library
 
 
 def register() -> Any:
@@ -24,15 +25,19 @@ def register() -> Any:
 
     name, library = str(plugin.get_ep_name()), str(plugin.get_library_path())
     try:
-        devices = _listed(onnxruntime, name, library)
-        onnxruntime_genai.register_execution_provider_library(name, library)
+        if (name, library) not in _REGISTERED and not _listed(onnxruntime, name, library):
+            raise Unsupported(
+                f"TensorRT for RTX {version()} lists no device here: the plugin takes cards of compute capability 8.6, 8.9, and 12.0 "
+                "or newer, with a driver for CUDA 13"
+            )
+        # GenAI refuses it a second time, and a trial prepares and loads in one process.
+        if (name, library) not in _REGISTERED:
+            onnxruntime_genai.register_execution_provider_library(name, library)
+            _REGISTERED.add((name, library))
+    except Unsupported:
+        raise
     except Exception as error:
         raise Unsupported(f"TensorRT for RTX can't be loaded: {first_line(error)}") from error
-    if not devices:
-        raise Unsupported(
-            f"TensorRT for RTX {version()} lists no device here: the plugin takes cards of compute capability 8.6, 8.9, and 12.0 or "
-            "newer, with a driver for CUDA 13"
-        )
     return onnxruntime_genai
 
 

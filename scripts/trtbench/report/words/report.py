@@ -216,8 +216,8 @@ REPORT: dict[str, tuple[str, str]] = {
     "untried_notice": (
         "UNTRIED: nobody who wrote this program had a card for {lanes}; what stands here is the first word on it. Look twice, and send "
         "your bundle (docs/results/CONTRIBUTING.md).",
-        "JAMAIS ESSAYÉ : aucun auteur de ce programme n'avait de carte pour {lanes} ; ce qui suit en est la première parole. Regardez-y à "
-        "deux fois, et envoyez votre fichier (docs/results/CONTRIBUTING.md).",
+        "JAMAIS ESSAYÉ : aucun auteur de ce programme n'avait de carte pour {lanes} ; ce qui suit en est le premier témoignage. Regardez-y à "
+        "deux fois, et envoyez votre archive anonyme (docs/results/CONTRIBUTING.md).",
     ),
     "void_notice": (
         "VOID: the audit refuses at least one figure below; quote none of the comparisons marked VOID.",
