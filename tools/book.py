@@ -28,11 +28,13 @@ UNKNOWN = "not known"
 
 HEAD = """# NVIDIA H200, synthetic TinyLlama, fp16
 
-**There is no interleaved run on this card yet, so there is no speed-up and no verdict here.** The time on the
-card ended before one was finished. What follows are single trials, each a run of its own with one lane, on two
-machines of the same kind: good for the order of magnitude and for what the audit says of each, not for comparing lanes
-that lie close together. How they came about, and what each attempt was expected to give, stands in
-[performance.md](../../performance.md).
+**One run on this card took its lanes in turns**, started as a person without Docker would (`bash scripts/bench_local.sh`): three
+rounds, so every verdict in it is weak; ONNX Runtime ran in an environment of its own. Python, torch and all packages were there already,
+from folders, since no index was in reach: what `pip` makes on a card is not in it. vLLM and TensorRT-LLM are not in it either.
+
+Then follow single trials, each a run of its own with one lane, on two other machines of the same kind: good for the order of magnitude
+and for what the audit says of each, not for comparing lanes that lie close together. How they came about, and what each attempt was
+expected to give, stands in [performance.md](../../performance.md).
 
 Random weights in the exact shape of TinyLlama-1.1B (`MODEL_NAME=tinyllama`); compile and Triton ran on those of an earlier
 commit, as the digests in the records say. This file and the reports are made by
@@ -50,12 +52,12 @@ FOOT = """## Not measured
 
 - TensorRT-LLM (`tensorrt-engine`, `tensorrt-pytorch`): its container could not run on this machine, which has no Docker
   and no way to fetch the image. Its numbers will come from users: [CONTRIBUTING.md](../CONTRIBUTING.md).
-- ONNX Runtime: on the H200 machine neither onnxruntime-genai nor a CUDA build of it was installed.
+- TensorRT for RTX: its plugin was registered on such a card and listed no device, as on every Hopper card.
 - OpenVINO: it has no NVIDIA device.
 - A speed-up over vLLM at batch 1, 8 and 32, 1,024 prompt ids through the product, bfloat16, and joules per token of every
   lane in one run: the run that was to give them was cut off.
 
-The run that is missing is one command on a machine with this card:
+The run with all of them that is missing is one command on a machine with this card:
 
     MODEL_NAME=tinyllama PRECISION=float16 BATCH_SIZES=1,8,32 TRIALS=auto \\
       LANES=pytorch-eager,pytorch-compile,pytorch-tuned,pytorch-triton,vllm bash scripts/run_all.sh
@@ -140,16 +142,17 @@ def attempts() -> str:
 def made() -> dict[Path, str]:
     """Every file of the book and its text."""
     files: dict[Path, str] = {}
-    rows: list[list[str]] = []
-    notes: list[str] = []
+    rows: dict[bool, list[list[str]]] = {True: [], False: []}  # by whether several lanes took turns
+    notes: dict[bool, list[str]] = {True: [], False: []}
     for bundle in sorted((BOOK / "runs").glob("*.bundle")):
         comparison, _ = untrusted.read(bundle)
         files[bundle.with_suffix(".md")] = markdown.render(comparison, "en")
-        rows += lines_of(bundle.stem, comparison)
+        several = len({f.lane for row in comparison.cells for f in row.figures}) > 1
+        rows[several] += lines_of(bundle.stem, comparison)
         for finding in comparison.findings:
             if finding.level in ("warn", "fail"):
                 said = audit_text.sentence(finding, ENGLISH)
-                notes.append(f"- {bundle.stem}: {finding.level} `{finding.code}`: {said}")
+                notes[several].append(f"- {bundle.stem}: {finding.level} `{finding.code}`: {said}")
     head = [
         "lane",
         "batch",
@@ -164,13 +167,19 @@ def made() -> dict[Path, str]:
     ]
     parts = [
         HEAD,
+        "## A run in turns\n",
+        "128 prompt ids, 200 new ids, greedy; the whole generation is timed. Speed-ups and intervals stand in the [report]"
+        "(runs/bench-local.md), columns as below.\n",
+        table([*head, "audit warns"], rows[True]) + "\n",
+        "What the audit says of it:\n",
+        "\n".join(dict.fromkeys(notes[True])) + "\n",
         "## Single trials\n",
         "128 prompt ids, 200 new ids, greedy; the whole generation is timed. MBU against the card's nominal bandwidth; near:\n"
         "share of ids that the reference model would choose or nearly choose; J/token of the whole card, only where that pass\n"
         "was made. A machine that another process used is named by the audit in the last column.\n",
-        table([*head, "audit warns"], rows) + "\n",
+        table([*head, "audit warns"], rows[False]) + "\n",
         "What the audit says of them:\n",
-        "\n".join(dict.fromkeys(notes)) + "\n",
+        "\n".join(dict.fromkeys(notes[False])) + "\n",
         "`machine.neighbour` at the Triton kernels is as it should be: another lane was knowingly started on the card at the\n"
         "same time, and the audit caught it. A test keeps that record.\n",
         VLLM,
