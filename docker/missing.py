@@ -92,7 +92,7 @@ def is_tensorrt_image() -> bool:
     absent = [name for name in MUST_BE_THERE if not installed(name)]
     if absent and os.environ.get("TRTBENCH_PYTHON"):
         say(
-            f"error: TRTBENCH_PYTHON={os.environ['TRTBENCH_PYTHON']!r} has no {', '.join(absent)}, which is taken from it; install it there."
+            f"error: TRTBENCH_PYTHON={os.environ['TRTBENCH_PYTHON']!r} has no {', '.join(absent)}, which it must bring; install it."
         )
     elif absent:
         say(f"error: this base image has no {', '.join(absent)}; it is not an image of TensorRT-LLM.")
@@ -161,7 +161,8 @@ def beside() -> int:
         say(f"error: neither {' nor '.join(map(str, caches))} can be written; name a folder of yours in DATA_DIR.")
         return 2
     try:
-        say(f"adding what this image lacks, beside its own packages (once): {cache / name}")
+        place = "this Python" if os.environ.get("TRTBENCH_PYTHON") else "this image"
+        say(f"adding what {place} lacks, beside its own packages (once): {cache / name}")
         parts = work / "parts"
         if not install(wanted, parts):
             return 2

@@ -11,11 +11,18 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 
+def unfinished(environment: Path) -> bool:
+    """Whether scripts/lib.sh did not come to the end of making it."""
+    stamp = environment / ".stamp"
+    return stamp.is_file() and stamp.read_text(encoding="utf-8").strip() == "unfinished"
+
+
 def own_environment() -> None:
     """Go on in the environment that bench_local.sh made, when this Python lacks what comparing needs, or with what it
     lacks added."""
     pythons = [HERE.parent / name / "bin" / "python" for name in (".venv", ".venv-cuda")]
-    python = next((python for python in pythons if python.is_file()), pythons[0])
+    whole = [python for python in pythons if python.is_file() and not unfinished(python.parents[1])]
+    python = next(iter(whole), pythons[0])
     needed = ("msgspec", "numpy", "matplotlib", "jinja2", "psutil")
     lacking = [name for name in needed if importlib.util.find_spec(name) is None]
     if not lacking:

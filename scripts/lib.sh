@@ -16,6 +16,9 @@ die() { say "error: $*"; exit 2; }
 # python_command: the newest interpreter here that is 3.10 or newer
 python_command() {
   local name
+  if [ -n "${TRTBENCH_PYTHON:-}" ] && ! "$TRTBENCH_PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then
+    die "TRTBENCH_PYTHON='$TRTBENCH_PYTHON' is no Python 3.10 or newer that runs here; name one, or leave it empty."
+  fi
   for name in "${TRTBENCH_PYTHON:-}" python3 python3.13 python3.12 python3.11 python3.10; do
     [ -n "$name" ] || continue
     if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then
@@ -55,6 +58,11 @@ make_environment() {
   mkdir -p "$folder" && echo unfinished >"$folder/.stamp"
   [ -x "$folder/bin/python" ] || "$python" -m venv "$folder" ||
     die "$python could not make a virtual environment in $folder; the lines above say why."
+  # pip takes torch 2.13.0 and 2.13.0+cu126 for the same and would leave the build for another driver or card.
+  if [ -f "$folder/.torch" ] && [ "$(cat "$folder/.torch")" != "${TORCH_BUILD:-cpu}" ]; then
+    "$folder/bin/python" -m pip uninstall --quiet --disable-pip-version-check --yes torch || true
+  fi
+  echo "${TORCH_BUILD:-cpu}" >"$folder/.torch"
   case ${TORCH_BUILD:-cpu} in
     -) ;;
     cpu) install_torch "$folder" "$TORCH_VERSION" "${TORCH_INSTEAD:-}" ;;
@@ -69,10 +77,13 @@ make_environment() {
 
 # install FOLDER WHAT PIP-ARGUMENT...: into an environment
 install() {
-  local folder=$1 what=$2
+  local folder=$1 what=$2 status=0
   shift 2
-  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" ||
-    die "installing $what failed; the lines above say why."
+  # pip ends with status 1 on Ctrl-C, as on any failure; this shell gets the signal too, and would go on.
+  trap 'exit 130' INT
+  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$@" || status=$?
+  trap - INT
+  [ "$status" = 0 ] || die "installing $what failed; the lines above say why."
 }
 
 # may_make FOLDER PYTHON: what stands in the way of a virtual environment, told before anything is tried
@@ -84,7 +95,7 @@ may_make() {
     [ "$owner" != "$(user)" ] || die "$place cannot be written, though it is yours: its mode or a read-only mount forbids it."
     die "$place belongs to $owner, and $(user) may not write it; it is yours after: sudo chown -R $(user) '$place'"
   fi
-  if [ -n "${TORCH_BUILD:-}" ] && [ -e "$folder" ] && ! [ -f "$folder/.stamp" ]; then
+  if [ -n "${TORCH_BUILD:-}" ] && [ -e "$folder" ] && { [ -L "$folder" ] || ! [ -f "$folder/.stamp" ]; }; then
     die "$folder was not made by this project, so nothing is installed into it; install what lacks yourself, or remove it."
   fi
   if [ -L "$folder/bin/python" ] && ! [ -x "$folder/bin/python" ]; then
@@ -212,7 +223,11 @@ bench_here() {
     IFS=$'\t' read -r word folder build need locks <<<"$line"
     case $word in
       make) make_planned "$folder" "$build" "$need" "$locks" ;;
-      run) run_in "$python" "$folder" "$@" ;;
+      run)
+        # What was planned is what runs: where nvidia-smi is not here, another library may still show a card.
+        [ -z "$build" ] || export DEVICE=$build
+        run_in "$python" "$folder" "$@"
+        ;;
     esac
   done
   exit 0  # --install: there is nothing to run
@@ -225,7 +240,10 @@ make_planned() {
   # The CPU's own environment is made as the tests make it.
   [ "$TORCH_BUILD" != cpu ] || [ "$1" != .venv ] || unset TORCH_BUILD
   if [ "$need" = optional ]; then
-    (make_environment "$folder" "${locks[@]}") || say "$1 could not be made; the run goes on without its lanes"
+    local status=0
+    (make_environment "$folder" "${locks[@]}") || status=$?
+    [ "$status" != 130 ] || exit 130
+    [ "$status" = 0 ] || say "$1 could not be made; the run goes on without its lanes"
   else
     make_environment "$folder" "${locks[@]}"
   fi

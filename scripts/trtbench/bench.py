@@ -35,6 +35,11 @@ from trtbench.settings.options import parser, settings_for
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser("bench").parse_args(arguments)
     settings, sources = settings_for(options, lambda requested: device.resolve(requested).kind)
+    if options.install:
+        raise UserError(
+            "--install makes environments of a clone, for bench_local.sh and the step scripts outside of an image; here "
+            "this Python runs the lanes, so leave it out."
+        )
     hand_over_at_exit(settings)
     measurement = Measurement(settings, sources, options, command())
     if options.build or to_be_fetched(settings):

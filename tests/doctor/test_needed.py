@@ -20,6 +20,7 @@ ONNX = "make\t.venv-onnxruntime\tcpu\t{}\tonnxruntime-cuda"
 VLLM = "make\t.venv-vllm\t-\tneeded\tvllm"
 RUN = "run\t.venv-cuda"
 CPU = ["make\t.venv\tcpu\tneeded\tlocal", "run\t.venv"]
+NO_CARD = [CPU[0], "run\t.venv\tcpu"]  # what was planned is what runs
 
 
 class Machine:
@@ -67,7 +68,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 def test_without_a_card_it_is_the_environment_of_the_processor(machine: Machine) -> None:
     for options in ([], ["--local"], ["--local", "--quick"], ["--family", "onnxruntime"]):
-        assert machine(*options) == CPU
+        assert machine(*options) == NO_CARD
     with pytest.raises(UserError, match="DEVICE=cuda, but nvidia-smi is not here"):
         machine("--local", "--device", "gpu")
 
@@ -171,6 +172,11 @@ def test_a_lane_whose_packages_need_more_is_left_out_or_refused(
         (["--lanes", "openvino"], "the lane openvino runs on cpu, and DEVICE is cuda"),
         (["--batch-sizes", "x"], "BATCH_SIZES='x' is not valid"),
         (["--quick"], "--quick goes with --local"),
+        (["--lanes", "pytorch-eager,tensorrt-engine"], "the lane tensorrt-engine needs tensorrt_llm"),
+        (["--family", "tensorrt"], "the lane tensorrt-engine needs tensorrt_llm"),
+        (["--precision", "fp8"], "PRECISION='fp8': no chosen lane runs it on cuda"),
+        (["--headline", "foo"], "HEADLINE='foo' is no lane"),
+        (["--model-name", "/no/such/folder"], "/no/such/folder"),
         (
             ["--family", "openvino"],
             "can run here on cuda: openvino runs on cpu; --cpu (DEVICE=cpu) runs them on the processor.",
@@ -199,6 +205,58 @@ def test_a_python_that_was_named_for_its_torch_is_taken_as_it_is(
     assert machine("--family", "pytorch") == ["run\t-"]
     # vLLM is in it, ONNX Runtime's package for a card is not.
     assert machine("--lanes", "pytorch-eager,vllm,onnxruntime") == [ONNX.format("needed"), "run\t-"]
+
+
+def test_a_lane_s_install_is_no_matter_of_lanes_of_other_families(machine: Machine) -> None:
+    """LANES of `.env`, for instance; as the benchmark itself takes it."""
+    machine.card()
+    others = ["--lanes", "pytorch-eager,pytorch-tuned"]
+    assert machine("--family", "vllm", "--install", *others) == [VLLM]
+    assert machine("--family", "onnxruntime", *others) == [MAIN, ONNX.format("needed"), RUN]
+    assert machine(*others) == [MAIN, RUN]
+
+
+def test_a_link_is_somebody_s_own_whatever_lies_behind_it(machine: Machine) -> None:
+    machine.card()
+    for name in (".venv-vllm", ".venv-cuda"):
+        machine.made(f"elsewhere/{name}", "a stamp of another clone")
+        (machine.folder / name).symlink_to(machine.folder / "elsewhere" / name)
+    assert machine("--family", "vllm") == [RUN] and machine("--family", "vllm", "--install") == []
+
+
+def test_an_old_card_gets_no_environment_without_kernels_for_it(machine: Machine) -> None:
+    machine.card("NVIDIA GeForce GTX 1080", capability="6.1")
+    assert machine("--local") == ["make\t.venv-cuda\tcu126\tneeded\tcuda", RUN]
+    with pytest.raises(
+        UserError, match="its packages have kernels for compute capability 7.5 and newer, and this card has 6.1"
+    ):
+        machine("--lanes", "pytorch-eager,vllm")
+
+
+def test_a_card_that_is_not_used_is_told(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.card()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
+    needed._say_once.cache_clear()
+    needed.main(["--local"])
+    assert "no card is used: CUDA_VISIBLE_DEVICES='5' shows no GPU of this machine" in machine.said()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    broken = machine.folder / "bin" / "nvidia-smi"
+    broken.write_text("#!/bin/sh\necho 'Failed to initialize NVML: Driver/library version mismatch'\nexit 18\n")
+    needed.main(["--local"])
+    assert (
+        "no card is used: nvidia-smi fails: Failed to initialize NVML: Driver/library version mismatch"
+        in machine.said()
+    )
+    monkeypatch.setenv("GPU_INDEX", "7")
+    machine.card()
+    with pytest.raises(UserError, match="GPU_INDEX=7 is no GPU of this machine: it takes a number from 0 to 0"):
+        machine("--local")
+
+
+def test_install_tells_what_it_takes(machine: Machine) -> None:
+    machine.card()
+    needed.main(["--family", "vllm", "--install"])
+    assert "9.0 GB on the disk" in machine.said()
 
 
 def test_in_an_image_nothing_is_made_for_a_lane(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,11 @@ def estimate(settings: Settings, device: str, to_make: Sequence[str], lanes: Seq
     return Estimate((*parts, _run(settings, device)), _least(settings, device))
 
 
+def of_environments(to_make: Sequence[str]) -> Estimate:
+    """What making these environments takes, and nothing else."""
+    return Estimate(tuple(_environment(name) for name in to_make))
+
+
 def in_docker(settings: Settings, profile: str, image: str) -> Estimate | None:
     """The same for a profile of docker-compose.yml, whose `image` is pulled where it is not here; None for one that measures
     nothing. Its settings are those in the container. What Docker pulls and builds was never timed here."""

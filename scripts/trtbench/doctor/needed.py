@@ -5,7 +5,8 @@ anything is installed. On standard output a line for each thing to do, its words
 
     make FOLDER TORCH needed|optional LOCK...   an environment; TORCH is cpu, a build of PyTorch's index (cu126), or - where a lock
                                                 has it
-    run FOLDER                                  the environment that the benchmark itself runs in; - is this Python
+    run FOLDER [cpu]                            the environment that the benchmark itself runs in; - is this Python. cpu: DEVICE is
+                                                auto, and no card was found
 
 Standard library only and Python 3.8 syntax.
 """
@@ -13,16 +14,21 @@ Standard library only and Python 3.8 syntax.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import os
+import shutil
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 
-from trtbench.doctor.estimate import estimate, lanes_of, sentence
+from trtbench.doctor.estimate import estimate, lanes_of, of_environments, sentence
 from trtbench.errors import UserError, run_main
 from trtbench.machine import cuda_driver
 from trtbench.machine.requirements import Gpu, gpu_in_use, query_gpus
+from trtbench.model.whereabouts import local_folder, source_of
 from trtbench.settings import lanes
-from trtbench.settings.choosing import check_names, none_of
-from trtbench.settings.environments import ENVIRONMENTS, MAIN, STAMP, may_be_made, own_python, ready
+from trtbench.settings.choosing import check_headline, check_names, entrants_of, none_of
+from trtbench.settings.environments import ENVIRONMENTS, MAIN, STAMP, here, may_be_made, own_python, ready
 from trtbench.settings.knobs import ROOT, Settings, show
 from trtbench.settings.lanes import LANES
 from trtbench.settings.options import parser, settings_for
@@ -30,6 +36,11 @@ from trtbench.settings.options import parser, settings_for
 # Builds of PyTorch's own index for drivers and cards that PyPI's wheel is too new for; PyTorch's RELEASE.md (2.13) names these.
 OLDER_BUILD, OLDER_CUDA, OLDER_CARDS = "cu126", 12000, ((5, 0), (9, 0))
 OLDEST_CARD = (7, 5)  # that PyPI's wheel has kernels for
+TAKEN = (
+    "numpy",
+    "torch",
+    "transformers",
+)  # that a Python which the user named must have: docker/missing.py adds the rest
 NO_CPU = "bash scripts/bench_local.sh --cpu measures the processor's lanes"
 
 
@@ -48,44 +59,91 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings, _ = settings_for(options, lambda requested: "cpu" if card_for(requested) is None else "cuda")
     card = card_for(settings.device)
     device = "cpu" if card is None else "cuda"
+    refuse(settings, options.family, device, card)
     cuda = cuda_driver.cuda_version(card.driver) if card is not None else None
-    check_names(settings, device, options.family, _capability(card))
-    of_family = [name for name, row in LANES.items() if row.family == options.family]
-    if options.family and not any(device in lanes.devices(name) for name in of_family):
-        raise UserError(none_of(options.family, device, _capability(card)))
     main_folder = "-" if own_python() else MAIN[device]
     makes = lane_environments(settings, options.family, options.install and options.family is not None, card, cuda)
-    if main_folder != "-" and not (options.install and options.family and makes):
+    own = main_folder == "-" or _somebodys_own(main_folder)
+    if not own and not (options.install and options.family and makes):
         makes = [main_environment(card, cuda), *makes]
-    to_make = [make.folder for make in makes if ready(make.folder) is None]
-    if not options.install:
-        names = [
-            name
-            for name in lanes_of(settings, device, to_make)
-            if options.family in (None, LANES[name].family)
-            and not lanes.unable(name, _capability(card))
-            and (settings.lanes != ("auto",) or not lanes.doubtful(name, _capability(card)))
-        ]
-        print(f"this takes {sentence(estimate(settings, device, to_make, names))}", file=sys.stderr)
+    tell(settings, options, device, card, [make.folder for make in makes if ready(make.folder) is None])
     for make in makes:
         words = ["make", make.folder, make.torch, "optional" if make.optional else "needed", *make.locks]
         print("\t".join(words))
     if not options.install:
-        print(f"run\t{main_folder}")
+        print(f"run\t{main_folder}" + ("\tcpu" if card is None and settings.device == "auto" else ""))
     return 0
 
 
+def refuse(settings: Settings, family: str | None, device: str, card: Gpu | None) -> None:
+    """Raises UserError for what the benchmark would refuse as well, once gigabytes are there."""
+    capability = _capability(card)
+    check_names(settings, device, family, capability)
+    check_headline(settings.headline)
+    of_family = [name for name, row in LANES.items() if family in (None, row.family)]
+    if not any(device in lanes.devices(name) for name in of_family):
+        raise UserError(none_of(family or "", device, capability))
+    named = settings.lanes != ("auto",)
+    names = [name for name in (settings.lanes if named else LANES) if name in of_family] or of_family
+    candidates = []
+    for name in names:
+        # What neither an environment of ours nor the main one has.
+        elsewhere = bool(LANES[name].image) and device not in LANES[name].environments
+        absent = lanes.missing(name, device) if elsewhere else None
+        if absent and (named or family is not None):
+            raise UserError(f"the lane {name} {absent}; {lanes.remedy(name, device)}.")
+        if not absent and device in lanes.devices(name):
+            candidates.append(name)
+    entrants_of(candidates, settings, device)
+    if source_of(settings) == "local":
+        local_folder(settings)
+    lacking = [module for module in TAKEN if own_python() and not here().has(module)]
+    if lacking:
+        raise UserError(
+            f"TRTBENCH_PYTHON={os.environ['TRTBENCH_PYTHON']!r} has a torch and is taken as it is, but lacks {', '.join(lacking)}; install "
+            "it there."
+        )
+
+
+def tell(settings: Settings, options: Namespace, device: str, card: Gpu | None, to_make: Sequence[str]) -> None:
+    """Say what this start takes; of --install, what the environments take."""
+    names = [
+        name
+        for name in lanes_of(settings, device, to_make)
+        if options.family in (None, LANES[name].family)
+        and not lanes.unable(name, _capability(card))
+        and (settings.lanes != ("auto",) or not lanes.doubtful(name, _capability(card)))
+    ]
+    if not options.install:
+        print(f"this takes {sentence(estimate(settings, device, to_make, names))}", file=sys.stderr)
+    elif to_make:
+        print(f"this takes {sentence(of_environments(to_make))}", file=sys.stderr)
+
+
 def card_for(requested: str) -> Gpu | None:
-    """The card that DEVICE means here; None for the processor. Raises UserError for DEVICE=cuda without one."""
+    """The card that DEVICE means here; None for the processor. Raises UserError for DEVICE=cuda without one, and for a GPU_INDEX
+    that is none of those that are there."""
     if requested == "cpu":
         return None
     gpus, reason = query_gpus()
     card = gpu_in_use(gpus)
-    if card is None and requested == "cuda":
+    index = os.environ.get("GPU_INDEX")
+    if card is None and gpus and index:
         raise UserError(
-            f"DEVICE=cuda, but {reason or 'CUDA_VISIBLE_DEVICES shows no card'}; set DEVICE=cpu or see NVIDIA_SETUP.md."
+            f"GPU_INDEX={index} is no GPU of this machine: it takes a number from 0 to {len(gpus) - 1}, as nvidia-smi lists them."
         )
+    if card is None and gpus:
+        reason = f"CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES')!r} shows no GPU of this machine"
+    if card is None and requested == "cuda":
+        raise UserError(f"DEVICE=cuda, but {reason}; set DEVICE=cpu or see NVIDIA_SETUP.md.")
+    if card is None and (gpus or shutil.which("nvidia-smi")):
+        _say_once(f"no card is used: {reason}; bash scripts/doctor.sh --for gpu says more")
     return card
+
+
+@functools.lru_cache(maxsize=8)  # asked for the defaults and for the plan
+def _say_once(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
 
 
 def main_environment(card: Gpu | None, cuda: int | None) -> Make:
@@ -128,7 +186,9 @@ def lane_environments(
     makes = {}
     for name, row in LANES.items():
         folder = row.environments.get("cuda")
-        if folder is None or family not in (None, row.family) or (named and name not in settings.lanes):
+        # As for the benchmark: with a family, LANES restricts it only where it names one of its lanes.
+        restricts = named and any(LANES[lane].family == (family or LANES[lane].family) for lane in settings.lanes)
+        if folder is None or family not in (None, row.family) or (restricts and name not in settings.lanes):
             continue
         if own_python() and not install and lanes.missing(name, "cuda") is None:
             continue
@@ -157,14 +217,18 @@ def _capability(card: Gpu | None) -> str | None:
 
 
 def _somebodys_own(folder: str) -> bool:
-    """Whether that environment was not made by scripts/lib.sh: then it is taken as it is."""
-    return ready(folder) is not None and not (ROOT / folder / STAMP).exists()
+    """Whether that environment is a link, or was not made by scripts/lib.sh: then it is taken as it is."""
+    place = ROOT / folder
+    return ready(folder) is not None and (place.is_symlink() or not (place / STAMP).exists())
 
 
 def _not_here(folder: str, card: Gpu, cuda: int | None) -> str:
     """Why the environment's packages can't run with this driver and this Python; empty where they can, as far as is known."""
     row = ENVIRONMENTS[folder]
-    if sys.version_info < row.python:
+    if card.capability is not None and card.capability < OLDEST_CARD:
+        oldest = ".".join(map(str, OLDEST_CARD))
+        return f"its packages have kernels for compute capability {oldest} and newer, and this card has {_capability(card)}"
+    if ready(folder) is None and sys.version_info < row.python:
         return f"its packages need Python {row.python[0]}.{row.python[1]} or newer, and this is {sys.version_info[0]}.{sys.version_info[1]}"
     if cuda is not None and cuda < row.cuda:
         return (

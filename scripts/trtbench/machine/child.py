@@ -80,7 +80,8 @@ def of_interpreter(program: str, env: dict[str, str]) -> dict[str, str]:
     if program == sys.executable:
         return env
     path = os.pathsep.join([str(Path(program).parent), *filter(None, [env.get("PATH")])])
-    return {**{name: value for name, value in env.items() if name != "TRTBENCH_PACKAGES"}, "PATH": path}
+    of_this = ("TRTBENCH_PACKAGES", "PYTHONHOME", "VIRTUAL_ENV")
+    return {**{name: value for name, value in env.items() if name not in of_this}, "PATH": path}
 
 
 def run_child(

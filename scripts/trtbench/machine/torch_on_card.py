@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from trtbench.machine.checks import last_line, run_program
 from trtbench.settings.environments import Interpreter
@@ -21,12 +22,17 @@ print(json.dumps(told))
 
 
 def why_not(python: Interpreter) -> str:
-    """Why its torch can't use the card, as a sentence without its full stop; empty where it can."""
+    """Why its torch can't use the card, as a sentence without its full stop; empty where it can, and where it gave no answer in
+    time."""
+    # The card that the trials get, whose order of cards is NVML's.
+    os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
     status, out, err = run_program(python.program, "-c", QUESTION, seconds=SECONDS)
+    if status is None:
+        return ""
     try:
         told = json.loads(out.strip().splitlines()[-1])
     except (ValueError, IndexError):
-        return f"importing torch fails: {err if status is None else last_line(err)}"
+        return f"importing torch fails: {last_line(err)}"
     if told.get("sum") == 2.0:
         return ""
     if not told["cuda"]:

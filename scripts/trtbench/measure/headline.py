@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from trtbench.errors import UserError
 from trtbench.figures.base import may_be_base
 from trtbench.settings import lanes
-from trtbench.settings.choosing import Entrant
+from trtbench.settings.choosing import Entrant, check_headline
 from trtbench.settings.knobs import QUANTISED, Settings, show
 from trtbench.settings.lanes import LANES
 from trtbench.settings.sealed import headline_of
@@ -23,8 +23,7 @@ def headline(
     others = [name for name in names if not LANES[name].baseline]
     if not declared:
         return headline_of("", names)
-    if declared not in LANES:
-        raise UserError(f"HEADLINE={declared!r} is no lane; there are {', '.join(LANES)}.")
+    check_headline(declared)
     possible = others if whole and others else [name for name, row in LANES.items() if not row.baseline]
     if LANES[declared].baseline:
         raise UserError(

@@ -74,6 +74,12 @@ def check_names(settings: Settings, device: str, family: str | None, capability:
             raise UserError(f"the lane {name} can't run on this card: {reason}; leave it out of LANES.")
 
 
+def check_headline(declared: str) -> None:
+    """Raises UserError where HEADLINE names no lane."""
+    if declared and declared not in lanes.LANES:
+        raise UserError(f"HEADLINE={declared!r} is no lane; there are {', '.join(lanes.LANES)}.")
+
+
 def _runs(name: str, device: str, capability: str | None) -> bool:
     """Whether LANES=auto takes the lane: it can run here, as far as can be told before it does, and nothing speaks against it."""
     card = lanes.unable(name, capability) or lanes.doubtful(name, capability)

@@ -14,6 +14,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -103,8 +104,9 @@ def may_be_made() -> bool:
 
 
 def own_python() -> bool:
-    """Whether this Python is one that the user named (TRTBENCH_PYTHON) because it has a torch: it is taken as it is."""
-    return bool(os.environ.get("TRTBENCH_PYTHON")) and here().has("torch")
+    """Whether this Python is the one that the user named (TRTBENCH_PYTHON), and has a torch: it is taken as it is."""
+    named = shutil.which(os.environ.get("TRTBENCH_PYTHON") or "")
+    return named is not None and os.path.realpath(named) == os.path.realpath(sys.executable) and here().has("torch")
 
 
 def ready(name: str) -> Interpreter | None:

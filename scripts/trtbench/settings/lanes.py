@@ -26,6 +26,7 @@ class Choice:
 
 
 MOST_VALUES = 3
+TRIAL = ("msgspec", "psutil")  # that a trial's process imports: an environment made elsewhere may lack them
 FEW = 8  # sequences that pytorch-tuned decodes by sums on a CPU: the matrix library multiplies more of them as fast
 
 
@@ -269,7 +270,8 @@ def missing(name: str, device: str) -> str | None:
 def _lacks(name: str, device: str, python: Interpreter) -> list[str]:
     """The modules that an interpreter lacks for the lane; the distribution, where another one has the same modules."""
     row = LANES[name]
-    lacking = [module for module in (*row.modules, *row.to_prepare) if not python.has(module)]
+    needed = (*row.modules, *row.to_prepare, *(TRIAL if python.name else ()))
+    lacking = [module for module in needed if not python.has(module)]
     apart = row.distributions.get(device)
     return [apart] if apart and not lacking and python.release(apart) is None else lacking
 

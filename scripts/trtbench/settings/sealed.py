@@ -27,6 +27,7 @@ FREE = (
     "PROMPTS_FILE",
     "EXAMPLES_DIR",
     "GPU_INDEX",
+    "DEVICE",  # a run's machine says what it means: another device is another machine
     "ENGINE_START_LIMIT",
     "TRTLLM_BENCH",
     "PROFILE",
