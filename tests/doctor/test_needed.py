@@ -174,7 +174,7 @@ def test_a_lane_whose_packages_need_more_is_left_out_or_refused(
         (["--quick"], "--quick goes with --local"),
         (["--lanes", "pytorch-eager,tensorrt-engine"], "the lane tensorrt-engine needs tensorrt_llm"),
         (["--family", "tensorrt"], "the lane tensorrt-engine needs tensorrt_llm"),
-        (["--precision", "fp8"], "PRECISION='fp8': no chosen lane runs it on cuda"),
+        (["--lanes", "onnxruntime", "--precision", "fp8"], "PRECISION='fp8': no chosen lane runs it on cuda"),
         (["--headline", "foo"], "HEADLINE='foo' is no lane"),
         (["--model-name", "/no/such/folder"], "/no/such/folder"),
         (

@@ -8,6 +8,8 @@ import http.server
 import os
 import platform
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -63,11 +65,14 @@ class Clone:
     def lock(self, name: str, digest: str) -> None:
         (self.folder / "requirements" / f"{name}.lock").write_text(f"engine==1.0 --hash=sha256:{digest}\n")
 
-    def __call__(self, command: str) -> tuple[int, str]:
-        """A command of the library: its status and what it said."""
+    def words(self, command: str) -> list[str]:
+        """A command of the library, for a new process."""
+        return ["bash", "-c", f". {self.folder}/scripts/lib.sh; {command}", "lib"]
+
+    def environment(self) -> dict[str, str]:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "TORCH_"))}
         env = {name: value for name, value in env.items() if not name.startswith(("TRTBENCH_", "PYTHONPATH"))}
-        env |= {
+        return env | {
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_NO_CACHE_DIR": "1",
             "PIP_INDEX_URL": f"{self.address}/default",
@@ -75,9 +80,10 @@ class Clone:
             "NO_PROXY": "127.0.0.1",
             "TRTBENCH_PYTHON": BASE,
         }
-        done = subprocess.run(
-            ["bash", "-c", f". {self.folder}/scripts/lib.sh; {command}", "lib"], env=env, capture_output=True, text=True
-        )
+
+    def __call__(self, command: str) -> tuple[int, str]:
+        """A command of the library: its status and what it said."""
+        done = subprocess.run(self.words(command), env=self.environment(), capture_output=True, text=True)
         return done.returncode, done.stderr
 
     def installed(self, environment: str) -> set[str]:
@@ -168,3 +174,35 @@ def test_vllm_without_its_environment_names_both_ways(clone: Clone) -> None:
     assert status == 2 and len(said.strip().splitlines()) == 1
     assert "bash scripts/bench_vllm.sh --install makes .venv-vllm for it, or vllm/vllm-openai:" in said
     assert not list(clone.folder.glob(".venv*"))
+
+
+@pytest.mark.parametrize("need", ["optional", "needed"])
+def test_ctrl_c_while_packages_come_ends_all_of_it(need: str, clone: Clone) -> None:
+    """pip ends with 1, as on any failure; a run that goes on without an optional environment would go on."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        env = clone.environment() | {"PIP_INDEX_URL": f"http://127.0.0.1:{silent.getsockname()[1]}", "PIP_RETRIES": "0"}
+        command = clone.words(f"make_planned .venv-vllm - {need} engine; say went on")
+        with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True) as shell:
+            silent.settimeout(60)
+            silent.accept()  # pip asks, and waits for an answer
+            os.killpg(shell.pid, signal.SIGINT)
+            _, said = shell.communicate(timeout=60)
+    assert shell.returncode == 130 and "went on" not in said, said
+    assert clone.stamp(".venv-vllm") == UNFINISHED
+
+
+def test_another_build_of_torch_takes_the_place_of_the_one_that_is_there(clone: Clone) -> None:
+    """For pip, 2.13.0+cu126 is 2.13.0."""
+    assert clone("make_planned .venv-cuda cu126 needed engine")[0] == 0
+    wheel(clone.folder / "whl" / "cu130" / "torch", "torch", "2.13.0+cu130")
+    assert clone("make_planned .venv-cuda cu130 needed engine")[0] == 0
+    assert {name for name in clone.installed(".venv-cuda") if name.startswith("torch")} == {"torch-2.13.0+cu130"}
+
+
+def test_a_link_is_left_alone_though_what_it_leads_to_was_made_by_such_a_script(clone: Clone) -> None:
+    assert clone("make_planned .venv-other - needed engine")[0] == 0
+    stamp = clone.stamp(".venv-other")
+    (clone.folder / ".venv-vllm").symlink_to(".venv-other")
+    clone.lock("engine", "0" * 64)
+    status, said = clone("make_planned .venv-vllm - needed engine")
+    assert status == 2 and OWN in said and clone.stamp(".venv-other") == stamp
