@@ -15,7 +15,7 @@ import pytest
 import factory
 from command import Bench
 from trtbench.records import run_folder
-from trtbench.records.trial import Sealed, Trial
+from trtbench.records.trial import Sealed, Trial, write_trial
 
 pytestmark = pytest.mark.usefixtures("toys")
 PLANTED = {"HF_TOKEN": "hf_planted", "NGC_API_KEY": "nvapi_planted"}
@@ -154,6 +154,12 @@ def test_the_same_step_again_adds_trials(bench: Bench) -> None:
     assert len(bench.runs()) == 1
     assert [t.index for t in trials(bench)] == [1, 2, 3]
     assert bench.trials().items() >= first.items()
+    # Until something was installed where the lane runs.
+    for trial in trials(bench):
+        trial.environment.libraries["numpy"] = "1.0"
+        write_trial(bench.runs()[0] / "trials" / run_folder.trial_name(trial), trial)
+    done = bench("--resume", LANES="toy-fast")
+    assert done.returncode == 2 and "cannot be resumed: for toy-fast, numpy was 1.0 and is " in done.stderr
 
 
 def test_other_settings_start_a_new_run_and_the_older_one_stays(bench: Bench) -> None:

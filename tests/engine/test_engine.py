@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import datetime
 import json
+import re
 import signal
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from trtbench.machine.checks import Check
 from trtbench.machine.requirements import Gpu
 from trtbench.model import kv_cache
 from trtbench.settings.cells import Cell
+from trtbench.settings.lanes import LANES
 from trtbench.settings.reading import resolve
 
 
@@ -477,6 +479,28 @@ def test_known_messages_are_recognised(text: str, name: str) -> None:
 def test_each_symptom_has_an_example_above() -> None:
     marks = test_known_messages_are_recognised.pytestmark  # type: ignore[attr-defined]
     assert {row[1] for row in marks[0].args[1]} == {symptom.name for symptom in known_failures.SYMPTOMS}
+
+
+def test_what_is_true_of_tensorrt_llm_alone_hides_nothing_from_another_lane() -> None:
+    text = "Version tag does not match\nLaunch failed: no kernel image is available\nCUDA out of memory"
+    assert [known_failures.explain(text, family).name for family in ("tensorrt", "tensorrt-rtx", "vllm")] == [  # type: ignore[union-attr]
+        "unsupported-gpu",
+        "out-of-memory",
+        "out-of-memory",
+    ]
+
+
+def test_what_is_said_of_every_lane_is_true_outside_of_tensorrt_llm_and_its_image() -> None:
+    of_every_lane = [s for s in (*known_failures.SYMPTOMS, known_failures.KILLED) if s.family == known_failures.EVERY]
+    of_every_lane.append(known_failures.slow_start("vllm"))
+    untrue = re.compile(
+        r"T(?:ensor)?RT|TLLM|MPI\b|build_engine|release:|this image|start the container|executor|PRECISION="
+    )
+    assert [s.name for s in of_every_lane if untrue.search(f"{s.reason} {s.remedy}")] == []
+    assert {s.name for s in of_every_lane} >= {"out-of-memory", "lost-gpu", "gpu-fault", "disk-full", "old-driver"}
+    assert {s.family for s in known_failures.SYMPTOMS} <= {row.family for row in LANES.values()} | {
+        known_failures.EVERY
+    }
 
 
 @pytest.mark.parametrize("text", ["", "No module named 'tensorrt_llm'", "all is well", "Loaded engine size: 2 MiB"])

@@ -457,3 +457,9 @@ def test_what_is_known_of_tensorrt_llm_s_engines_is_not_said_of_another(lane: st
     trial.failure = Failure(phase="process", reason="it ended by SIGABRT")
     trial_process._explain(trial, log, 0)
     assert trial.failure.reason.startswith("the GPU is lost"), "what is true of every card is said of every lane"
+    log.write_text("Failed to deserialize cuda engine\nNo space left on device\n")
+    trial.failure = Failure(phase="process", reason="it ended by SIGABRT")
+    trial_process._explain(trial, log, 0)
+    assert trial.failure.reason == (
+        "the TensorRT engine is damaged: TensorRT cannot read it" if told else "the disk is full"
+    )

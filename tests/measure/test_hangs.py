@@ -18,7 +18,7 @@ import factory
 from command import TOY
 from trtbench.figures.settled import AGREE
 from trtbench.machine import telemetry
-from trtbench.machine.child import Allowance
+from trtbench.machine.child import Allowance, Late
 from trtbench.measure import limits, trial_process
 from trtbench.measure.passes import WARMUP_MOST, warm
 from trtbench.records import run_folder
@@ -300,3 +300,16 @@ def test_a_container_that_was_paused_ends_no_trial(results: Path, monkeypatch: p
     thread.join()
     assert time.monotonic() - began > 5
     assert trial.failure is None and trial.left_out is None
+
+
+@pytest.mark.parametrize(("lane", "who"), [("vllm", "the engine"), ("tensorrt-pytorch", "TensorRT-LLM")])
+def test_only_a_lane_of_tensorrt_llm_is_told_why_open_mpi_waits(lane: str, who: str, tmp_path: Path) -> None:
+    of_lane = spec(tmp_path, lane, [ONE])
+    failure = trial_process._hung(of_lane, Late("load", 12), tmp_path / "trial.log", 0)
+    assert failure.reason == f"{who} did not start within ENGINE_START_LIMIT=12 seconds"
+    assert failure.hint is not None and ("OMPI" in failure.hint) == (who == "TensorRT-LLM")
+    (tmp_path / "trial.log").write_text("MPI_ERR_SPAWN\nNo space left on device\n")
+    told = trial_process._hung(of_lane, Late("load", 12), tmp_path / "trial.log", 0)
+    assert told.reason.endswith(
+        ": the disk is full" if who == "the engine" else ": MPI cannot start the executor's worker"
+    )

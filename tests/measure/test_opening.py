@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 import factory
 from trtbench.errors import UserError
 from trtbench.measure import opening
-from trtbench.records.run import Absent, Run
-from trtbench.records.trial import Failure
+from trtbench.records.run import Absent, Departure, Run
+from trtbench.records.trial import Environment, Failure, Trial
+from trtbench.referee.audit import software as audit_software
+from trtbench.referee.audit.context import Context
 
 EAGER, TUNED, HEAD = "pytorch-eager", "pytorch-tuned", "onnxruntime"
 
 
 def opened(results: Path, fresh: Run, family: str | None = None, resume: str | None = None) -> opening.Opened:
-    return opening.open_run(results, fresh, family, resume, False, False, lambda _: None)
+    return opening.open_run(results, fresh, {}, family, resume, False, False, lambda _: None)
 
 
 @pytest.mark.parametrize(("family", "resume"), [("pytorch", None), (None, "")])
@@ -85,3 +89,110 @@ def test_why_a_lane_is_absent_stays_known_when_others_are_taken_up_again(tmp_pat
     run = opened(tmp_path, factory.run([EAGER, HEAD], id="20990101-000000"), resume="").run
     assert run.absent == absent
     assert opened(tmp_path, factory.run([EAGER], id="20990101-000000", absent=absent), resume="").run.absent == absent
+
+
+# What a lane runs with may not change within a run
+
+LANE = (EAGER, "float32")
+OLD = factory.environment(libraries={"torch": "2.13.0", "transformers": "5.23.0"})
+NEWER = {
+    "a package": ({"libraries": {"torch": "2.13.0", "transformers": "5.24.0"}}, "transformers was 5.23.0 and is 5.24.0"),
+    "one more": ({"libraries": {**OLD.libraries, "triton": "3.4.0"}}, "triton was not there and is 3.4.0"),
+    "Python": ({"python": "3.14.0"}, "Python was 3.11.2 and is 3.14.0"),
+    "environment": ({"venv": ".venv-cuda"}, "environment was the run's Python and is .venv-cuda"),
+    "many": ({"libraries": {}, "python": "3"}, "Python was 3.11.2 and is 3, torch was 2.13.0 and is not there, "
+             "transformers was 5.23.0 and is not there"),
+}  # fmt: skip
+
+
+def changed(**fields: Any) -> Environment:
+    return msgspec.structs.replace(OLD, **fields)
+
+
+def cut_off_run(results: Path, trials: list[Trial], **more: Any) -> None:
+    factory.store(results, factory.run([EAGER, HEAD], stopped=None, **more), trials)
+
+
+def asked_again(
+    results: Path, environment: Environment, notes: list[str], pick_up: bool = False, **more: str
+) -> opening.Opened:
+    fresh = factory.run([EAGER, HEAD], id="20990101-000000")
+    call = {"family": None, "resume": None, **more}
+    return opening.open_run(
+        results, fresh, {LANE: environment}, **call, pick_up=pick_up, new_run=False, note=notes.append
+    )
+
+
+@pytest.mark.parametrize("what", NEWER)
+def test_a_run_is_not_gone_on_with_in_other_software(tmp_path: Path, what: str) -> None:
+    fields, said = NEWER[what]
+    now, notes = changed(**fields), list[str]()
+    cut_off_run(tmp_path, [factory.trial(EAGER, environment=OLD)])
+    with pytest.raises(UserError) as error:
+        asked_again(tmp_path, now, notes, resume="")
+    assert str(error.value) == (
+        f"run {factory.RUN} cannot be resumed: for {EAGER}, {said}; install what it had, or start a new run."
+    )
+    for again in ({"pick_up": True}, {"family": "pytorch"}, {"family": "pytorch", "pick_up": True}):
+        assert asked_again(tmp_path, now, notes, **again).run.id == "20990101-000000"  # type: ignore[arg-type]
+        (note,) = notes
+        assert note.startswith("a run of its own, ") and note.endswith(f": for {EAGER}, {said}")
+        notes.clear()
+    for again in ({"resume": ""}, {"pick_up": True}, {"family": "pytorch"}):
+        assert asked_again(tmp_path, OLD, notes, **again).run.id == factory.RUN  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("trial", "departures"),
+    [
+        (factory.trial(HEAD, environment=OLD), []),  # of a lane that isn't run now
+        (factory.trial(EAGER, environment=OLD, failure=Failure(phase="load", reason="no transformers")), []),
+        (
+            factory.trial(EAGER, environment=OLD),
+            [Departure(lane=EAGER, precision="float32", round=1, position=1, rule="ratio", cells=[])],
+        ),
+    ],
+    ids=["not run now", "failed", "left early"],
+)
+def test_the_software_of_trials_that_no_others_come_to_may_change(
+    tmp_path: Path, trial: Trial, departures: list[Departure]
+) -> None:
+    cut_off_run(tmp_path, [trial], departures=departures)
+    assert asked_again(tmp_path, changed(libraries={}), [], resume="").run.id == factory.RUN
+
+
+OTHER = "1" * 40  # another version of this program, which may look for other packages
+
+
+@pytest.mark.parametrize(
+    ("fields", "allowed"),
+    [
+        *((fields, False) for fields, _ in NEWER.values()),
+        ({}, True),
+        ({"git_commit": OTHER}, True),
+        ({"git_commit": OTHER, "libraries": {**OLD.libraries, "onnxruntime-gpu": "1.24.0"}}, True),
+        ({"git_commit": OTHER, "libraries": {"torch": "2.13.0"}}, True),
+        ({"git_commit": OTHER, "libraries": {"transformers": "5.23.0"}}, False),  # torch is the lane's own
+        ({"git_commit": OTHER, "libraries": {"torch": "2.12.0"}}, False),
+        ({"git_commit": OTHER, "python": "3.14.0"}, False),
+        ({"git_commit": OTHER, "venv": ".venv-cuda"}, False),
+    ],
+)
+def test_what_is_gone_on_with_is_what_the_audit_lets_pass(
+    tmp_path: Path, fields: dict[str, Any], allowed: bool
+) -> None:
+    now = changed(**fields)
+    trials = [factory.trial(EAGER, index=n, position=n, environment=OLD) for n in (1, 2)]
+    cut_off_run(tmp_path, trials)
+    assert (opening.reinstalled(tmp_path, factory.run(), {LANE: now}) is None) == allowed
+    trials.append(factory.trial(EAGER, index=3, position=3, environment=now))
+    codes = {finding.code for finding in audit_software.check(Context.of(factory.run([EAGER]), trials))}
+    assert ("provenance.versions" not in codes) == allowed
+
+
+def test_trials_of_one_version_of_the_program_are_held_to_its_whole_list() -> None:
+    longer = {**OLD.libraries, "triton": "3.4.0"}
+    installed = [OLD, changed(git_commit=OTHER), changed(git_commit=OTHER, libraries=longer)]
+    trials = [factory.trial(EAGER, index=n, position=n, environment=of) for n, of in enumerate(installed, 1)]
+    (found,) = audit_software.check(Context.of(factory.run([EAGER]), trials))
+    assert (found.code, found.figures["name"]) == ("provenance.versions", "triton")

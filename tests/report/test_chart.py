@@ -14,6 +14,7 @@ import reports
 from trtbench.records.run import Absent
 from trtbench.records.trial import Failure
 from trtbench.report import chart
+from trtbench.settings.lanes import LANES
 
 
 def size(path: Path) -> tuple[int, int]:
@@ -44,6 +45,22 @@ def test_a_slide_with_a_bar_an_interval_and_all_trials_for_every_lane(tmp_path: 
     assert size(tmp_path / "chart.png") == (1600, 900)
     assert len(drawn["barh"]) == len(drawn["errorbar"]) == len(drawn["scatter"]) == 6
     assert all(len(points) == 5 for points, _ in drawn["scatter"])
+
+
+def test_no_two_lanes_look_the_same_not_even_one_that_was_just_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert chart.LOOKS.keys() == LANES.keys()
+    first = dict.fromkeys(["a-new-lane"], LANES["vllm"]) | LANES
+    monkeypatch.setattr(chart, "LANES", first)
+    looks = [chart.look(lane) for lane in first]
+    assert len(set(looks)) == len(looks) == len(LANES) + 1
+    assert len({hatch for _, hatch in chart.LOOKS.values()}) == len(LANES), "told apart in grey"
+
+
+def test_lanes_keep_the_colours_that_they_had_in_earlier_versions() -> None:
+    lanes = ["pytorch-eager", "pytorch-compile", "pytorch-tuned", "pytorch-triton", "vllm", "onnxruntime", "openvino"]
+    lanes += ["tensorrt-engine", "tensorrt-pytorch"]
+    colours = ["#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442", "#999999", "#56B4E9"]
+    assert [chart.look(lane)[0] for lane in lanes] == colours
 
 
 def test_two_trials_get_points_and_no_bar(tmp_path: Path, drawn: dict[str, Any]) -> None:

@@ -7,9 +7,13 @@ import io
 
 import pytest
 
+import factory
 import reports
+from trtbench.comparison.comparing import compare
 from trtbench.report import csv_table
 from trtbench.report.names import listed
+
+LANES_RUN = ["pytorch-eager", "tensorrt-rtx"]
 
 
 def lines(kind: str) -> list[dict[str, str]]:
@@ -32,6 +36,12 @@ def test_void_stands_in_capitals_and_simulated_is_a_column() -> None:
     assert [line["verdict"] for line in lines("refused")] == ["", "VOID", "faster"]
     assert [line["simulated"] for line in lines("simulated")] == ["false", "true", "false"]
     assert "faster" not in {line["verdict"] for line in lines("simulated") if line["lane"] == "onnxruntime"}
+
+
+def test_a_lane_that_ran_on_no_card_of_its_authors_says_so_in_a_column() -> None:
+    comparison = compare(factory.run(LANES_RUN), factory.trials({key: [100.0, 101.0, 102.0] for key in LANES_RUN}))
+    found = list(csv.DictReader(io.StringIO(csv_table.render(comparison), newline="")))
+    assert {line["lane"]: line["untried"] for line in found} == {"pytorch-eager": "false", "tensorrt-rtx": "true"}
 
 
 def test_lanes_without_figures_have_a_line_with_the_reason() -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+import factory
 import reports
+from trtbench.comparison.comparing import compare
 from trtbench.report import pytorch_json
 
 # What the database's table has (schema v3); a record may leave fields out, and has no others.
@@ -73,3 +75,14 @@ def test_the_name_bears_what_must_not_be_quoted() -> None:
     assert names("simulated", "onnxruntime") == {"SIMULATED DEMONSTRATION trtbench generation"}
     assert names("refused", "onnxruntime") == {"VOID DEMONSTRATION trtbench generation"}
     assert names("refused", "pytorch-eager") == {"DEMONSTRATION trtbench generation"}
+
+
+def test_so_does_a_lane_that_ran_on_no_card_of_its_authors() -> None:
+    lanes = ["pytorch-eager", "tensorrt-rtx"]
+    trials = factory.trials({key: [100.0, 101.0, 102.0] for key in lanes})
+    found = pytorch_json.records(compare(factory.run(lanes, demonstration=False), trials))
+    told = {(r["model"]["backend"], r["benchmark"]["name"], r["benchmark"]["extra_info"]["untried"]) for r in found}
+    assert told == {
+        ("pytorch-eager", "trtbench generation", "false"),
+        ("tensorrt-rtx", "UNTRIED trtbench generation", "true"),
+    }

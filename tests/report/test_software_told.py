@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import factory
@@ -140,6 +141,16 @@ def test_the_csv_has_each_lanes_software_and_whether_torch_differs() -> None:
     same = made(pytorch_eager="2.13.0", vllm="2.13.0")
     rows = {row["lane"]: row for row in csv.DictReader(io.StringIO(csv_table.render(same), newline=""))}
     assert rows[VLLM]["torch_differs"] == "false"
+
+
+@pytest.mark.parametrize(("base", "differs"), [(EAGER, "false"), (COMPILE, "true")])
+def test_the_csv_compares_torch_with_the_bases_not_with_another_candidates(base: str, differs: str) -> None:
+    each = made(pytorch_eager="2.13.0", pytorch_compile="2.12.0", vllm="2.13.0")
+    cell = each.cells[0]
+    cell.against = [msgspec.structs.replace(a, base=base) for a in cell.against]
+    assert cell.by_lane[VLLM, "float32"].torches, "one of the two candidates has another one"
+    rows = {row["lane"]: row for row in csv.DictReader(io.StringIO(csv_table.render(each), newline=""))}
+    assert rows[VLLM]["torch_differs"] == differs
 
 
 def test_the_database_gets_the_packages_of_the_lanes_own_environment() -> None:

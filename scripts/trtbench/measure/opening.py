@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from trtbench.errors import UserError
-from trtbench.records import run_folder
-from trtbench.records.run import Run
+from trtbench.figures.base import Key, departed
+from trtbench.records import run_folder, software
+from trtbench.records.run import Run, counting
+from trtbench.records.trial import Environment
 from trtbench.settings.knobs import show
 from trtbench.settings.sealed import FIXED
+
+_NAMED = 3  # packages that one sentence names
 
 
 class Opened(NamedTuple):
@@ -26,22 +30,24 @@ class Opened(NamedTuple):
 def open_run(
     results: Path,
     fresh: Run,
+    environments: Mapping[Key, Environment],
     family: str | None,
     resume: str | None,
     pick_up: bool,
     new_run: bool,
     note: Callable[[str], None],
 ) -> Opened:
-    """`fresh`, or what it is added to. `resume` is the id of the run to go on with (empty: the latest); `pick_up` goes on
-    with the latest when it was cut off; a step of a `family` joins the current run unless `new_run`."""
+    """`fresh`, or what it is added to; `environments` is what each lane would run in now. `resume` is the id of the run to go on
+    with (empty: the latest); `pick_up` goes on with the latest when it was cut off; a step of a `family` joins the current run
+    unless `new_run`."""
     if pick_up and resume is None and not new_run:
-        resume = cut_off(results, fresh, family, note)
+        resume = cut_off(results, fresh, environments, family, note)
     if resume is not None:
-        return Opened(_resumed(results, fresh, resume), resumed=True)
+        return Opened(_resumed(results, fresh, environments, resume), resumed=True)
     run_ids = run_folder.listed(results)
     if family is not None and not new_run and run_ids:
         current = run_folder.read(results, run_ids[-1])
-        reason = differs(current, fresh)
+        reason = differs(current, fresh) or reinstalled(results, current, environments)
         if reason is not None:
             note(f"a run of its own, no step of run {current.id}: {reason}")
         else:
@@ -53,13 +59,16 @@ def open_run(
     return Opened(fresh)
 
 
-def _resumed(results: Path, fresh: Run, run_id: str) -> Run:
+def _resumed(results: Path, fresh: Run, environments: Mapping[Key, Environment], run_id: str) -> Run:
     current = run_folder.read(results, run_folder.find(results, run_id or None))
     reason = differs(current, fresh)
     if reason:
         raise UserError(
             f"run {current.id} cannot be resumed: {reason}; give the settings it was started with, or start a new run."
         )
+    reason = reinstalled(results, current, environments)
+    if reason:
+        raise UserError(f"run {current.id} cannot be resumed: {reason}; install what it had, or start a new run.")
     current.stopped = None
     _wait_anew(current, fresh)
     _extend(current, fresh)
@@ -83,16 +92,28 @@ def _wait_anew(current: Run, fresh: Run) -> None:
         current.rules = msgspec.structs.replace(current.rules, quiet=fresh.rules.quiet)
 
 
-def cut_off(results: Path, fresh: Run, family: str | None, note: Callable[[str], None]) -> str | None:
+def cut_off(
+    results: Path,
+    fresh: Run,
+    environments: Mapping[Key, Environment],
+    family: str | None,
+    note: Callable[[str], None],
+) -> str | None:
     """The id of the latest run, when it never came to its end and is what is asked for again."""
     run_ids = run_folder.listed(results)
     latest = run_folder.read(results, run_ids[-1]) if run_ids else None
     if latest is None or latest.stopped is not None or differs(latest, fresh) is not None:
         return None
     same_lanes = set(fresh.lanes) <= set(latest.lanes) if family else set(fresh.lanes) == set(latest.lanes)
-    if same_lanes:
-        note(f"run {latest.id} was cut off; going on with it")
-    return latest.id if same_lanes else None
+    if not same_lanes:
+        return None
+    reason = reinstalled(results, latest, environments)
+    if reason is not None:
+        if family is None:  # a step says so when it joins no run
+            note(f"a run of its own, run {latest.id} stays cut off: {reason}")
+        return None
+    note(f"run {latest.id} was cut off; going on with it")
+    return latest.id
 
 
 def differs(current: Run, fresh: Run) -> str | None:
@@ -114,3 +135,23 @@ def differs(current: Run, fresh: Run) -> str | None:
     if current.headline and fresh.settings.get("HEADLINE") and current.headline != fresh.headline:
         return f"HEADLINE was {current.headline} and is {fresh.headline}"
     return None
+
+
+def reinstalled(results: Path, current: Run, environments: Mapping[Key, Environment]) -> str | None:
+    """Say what a lane that has trials in the run `current`, and would have more now, no longer runs with, or None: the audit
+    refuses a mean over two releases."""
+    gone = departed(current)
+    for trial in counting(run_folder.trials(results, current.id)):
+        key = trial.lane, trial.precision
+        if key not in environments or key in gone:
+            continue
+        differing = software.differences(trial.environment, environments[key], trial.lane)
+        if differing:
+            told = [f"{name} was {_value(was)} and is {_value(now)}" for name, was, now in differing[:_NAMED]]
+            more = [f"{len(differing) - _NAMED} more differ"] if len(differing) > _NAMED else []
+            return f"for {trial.lane}, {', '.join([*told, *more])}"
+    return None
+
+
+def _value(version: str) -> str:
+    return {software.ABSENT: "not there", software.RUNS_OWN: f"the {software.RUNS_OWN}"}.get(version, version)

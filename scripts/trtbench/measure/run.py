@@ -166,8 +166,16 @@ class Measurement:
             tried=[],
         )
         options = self.options
+        environments = {(e.lane, e.precision): self.interpreters.environments[e.lane] for e in self.entrants}
         return opening.open_run(
-            self.results, fresh, options.family, options.resume, options.pick_up, options.new_run, self.progress.note
+            self.results,
+            fresh,
+            environments,
+            options.family,
+            options.resume,
+            options.pick_up,
+            options.new_run,
+            self.progress.note,
         )
 
     def spec(

@@ -146,7 +146,9 @@ def _answer(
     if late is not None and late.phase == "close":
         leave_out(trial, "close", f"shutting down took longer than {late.limit:g} s and was ended")
     elif _unfinished(trial):
-        _tell_end(trial, _dead(spec, status, files.log) if late is None else _hung(late, files.log, log_size_before))
+        _tell_end(
+            trial, _dead(spec, status, files.log) if late is None else _hung(spec, late, files.log, log_size_before)
+        )
     trial.announced = announced(files.log, log_size_before) or None
     if late is None:
         _explain(trial, files.log, log_size_before)
@@ -177,14 +179,15 @@ def _tell_end(trial: Trial, end: Failure) -> None:
         trial.failure = end
 
 
-def _hung(late: Late, log: Path, log_size_before: int) -> Failure:
+def _hung(spec: Spec, late: Late, log: Path, log_size_before: int) -> Failure:
     """Why the process was ended that did not get through a phase. What the log says of an engine that did not start comes
     first: a worker that MPI could not start is waited for without end."""
     if late.phase in STARTING:
-        reason = f"{known_failures.SLOW_START.reason} within ENGINE_START_LIMIT={late.limit:g} seconds"
-        meaning = _meaning(log, log_size_before)
+        slow = known_failures.slow_start(LANES[spec.lane].family)
+        reason = f"{slow.reason} within ENGINE_START_LIMIT={late.limit:g} seconds"
+        meaning = _meaning(spec.lane, log, log_size_before)
         if meaning is None:
-            return Failure(phase=late.phase, reason=reason, hint=f"{known_failures.SLOW_START.remedy}.")
+            return Failure(phase=late.phase, reason=reason, hint=f"{slow.remedy}.")
         return Failure(phase=late.phase, reason=f"{reason}: {meaning.reason}", hint=f"{meaning.remedy} (log: {log})")
     return Failure(
         phase=late.phase,
@@ -242,15 +245,15 @@ def _explain(trial: Trial, log: Path, log_size_before: int) -> None:
     failure = trial.failure
     if failure is None or (failure.hint != SEE_LOG and failure.phase != "process"):
         return
-    meaning = _meaning(log, log_size_before)
-    if meaning is not None and not (meaning.of_tensorrt_llm and LANES[trial.lane].family != "tensorrt"):
+    meaning = _meaning(trial.lane, log, log_size_before)
+    if meaning is not None:
         trial.failure = Failure(phase=failure.phase, reason=meaning.reason, hint=f"{meaning.remedy} (log: {log})")
 
 
-def _meaning(log: Path, log_size_before: int) -> known_failures.Symptom | None:
-    """The known failure that the end of the log shows, in what it got since it had `log_size_before` bytes."""
+def _meaning(lane: str, log: Path, log_size_before: int) -> known_failures.Symptom | None:
+    """The known failure of this lane that the end of the log shows, in what it got since it had `log_size_before` bytes."""
     if not log.is_file():
         return None
     with log.open("rb") as stream:
         stream.seek(max(log_size_before, log.stat().st_size - _TAIL))
-        return known_failures.explain(stream.read().decode("utf-8", "replace"))
+        return known_failures.explain(stream.read().decode("utf-8", "replace"), LANES[lane].family)

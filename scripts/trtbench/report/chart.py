@@ -21,9 +21,28 @@ from trtbench.report.scale import axis_end, beyond, height, labels, thinned, tic
 from trtbench.report.spread import edges, rates
 from trtbench.settings.lanes import LANES
 
-# Okabe & Ito's colours (distinct with the common colour blindnesses); hatches tell them apart in grey.
-COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#F0E442", "#999999")
-HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo", "--")
+# Okabe & Ito's colours (distinct with the common colour blindnesses), of which there are eight; hatches tell lanes apart in grey
+# and where they share a colour. By name, so that a lane looks the same in the charts of all versions.
+LOOKS = {
+    "pytorch-eager": ("#56B4E9", ""),
+    "pytorch-compile": ("#E69F00", "//"),
+    "pytorch-tuned": ("#009E73", ".."),
+    "pytorch-triton": ("#CC79A7", "xx"),
+    "vllm": ("#0072B2", "\\\\"),
+    "onnxruntime": ("#D55E00", "++"),
+    "openvino": ("#F0E442", "oo"),
+    "tensorrt-engine": ("#999999", "--"),
+    "tensorrt-pytorch": ("#56B4E9", "**"),
+    "tensorrt-rtx": (
+        "#F0E442",
+        "||",
+    ),  # openvino's colour: no run has both, one needs a card and the other runs on CPUs only
+}
+SPARE = (
+    ("#009E73", "||"),
+    ("#E69F00", "oo"),
+    ("#CC79A7", "--"),
+)  # for lanes that have no row above, in the table's order
 INK, SOFT, LIMIT = "#1b1d1f", "#55595e", "#b3400a"
 MAX_CELLS = 4
 DOTS = 60  # points of one lane
@@ -158,17 +177,21 @@ def _bars(axis: Any, row: Row, comparison: Comparison, say: Language, latency: b
 def _bar(axis: Any, i: int, lane: str, centre: float, values: Sequence[float]) -> None:
     """A bar with its interval, where there is one, and a dot a trial."""
     low, high, firm = edges(values)
-    kind = list(LANES).index(lane) % len(COLOURS)
+    colour, hatch = look(lane)
     if firm:
-        axis.barh(
-            i, centre, height=0.56, color=COLOURS[kind], hatch=HATCHES[kind], edgecolor="#222222", linewidth=1, zorder=2
-        )
+        axis.barh(i, centre, height=0.56, color=colour, hatch=hatch, edgecolor="#222222", linewidth=1, zorder=2)
         axis.errorbar(
             centre, i - 0.12, xerr=[[centre - low], [high - centre]], color=INK, capsize=7, linewidth=2.2, zorder=4
         )
     dots = thinned(values, DOTS)
     heights = [i + 0.14 + 0.06 * height(k) for k in range(len(dots))]
     axis.scatter(dots, heights, s=52, color=INK, edgecolor="white", linewidth=0.9, zorder=5)
+
+
+def look(lane: str) -> tuple[str, str]:
+    """The colour and the hatch of a lane's bars."""
+    without = [name for name in LANES if name not in LOOKS]
+    return LOOKS.get(lane) or SPARE[without.index(lane) % len(SPARE)]
 
 
 def _figure_beside(

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Against, CardState, Comparison, Row, Software
-from trtbench.comparison.software import by_lane
+from trtbench.comparison.software import by_lane, differ
 from trtbench.figures.base import Key
 from trtbench.figures.summary import Figures
 from trtbench.records.trtllm_report import LANE
 from trtbench.report import asked
 from trtbench.report.names import listed, place
 from trtbench.report.remarks import NO_BASE, without_base
+from trtbench.settings.lanes import LANES
 
 FIGURES = (
     ("trials", "trials"),
@@ -87,6 +88,7 @@ HEAD = (
     *(name for name, _ in CARD),
     *("clock_held_back", "asked_for"),
     *("torch", "python", "environment", "base_torch", "torch_differs"),
+    "untried",
 )
 
 
@@ -130,7 +132,8 @@ def render(comparison: Comparison) -> str:
 def _figures(f: Figures) -> dict[str, object]:
     columns: dict[str, object] = {name: getattr(f, field) for name, field in (*FIGURES, *OTHER_CLOCKS)}
     trials = " ".join(f"{ms:.6g}" for ms in f.latency_trials)
-    return {"lane": f.lane, "precision": f.precision, "state": "measured", **columns, "latency_trials_ms": trials}
+    columns |= {"latency_trials_ms": trials, "untried": f.lane in LANES and LANES[f.lane].untried}
+    return {"lane": f.lane, "precision": f.precision, "state": "measured", **columns}
 
 
 def _trtllm_bench(f: Figures, row: Row) -> dict[str, object]:
@@ -156,7 +159,10 @@ def _software(key: Key, a: Against | None, software: Mapping[Key, Software]) -> 
     columns: dict[str, object] = {"torch": of.torch, "python": of.python, "environment": of.venv}
     base = software.get((a.base, a.base_precision)) if a is not None else None
     if a is not None and base is not None:
-        columns |= {"base_torch": base.torch, "torch_differs": bool(a.torches) if of.torch and base.torch else None}
+        columns |= {
+            "base_torch": base.torch,
+            "torch_differs": differ(of.torch, base.torch) if of.torch and base.torch else None,
+        }
     return columns
 
 

@@ -73,6 +73,7 @@ def _benchmark(f: Figures, row: Row, software: Software, comparison: Comparison)
         "interleaved": _flag(f.interleaved),
         "simulated": _flag(f.simulated),
         "demonstration": _flag(comparison.demonstration),
+        "untried": _flag(LANES[f.lane].untried),
         "workload_digest": plain(comparison.workload_digest, NAME),
     }
     ran_in = {"torch": software.torch, "python": software.python, "environment": software.venv}
@@ -101,7 +102,7 @@ def _marks(f: Figures, row: Row, comparison: Comparison) -> list[str]:
     """Whoever collects these files looks at the name at least: what must not be quoted bears it in capitals."""
     voided = {(a.lane, a.precision) for a in row.against if a.verdict.word == "void"}
     marks = [("SIMULATED", f.simulated), ("VOID", (f.lane, f.precision) in voided)]
-    marks.append(("DEMONSTRATION", comparison.demonstration))
+    marks += [("UNTRIED", LANES[f.lane].untried), ("DEMONSTRATION", comparison.demonstration)]
     return [mark for mark, holds in marks if holds]
 
 
