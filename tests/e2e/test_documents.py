@@ -31,6 +31,8 @@ ELSEWHERE = {
 # The real shape takes minutes, and the Hub is not there: the flags are checked, the lanes themselves run on the small model
 # and tests/e2e/test_hub.py has a Hub of its own.
 LONG = ("--model-name tinyllama", "--model-name facebook/opt-1.3b")
+# Hundreds of megabytes: what it names is checked.
+WHEELS = "python3 -m pip download -d wheels "
 QUICK = {
     "TRIALS": "1",
     "QUIET": "warn",
@@ -58,7 +60,7 @@ def commands() -> list[tuple[str, str]]:
 
 FOUND = commands()
 COMPOSE = [c for c, _ in FOUND if re.match(r"docker[ -]compose |bash scripts/up\.sh", c)]
-HERE = [c for c, _ in FOUND if c not in ELSEWHERE and c not in COMPOSE]
+HERE = [c for c, _ in FOUND if c not in ELSEWHERE and c not in COMPOSE and not c.startswith(WHEELS)]
 
 
 def test_the_documents_show_commands() -> None:
@@ -74,6 +76,16 @@ def test_commands_run_elsewhere(command: str) -> None:
     assert (
         name in (ROOT / ELSEWHERE[command]).read_text() or Path(script).stem in (ROOT / ELSEWHERE[command]).read_text()
     )
+
+
+def test_the_wheels_to_carry_are_those_that_the_scripts_install() -> None:
+    (command,) = {command for command, _ in FOUND if command.startswith(WHEELS)}
+    library = (ROOT / "scripts" / "lib.sh").read_text()
+    torch = re.search(r"^TORCH_VERSION=(\S+)", library, re.MULTILINE)
+    index = re.search(r"^TORCH_INDEX=\$\{TORCH_INDEX-(\S+)\}", library, re.MULTILINE)
+    assert torch and index
+    assert command == f"{WHEELS}torch=={torch[1]} -r requirements/local.lock --extra-index-url {index[1]}/cpu"
+    assert (ROOT / "requirements" / "local.lock").is_file()
 
 
 @pytest.mark.parametrize("command", COMPOSE)
