@@ -382,3 +382,11 @@ def test_the_command_runs_without_site_packages(tmp_path: Path) -> None:
 def test_the_script_is_executable_for_its_owner() -> None:
     for name in ("setup_nvidia_auth.sh", "scripts/doctor.sh", "scripts/clean.sh"):
         assert (access.ROOT / name).stat().st_mode & stat.S_IXUSR, name
+
+
+@pytest.mark.parametrize(
+    ("level", "typed"), [("ok", "bash scripts/bench_local.sh --cpu"), ("warn", "bash scripts/bench_local.sh")]
+)
+def test_beside_a_card_the_processor_is_asked_for(level: str, typed: str) -> None:
+    found = [Check(name, "ok", "") for name in report.NEEDED["local"]] + [Check("gpu", level, "")]
+    assert typed in [way.type for way in report.ways_here(found, "local") if way.purpose == "local"]

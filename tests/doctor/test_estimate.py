@@ -179,3 +179,11 @@ def test_a_clone_on_another_disk_is_asked_for_its_own_part(tmp_path: Path, monke
     check = room_for(taken, tmp_path, 0.1)
     assert check.level == "fail" and str(ROOT) in check.sentence and str(tmp_path) in check.sentence
     assert dataclasses.asdict(check)["figures"]["need_gb"] == 1e9
+
+
+def test_a_lane_that_the_card_cannot_run_is_not_counted(tmp_path: Path) -> None:
+    made = [".venv-onnxruntime"]
+    assert "tensorrt-rtx" in lanes_of(local(tmp_path), "cuda", made, "8.9")
+    for capability in ("9.0", "8.0"):
+        assert "tensorrt-rtx" not in lanes_of(local(tmp_path), "cuda", made, capability)
+        assert "onnxruntime" in lanes_of(local(tmp_path), "cuda", made, capability)

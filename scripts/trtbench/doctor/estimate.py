@@ -14,6 +14,7 @@ from trtbench.doctor.docker import IMAGE_GB, image_is_here
 from trtbench.model.built_in import PACKAGED, folder_of
 from trtbench.model.offline import offline_by
 from trtbench.model.whereabouts import hub_source, snapshot, source_of
+from trtbench.settings import lanes
 from trtbench.settings.environments import ENVIRONMENTS, ready
 from trtbench.settings.knobs import COLUMNS, Settings, defaults_of
 from trtbench.settings.lanes import LANES
@@ -133,11 +134,12 @@ def in_docker(settings: Settings, profile: str, image: str) -> Estimate | None:
     return Estimate((*parts, *run), _least(settings, device))
 
 
-def lanes_of(settings: Settings, device: str, to_make: Sequence[str] = ()) -> list[str]:
-    """The lanes that a start outside of Docker will run, as far as can be told before it."""
+def lanes_of(settings: Settings, device: str, to_make: Sequence[str] = (), capability: str | None = None) -> list[str]:
+    """The lanes that a start outside of Docker will run on a card of this compute capability, as far as can be told before it."""
     if settings.lanes != ("auto",):
         return list(settings.lanes)
-    return [name for name, row in LANES.items() if device in row.devices and _at_hand(name, device, to_make)]
+    fit = [name for name in LANES if not (lanes.unable(name, capability) or lanes.doubtful(name, capability))]
+    return [name for name in fit if device in LANES[name].devices and _at_hand(name, device, to_make)]
 
 
 def _at_hand(name: str, device: str, to_make: Sequence[str]) -> bool:

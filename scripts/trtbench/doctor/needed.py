@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def refuse(settings: Settings, family: str | None, device: str, card: Gpu | None) -> None:
     """Raises UserError for what the benchmark would refuse as well, once gigabytes are there."""
-    capability = _capability(card)
+    capability = capability_of(card)
     check_names(settings, device, family, capability)
     check_headline(settings.headline)
     of_family = [name for name, row in LANES.items() if family in (None, row.family)]
@@ -107,13 +107,8 @@ def refuse(settings: Settings, family: str | None, device: str, card: Gpu | None
 
 def tell(settings: Settings, options: Namespace, device: str, card: Gpu | None, to_make: Sequence[str]) -> None:
     """Say what this start takes; of --install, what the environments take."""
-    names = [
-        name
-        for name in lanes_of(settings, device, to_make)
-        if options.family in (None, LANES[name].family)
-        and not lanes.unable(name, _capability(card))
-        and (settings.lanes != ("auto",) or not lanes.doubtful(name, _capability(card)))
-    ]
+    names = lanes_of(settings, device, to_make, capability_of(card))
+    names = [name for name in names if options.family in (None, LANES[name].family)]
     if not options.install:
         print(f"this takes {sentence(estimate(settings, device, to_make, names))}", file=sys.stderr)
     elif to_make:
@@ -168,7 +163,7 @@ def main_environment(card: Gpu | None, cuda: int | None) -> Make:
         )
         return Make(".venv-cuda", OLDER_BUILD, row.locks)
     raise UserError(
-        f"no torch that this project installs runs on {card.name} (compute capability {_capability(card)}) with NVIDIA driver "
+        f"no torch that this project installs runs on {card.name} (compute capability {capability_of(card)}) with NVIDIA driver "
         f"{card.driver}: "
         f"PyPI's needs driver {cuda_driver.MIN_DRIVER} and capability 7.5, build {OLDER_BUILD} driver 525 and 5.0 to 9.0. Update it "
         f"(NVIDIA_SETUP.md, step 4), name a Python with a torch of your own in TRTBENCH_PYTHON, or: {NO_CPU}."
@@ -198,8 +193,8 @@ def lane_environments(
             raise UserError(f"the lane {name} {lanes.missing(name, 'cuda')}; {lanes.remedy(name, 'cuda')}.")
         if _somebodys_own(folder):
             continue
-        reason = lanes.unable(name, _capability(card)) or _not_here(folder, card, cuda)
-        doubt = "" if named or family is not None else lanes.doubtful(name, _capability(card))
+        reason = lanes.unable(name, capability_of(card)) or _not_here(folder, card, cuda)
+        doubt = "" if named or family is not None else lanes.doubtful(name, capability_of(card))
         if reason and (named or family is not None):
             setting = f"LANES={show('LANES', settings.lanes)!r}: " if named else ""
             raise UserError(f"{setting}the lane {name} can't run here: {reason}.")
@@ -211,7 +206,7 @@ def lane_environments(
     return list(makes.values())
 
 
-def _capability(card: Gpu | None) -> str | None:
+def capability_of(card: Gpu | None) -> str | None:
     """The compute capability as the lanes' table has it, such as 8.9."""
     return ".".join(map(str, card.capability)) if card is not None and card.capability else None
 
@@ -227,7 +222,7 @@ def _not_here(folder: str, card: Gpu, cuda: int | None) -> str:
     row = ENVIRONMENTS[folder]
     if card.capability is not None and card.capability < OLDEST_CARD:
         oldest = ".".join(map(str, OLDEST_CARD))
-        return f"its packages have kernels for compute capability {oldest} and newer, and this card has {_capability(card)}"
+        return f"its packages have kernels for compute capability {oldest} and newer, and this card has {capability_of(card)}"
     if ready(folder) is None and sys.version_info < row.python:
         return f"its packages need Python {row.python[0]}.{row.python[1]} or newer, and this is {sys.version_info[0]}.{sys.version_info[1]}"
     if cuda is not None and cuda < row.cuda:

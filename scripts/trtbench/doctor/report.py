@@ -97,7 +97,8 @@ def estimated(image: str, settings: Settings, purpose: str, profile: str = "auto
         if purpose in ("local", "gpu"):
             device = "cpu" if purpose == "local" else "cuda"
             to_make = [name for name in environments_of(settings, device) if ready(name) is None]
-            return estimate(settings, device, to_make, lanes_of(settings, device, to_make))
+            capability = needed.capability_of(needed.card_for(device))
+            return estimate(settings, device, to_make, lanes_of(settings, device, to_make, capability))
     except UserError:
         pass
     return None
@@ -151,8 +152,12 @@ def estimate_check(taken: Estimate | None) -> Check:
 
 def ways_here(checks: Sequence[Check], purpose: str) -> list[Way]:
     """The ways that this machine is ready for: of the purpose that was asked for all that it needs, of others what is of the
-    machine (whose model and disk depend on what is set then)."""
-    return [way for way in WAYS if _ready(way.purpose, checks, purpose)]
+    machine (whose model and disk depend on what is set then). Where there is a card, the processor's is asked for with --cpu."""
+    ways = [way for way in WAYS if _ready(way.purpose, checks, purpose)]
+    card = any(check.name == "gpu" and check.level == "ok" for check in checks)
+    return [
+        dataclasses.replace(way, type=f"{way.type} --cpu") if card and way.purpose == "local" else way for way in ways
+    ]
 
 
 def _ready(way: str, checks: Sequence[Check], purpose: str) -> bool:

@@ -71,7 +71,10 @@ def write(path: Path, comparison: Comparison, lang: str) -> None:
             if len(rows) > 1:
                 left.set_title(cell_name(row, say), fontsize=17, loc="left", fontweight="bold")
         _top(figure, comparison, rows, say)
-        foot = [*textwrap.wrap(_foot(rows, len(measured) - len(rows), say), FOOT), *_without_figures(rows, comparison, say)]
+        foot = [
+            *textwrap.wrap(_foot(rows, len(measured) - len(rows), say), FOOT),
+            *_without_figures(rows, comparison, say),
+        ]
         figure.supxlabel("\n".join(foot), fontsize=14, color=SOFT)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", metadata={"Software": None})
