@@ -38,7 +38,7 @@ torch_in() {
 stamp() {
   local folder=$1
   shift
-  { "$folder/bin/python" -V; echo "torch ${TORCH_BUILD:-$TORCH_VERSION}, is $(torch_in "$folder")"; cat "$@"; } | cksum
+  { "$folder/bin/python" -V; echo "torch $TORCH_VERSION${TORCH_BUILD:+ $TORCH_BUILD}, is $(torch_in "$folder")"; cat "$@"; } | cksum
 }
 
 # make_environment FOLDER LOCK...: a virtual environment with these locks, made once. TORCH_BUILD says which torch comes first: the

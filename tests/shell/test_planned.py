@@ -197,6 +197,10 @@ def test_another_build_of_torch_takes_the_place_of_the_one_that_is_there(clone: 
     wheel(clone.folder / "whl" / "cu130" / "torch", "torch", "2.13.0+cu130")
     assert clone("make_planned .venv-cuda cu130 needed engine")[0] == 0
     assert {name for name in clone.installed(".venv-cuda") if name.startswith("torch")} == {"torch-2.13.0+cu130"}
+    # Another version of it, too.
+    wheel(clone.folder / "whl" / "cu130" / "torch", "torch", "2.14.0+cu130")
+    assert clone("TORCH_VERSION=2.14.0; make_planned .venv-cuda cu130 needed engine")[0] == 0
+    assert {name for name in clone.installed(".venv-cuda") if name.startswith("torch")} == {"torch-2.14.0+cu130"}
 
 
 def test_a_link_is_left_alone_though_what_it_leads_to_was_made_by_such_a_script(clone: Clone) -> None:
