@@ -235,18 +235,21 @@ bench_here() {
 
 # make_planned FOLDER BUILD needed|optional LOCKS: one line of the plan; the run goes on without what is optional
 make_planned() {
-  local folder=$ROOT/$1 TORCH_BUILD=$2 need=$3 lock locks=()
+  local folder=$ROOT/$1 TORCH_BUILD=$2 need=$3 lock locks=() before status=0
   for lock in $4; do locks+=("$ROOT/requirements/$lock.lock"); done
   # The CPU's own environment is made as the tests make it.
   [ "$TORCH_BUILD" != cpu ] || [ "$1" != .venv ] || unset TORCH_BUILD
-  if [ "$need" = optional ]; then
-    local status=0
-    (make_environment "$folder" "${locks[@]}") || status=$?
-    [ "$status" != 130 ] || exit 130
-    [ "$status" = 0 ] || say "$1 could not be made; the run goes on without its lanes"
-  else
-    make_environment "$folder" "${locks[@]}"
+  before=$(cat "$folder/.stamp" 2>/dev/null || echo unfinished)
+  (make_environment "$folder" "${locks[@]}") || status=$?
+  [ "$status" != 0 ] || return 0
+  if [ "$before" = unfinished ]; then
+    [ "$need" != optional ] || [ "$status" = 130 ] || { say "$1 could not be made; the run goes on without its lanes"; return 0; }
+    exit "$status"
   fi
+  # pip fetches all before it installs any: without a network, what was whole is whole still.
+  [ -L "$folder" ] || echo "$before" >"$folder/.stamp"
+  [ "$need" = optional ] && [ "$status" != 130 ] || exit "$status"
+  say "$1 could not be brought up to date; its lanes run in what is there"
 }
 
 # run_in PYTHON FOLDER MODULE ARGUMENT...: in that environment; in PYTHON itself, with what it lacks beside it, where FOLDER is -

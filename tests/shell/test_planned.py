@@ -210,3 +210,18 @@ def test_a_link_is_left_alone_though_what_it_leads_to_was_made_by_such_a_script(
     clone.lock("engine", "0" * 64)
     status, said = clone("make_planned .venv-vllm - needed engine")
     assert status == 2 and OWN in said and clone.stamp(".venv-other") == stamp
+
+
+def test_without_a_network_an_environment_that_was_whole_stays_so(clone: Clone) -> None:
+    """As after an update of the clone, on a machine that no index can be reached from."""
+    assert clone("make_planned .venv-vllm - needed engine")[0] == 0
+    stamp = clone.stamp(".venv-vllm")
+    (clone.folder / "requirements" / "engine.lock").write_text(f"engine==2.0 --hash=sha256:{'0' * 64}\n")
+    status, said = clone("make_planned .venv-vllm - optional engine; say went on")
+    assert status == 0 and said.strip().splitlines()[-2:] == [
+        ".venv-vllm could not be brought up to date; its lanes run in what is there",
+        "went on",
+    ]
+    assert clone.stamp(".venv-vllm") == stamp and "engine-1.0" in clone.installed(".venv-vllm")
+    status, said = clone("make_planned .venv-vllm - needed engine; say went on")
+    assert status == 2 and "went on" not in said and clone.stamp(".venv-vllm") == stamp
