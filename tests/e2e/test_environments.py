@@ -72,8 +72,9 @@ def test_a_lane_s_own_environment_comes_before_this_python(monkeypatch: pytest.M
     monkeypatch.setattr(environments, "ROOT", tmp_path)
     program = folder / "bin" / "python"
     packages = tmp_path / "packages"
-    (packages / "vllm").mkdir(parents=True)
-    (packages / "vllm" / "__init__.py").touch()
+    for module in ("vllm", "msgspec", "psutil"):
+        (packages / module).mkdir(parents=True)
+        (packages / module / "__init__.py").touch()
     program.write_text(f'#!/bin/sh\necho \'["3.12.1", ["{packages}"]]\'\n')
     program.chmod(0o755)
     environments._asked.cache_clear()
@@ -89,6 +90,10 @@ def test_a_lane_s_own_environment_comes_before_this_python(monkeypatch: pytest.M
     monkeypatch.delenv("TRTBENCH_IMAGE")
     (packages / "vllm" / "__init__.py").unlink()  # a folder of that name is no package
     assert lanes.missing("vllm", "cuda") == "needs vllm, which is not installed in .venv-vllm"
+    (packages / "vllm" / "__init__.py").touch()
+    (packages / "msgspec" / "__init__.py").unlink()
+    said = "needs msgspec, which is not installed in .venv-vllm"
+    assert lanes.missing("vllm", "cuda") == said, "a trial's process imports it"
     program.write_text("#!/bin/sh\nexit 1\n")
     environments._asked.cache_clear()
     assert lanes.missing("vllm", "cuda") == "needs vllm, which is not installed"
