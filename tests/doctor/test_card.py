@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_an_old_python_leaves_a_lane_out_and_no_more() -> None:
 
 def test_environments_are_there_half_made_or_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environments, "ROOT", tmp_path)
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
     for name, stamp in ((".venv-cuda", UNFINISHED), (".venv-vllm", "1234 56")):
         (tmp_path / name).mkdir()
         (tmp_path / name / STAMP).write_text(stamp, encoding="utf-8")

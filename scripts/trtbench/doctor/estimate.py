@@ -103,12 +103,12 @@ BESIDE_ROUNDS = 0.4
 IN_TIME = ("smollm2", "demo")  # three rounds of their defaults end within TIME_BUDGET on two cores
 
 
-def estimate(settings: Settings, device: str, to_make: Sequence[str], lanes: Sequence[str]) -> Estimate:
-    """What a start on this `device` takes that makes these environments first and runs these lanes. Raises UserError for a model
+def estimate(settings: Settings, device: str, to_make: Sequence[str], names: Sequence[str]) -> Estimate:
+    """What a start on this `device` takes that makes these environments first and runs the lanes named. Raises UserError for a model
     that can't be."""
     parts = [_environment(name) for name in to_make]
     parts += _model(settings)
-    parts += _preparation(settings, device, lanes)
+    parts += _preparation(settings, device, names)
     return Estimate((*parts, _run(settings, device)), _least(settings, device))
 
 
@@ -178,13 +178,13 @@ def _model(settings: Settings) -> list[Part]:
     return [Part("model", row.minutes, PACKAGED[name].megabytes * MB if source == "package" else 0, row.disk)]
 
 
-def _preparation(settings: Settings, device: str, lanes: Sequence[str]) -> list[Part]:
+def _preparation(settings: Settings, device: str, names: Sequence[str]) -> list[Part]:
     """What lanes make before their first trial, of those that have nothing in the cache yet: in one part what was measured, and in
     one what was not."""
     measured = PREPARED[device] if settings.model_name in MEASURED[device] else {}
     new = [
         name
-        for name in lanes
+        for name in names
         if name in LANES and LANES[name].prepares and not _has_any(str(settings.data / "cache" / name))
     ]
     known = [measured[name] for name in new if name in measured]

@@ -36,12 +36,9 @@ from trtbench.settings.options import parser, settings_for
 # Builds of PyTorch's own index for drivers and cards that PyPI's wheel is too new for; PyTorch's RELEASE.md (2.13) names these.
 OLDER_BUILD, OLDER_CUDA, OLDER_CARDS = "cu126", 12000, ((5, 0), (9, 0))
 OLDEST_CARD = (7, 5)  # that PyPI's wheel has kernels for
-TAKEN = (
-    "numpy",
-    "torch",
-    "transformers",
-)  # that a Python which the user named must have: docker/missing.py adds the rest
-NO_CPU = "bash scripts/bench_local.sh --cpu measures the processor's lanes"
+# What a Python that the user named must have; docker/missing.py adds the rest.
+TAKEN = ("numpy", "torch", "transformers")
+ON_CPU = "bash scripts/bench_local.sh --cpu measures the processor's lanes"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +145,7 @@ def main_environment(card: Gpu | None, cuda: int | None) -> Make:
     row = ENVIRONMENTS[".venv-cuda"]
     if cuda is None:
         raise UserError(
-            f"the CUDA version of NVIDIA driver {card.driver} isn't known, so no torch can be chosen; {NO_CPU}."
+            f"the CUDA version of NVIDIA driver {card.driver} isn't known, so no torch can be chosen; {ON_CPU}."
         )
     new_enough = card.capability is None or card.capability >= OLDEST_CARD
     if cuda >= row.cuda and new_enough:
@@ -166,7 +163,7 @@ def main_environment(card: Gpu | None, cuda: int | None) -> Make:
         f"no torch that this project installs runs on {card.name} (compute capability {capability_of(card)}) with NVIDIA driver "
         f"{card.driver}: "
         f"PyPI's needs driver {cuda_driver.MIN_DRIVER} and capability 7.5, build {OLDER_BUILD} driver 525 and 5.0 to 9.0. Update it "
-        f"(NVIDIA_SETUP.md, step 4), name a Python with a torch of your own in TRTBENCH_PYTHON, or: {NO_CPU}."
+        f"(NVIDIA_SETUP.md, step 4), name a Python with a torch of your own in TRTBENCH_PYTHON, or: {ON_CPU}."
     )
 
 

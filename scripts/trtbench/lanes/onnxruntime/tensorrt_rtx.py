@@ -16,9 +16,6 @@ from trtbench.lanes.prepared import Prepared
 from trtbench.records.trial import Statement
 from trtbench.settings.lanes import LANES
 
-# Until somebody's run comes in: README.md, docs/fairness.md and the report say it.
-UNTRIED = "this lane had run on no card of its authors when this release was made"
-
 
 class TensorRtRtx(GenAi):
     """The engine is built when the model is loaded, for the longest and largest cell; what it compiles for the card is kept."""
@@ -68,6 +65,5 @@ class TensorRtRtx(GenAi):
             notes=[
                 self.graphs_for(),
                 "the kernels that it compiled for this card are kept between trials (nv_runtime_cache_path)",
-                UNTRIED,
             ],
         )
