@@ -47,7 +47,7 @@ SOURCE = "book.toml"
 READMES = {"README.md": ENGLISH, "README.fr.md": FRENCH}
 
 
-class _Said(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class _Said(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What a person wrote; a key that is not known is refused."""
 
 
@@ -510,6 +510,8 @@ def main(arguments: Sequence[str], root: Path = ROOT) -> int:
     """Make the book of the clone at `root`, or check it; the exit status."""
     check = "--check" in arguments
     try:
+        for unknown in sorted(set(arguments) - {"--check", "--charts"}):
+            raise UserError(f"{unknown} is not known; --check and --charts are.")
         read = books(root / "docs" / "results")
         if "--charts" in arguments and not check:
             from trtbench.report import chart
