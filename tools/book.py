@@ -1,108 +1,411 @@
-"""Write the results book docs/results/h200 from the records in it, and the table of docs/performance.md; nothing is typed.
+"""Write the results book, docs/results/<card>/, from the records in it, its table in both READMEs, and the table of attempts in
+docs/performance.md; no figure in them is typed.
 
     python3 tools/book.py [--check] [--charts]
 
-Every runs/*.bundle is read and audited again, as a stranger's is, and becomes a report beside it; README.md has one table
-over all of them and the audit's findings. --check writes nothing and ends with status 1 when a file is not what would be
-made. --charts draws the product's chart of each run too (it differs from one matplotlib to the next, so nothing checks it).
+Every folder has runs/*.bundle, each read and audited again as a stranger's is, and a book.toml, written by hand: what a person
+must say of the folder and of each run, in the order in which they stand (docs/results/CONTRIBUTING.md lists its keys). Each
+bundle becomes a report beside it; the folder's README.md has a section for each run. The run that is marked `shown = true`,
+one in all folders, is the table of README.md and README.fr.md.
+
+--check writes nothing and ends with status 1 when a file is not what would be made. --charts draws the product's chart of each
+run too (it differs from one matplotlib to the next, so nothing checks it). What is wrong with a folder is one sentence and
+status 2.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from trtbench.comparison import untrusted  # noqa: E402
-from trtbench.comparison.result import Comparison  # noqa: E402
-from trtbench.report import audit_text, markdown  # noqa: E402
-from trtbench.report.language import ENGLISH  # noqa: E402
+from trtbench.comparison.result import Comparison, Row  # noqa: E402
+from trtbench.errors import UserError  # noqa: E402
+from trtbench.figures.summary import Figures  # noqa: E402
+from trtbench.referee.audit.findings import FAIL, WARN, Finding  # noqa: E402
+from trtbench.report import audit_text  # noqa: E402
+from trtbench.report.headline import lead, verdict_sentence  # noqa: E402
+from trtbench.report.language import ENGLISH, FRENCH, Language  # noqa: E402
+from trtbench.report.markdown import code, escape, render  # noqa: E402
+from trtbench.report.names import bare_label, label, place, several_precisions  # noqa: E402
+from trtbench.report.notices import stopped  # noqa: E402
+from trtbench.report.remarks import failure_sentences, left  # noqa: E402
 from trtbench.settings.lanes import LANES  # noqa: E402
 
-BOOK = ROOT / "docs" / "results" / "h200"
 UNKNOWN = "not known"
-
-HEAD = """# NVIDIA H200, synthetic TinyLlama, fp16
-
-**One run on this card took its lanes in turns**, started as a person without Docker would (`bash scripts/bench_local.sh`): three
-rounds, so every verdict in it is weak; ONNX Runtime ran in an environment of its own. Python, torch and all packages were there already,
-from folders, since no index was in reach: what `pip` makes on a card is not in it. vLLM and TensorRT-LLM are not in it either.
-
-Then follow single trials, each a run of its own with one lane, on two other machines of the same kind: good for the order of magnitude
-and for what the audit says of each, not for comparing lanes that lie close together. How they came about, and what each attempt was
-expected to give, stands in [performance.md](../../performance.md).
-
-Random weights in the exact shape of TinyLlama-1.1B (`MODEL_NAME=tinyllama`); compile and Triton ran on those of an earlier
-commit, as the digests in the records say. This file and the reports are made by
-`python3 tools/book.py` from the bundles in [runs](runs), which `compare.py --bundle` wrote; a test holds them equal.
-"""
-
-VLLM = """## vLLM
-
-The lane `vllm` (0.24.0) ran once on the card, called directly and not by the product, **while `pytorch-tuned` was being
-compiled on the same card and the same cores**. That is no result and no record; it shows that the lane starts, takes the
-ids and returns as many as asked for. The better of two calls each, from [vllm-first.log](attempts/vllm-first.log):
-"""
-
-FOOT = """## Not measured
-
-- TensorRT-LLM (`tensorrt-engine`, `tensorrt-pytorch`): its container could not run on this machine, which has no Docker
-  and no way to fetch the image. Its numbers will come from users: [CONTRIBUTING.md](../CONTRIBUTING.md).
-- TensorRT for RTX: its plugin was registered on such a card and listed no device, as on every Hopper card.
-- OpenVINO: it has no NVIDIA device.
-- A speed-up over vLLM at batch 1, 8 and 32, 1,024 prompt ids through the product, bfloat16, and joules per token of every
-  lane in one run: the run that was to give them was cut off.
-
-The run with all of them that is missing is one command on a machine with this card:
-
-    MODEL_NAME=tinyllama PRECISION=float16 BATCH_SIZES=1,8,32 TRIALS=auto \\
-      LANES=pytorch-eager,pytorch-compile,pytorch-tuned,pytorch-triton,vllm bash scripts/run_all.sh
-"""
+SOURCE = "book.toml"
+READMES = {"README.md": ENGLISH, "README.fr.md": FRENCH}
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])
+class _Said(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What a person wrote; a key that is not known is refused."""
 
 
-def number(value: float | None, form: str = ",.1f", scale: float = 1.0) -> str:
-    return UNKNOWN if value is None else format(value * scale, form)
+class RunSaid(_Said):
+    """One run: `name` is its bundle's, without the ending."""
+
+    name: str
+    title: str
+    text: str
+    shown: bool = False
 
 
-def warnings_of(comparison: Comparison) -> list[str]:
-    return sorted({f.code for f in comparison.findings if f.level in ("warn", "fail")})
+class Attempt(_Said):
+    """Figures that are no records of the program: a log of calls, or a table as JSON (columns, rows, note)."""
+
+    file: str
+    title: str
+    text: str
 
 
-def lines_of(name: str, comparison: Comparison) -> list[list[str]]:
-    """A row of the table for every lane and batch of one run."""
-    made = []
-    for row in comparison.cells:
-        for f in row.figures:
-            made.append(
-                [
-                    f"[{LANES[f.lane].label}](runs/{name}.md)",
-                    str(row.batch),
-                    number(f.throughput, ",.0f"),
-                    number(f.latency),
-                    number(f.ttft, ",.2f"),
-                    number(f.mbu, ".0%"),
-                    number(f.near, ".0%"),
-                    number(f.gpu_memory, ".2f", 2**-30),
-                    number(f.energy, ".3f"),
-                    f"{f.trials} × {f.iterations // f.trials}",
-                    ", ".join(f"`{code}`" for code in warnings_of(comparison)) or "none",
-                ]
+class Variants(_Said):
+    """What measure.py wrote, for the table in docs/performance.md; `profiled_steps`: decode steps in each of its profiles."""
+
+    file: str
+    profiled_steps: int = 1
+
+
+class Source(_Said):
+    """The whole of a book.toml."""
+
+    title: str
+    introduction: str
+    not_measured: str
+    run: list[RunSaid] = []
+    attempt: list[Attempt] = []
+    performance: list[Variants] = []
+
+
+class Table(msgspec.Struct, forbid_unknown_fields=True):
+    """Figures taken by hand: how they were measured, and the table as it is to be shown."""
+
+    note: str
+    columns: list[str]
+    rows: list[list[str | int | float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Book:
+    """One folder: what is said of it, and its runs in the order in which they are said."""
+
+    folder: Path
+    source: Source
+    runs: list[tuple[RunSaid, Comparison]]
+
+
+# Reading
+
+
+def books(results: Path) -> list[Book]:
+    """All folders of the results book. Raises UserError where one does not hold together."""
+    read = [_book(folder) for folder in sorted(results.iterdir()) if folder.is_dir()]
+    shown = [f"{book.folder.name}/{said.name}" for book in read for said, _ in book.runs if said.shown]
+    if len(shown) != 1:
+        raise UserError(
+            f"`shown = true` stands at {len(shown)} runs ({', '.join(shown) or 'none'}); it must stand at exactly one in all "
+            f"{SOURCE}: the run whose table the READMEs show."
+        )
+    return read
+
+
+def _book(folder: Path) -> Book:
+    path = folder / SOURCE
+    called = f"docs/results/{folder.name}/{SOURCE}"
+    try:
+        source = msgspec.toml.decode(path.read_bytes(), type=Source)
+    except FileNotFoundError:
+        raise UserError(f"{called} is missing: it says what the runs in this folder are.") from None
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise UserError(f"{called} can't be read: {error}.") from None
+    names = [said.name for said in source.run]
+    bundles = sorted(bundle.stem for bundle in (folder / "runs").glob("*.bundle"))
+    for twice in sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"{called} names the run {twice} twice.")
+    for name in sorted(set(bundles) - set(names)):
+        raise UserError(f"runs/{name}.bundle is not named in {called}: give it a [[run]] with name, title and text.")
+    for name in names:
+        if name not in bundles:
+            raise UserError(f"{called} names the run {name}, and there is no runs/{name}.bundle.")
+    for made_of in sorted((folder / "runs").glob("*.md")) + sorted((folder / "runs").glob("*.png")):
+        if made_of.stem not in bundles:
+            raise UserError(
+                f"docs/results/{folder.name}/runs/{made_of.name} is left over: there is no bundle of that name."
             )
-    return made
+    runs = [(said, untrusted.read(folder / "runs" / f"{said.name}.bundle")[0]) for said in source.run]
+    for said, comparison in runs:
+        if said.shown and not in_turns(comparison):
+            raise UserError(f"{called}: the run {said.name} has `shown = true`, and its lanes did not take turns.")
+    return Book(folder, source, runs)
 
 
-def vllm() -> str:
-    """What the log of the first start says: batch, new ids, seconds, sequences, lengths."""
+def _content(book: Book, name: str) -> str:
+    """A file that the source names."""
+    try:
+        return (book.folder / name).read_text(encoding="utf-8")
+    except OSError:
+        raise UserError(
+            f"docs/results/{book.folder.name}/{SOURCE} names the file {name}, which can't be read."
+        ) from None
+
+
+# What records say
+
+
+def in_turns(comparison: Comparison) -> bool:
+    """Whether several lanes took turns; else nothing in the run may be compared."""
+    return comparison.interleaved and len({f.lane for row in comparison.cells for f in row.figures}) > 1
+
+
+def shapes(comparison: Comparison) -> list[tuple[int, int]]:
+    """Prompt ids and new ids of the cells, each once."""
+    return list(dict.fromkeys((row.prompt_length, row.new_tokens) for row in comparison.cells))
+
+
+def _speedup(f: Figures, row: Row, _: Comparison, say: Language) -> str | None:
+    against = row.by_lane.get((f.lane, f.precision))
+    if against is None:
+        bases = {(a.base, a.base_precision) for a in row.against}
+        return say("base") if (f.lane, f.precision) in bases else None
+    if against.verdict.word == "void":
+        return say("void")
+    return say.times(against.speedup.ratio) + say.in_brackets(against.speedup)
+
+
+def _lane(f: Figures, _: Row, comparison: Comparison, say: Language) -> str:
+    name = escape(label(f.lane, f.precision, comparison))
+    return f"{name} ({left(f, say)})" if f.left is not None else name
+
+
+def _share(value: float | None, say: Language) -> str | None:
+    return None if value is None else say.percent(value)
+
+
+def _figure(value: float | None, say: Language, digits: int) -> str | None:
+    return None if value is None else say.number(float(value), digits)
+
+
+def _gibibytes(f: Figures, say: Language) -> str | None:
+    return None if f.gpu_memory is None else say.number(f.gpu_memory / 2**30, 2)
+
+
+# A column: its head in both languages, and what stands in it for a lane in a cell; None where that is not known.
+COLUMNS: dict[str, tuple[tuple[str, str], Callable[[Figures, Row, Comparison, Language], str | None]]] = {
+    "lane": (("lane", "voie"), _lane),
+    "batch": (("batch", "lot"), lambda f, row, c, say: str(row.batch)),
+    "shape": (("prompt + new", "entrée + nouveaux"), lambda f, row, c, say: f"{row.prompt_length} + {row.new_tokens}"),
+    "rate": (("output tok/s", "jetons produits/s"), lambda f, row, c, say: _figure(f.throughput, say, 0)),
+    "ms": (("ms", "ms"), lambda f, row, c, say: _figure(f.latency, say, 1)),
+    "speedup": (("speed-up", "accélération"), _speedup),
+    "ttft": (("TTFT (ms)", "TTFT (ms)"), lambda f, row, c, say: _figure(f.ttft, say, 2)),
+    "mbu": (("MBU", "MBU"), lambda f, row, c, say: _share(f.mbu, say)),
+    "near": (("near", "proches"), lambda f, row, c, say: _share(f.near, say)),
+    "memory": (("GPU GiB", "Gio GPU"), lambda f, row, c, say: _gibibytes(f, say)),
+    "energy": (("J/token", "J/jeton"), lambda f, row, c, say: _figure(f.energy, say, 3)),
+    "trials": (
+        ("trials × iterations", "essais × itérations"),
+        lambda f, row, c, say: f"{f.trials} × {f.iterations // f.trials}",
+    ),
+}
+IN_README = ("lane", "batch", "shape", "rate", "speedup", "mbu", "ttft")
+
+WORDS = {
+    "synthetic": ("{model} (synthetic weights)", "{model} (poids synthétiques)"),
+    "shape": (
+        "{prompt:i} prompt ids + {new:i} new",
+        "{prompt:i} {prompt:identifiant|identifiants} d'entrée + {new:i} {new:nouveau|nouveaux}",
+    ),
+    "same": ("{high:trial} of each lane", "{high:trial} de chaque voie"),
+    "range": ("{low:i} to {high:trial} of each lane", "de {low:i} à {high:trial} de chaque voie"),
+    "stayed": ("{trials} that stayed", "{trials} restée jusqu'au bout"),
+    "line": (
+        "**{card}**, {date}: {facts} ([report]({link})).",
+        "**{card}**, {date} : {facts} ([rapport]({link}), en anglais).",
+    ),
+    "unmeasured": (
+        "**What it does not say: how fast TensorRT-LLM is.** Nobody has measured {lanes} yet.",
+        "**Ce que ce tableau ne dit pas : la vitesse de TensorRT-LLM.** Personne n'a encore mesuré {lanes}.",
+    ),
+    "books": ("All runs, by card: {links}.", "Toutes les exécutions, par carte : {links} (en anglais)."),
+}
+
+
+def figures_table(comparison: Comparison, say: Language, keys: Sequence[str] = tuple(COLUMNS)) -> str:
+    """A row for every lane and cell; columns that nothing in the run has are left out."""
+    several = len(shapes(comparison)) > 1
+    columns = {}
+    for key in keys:
+        write = COLUMNS[key][1]
+        texts = [write(f, row, comparison, say) for row in comparison.cells for f in row.figures]
+        if any(text is not None for text in texts) and (key != "shape" or several):
+            columns[COLUMNS[key][0][say.place]] = [text or "-" for text in texts]
+    rows = [list(line) for line in zip(*columns.values(), strict=True)]
+    return table(list(columns), rows, ["---", *["---:"] * (len(columns) - 1)])
+
+
+def model_of(comparison: Comparison, say: Language) -> str:
+    name = code(comparison.model.name)
+    return say.fill(WORDS["synthetic"], model=name) if comparison.model.synthetic else name
+
+
+def facts_of(comparison: Comparison, say: Language) -> list[str]:
+    """Model, precisions, prompt and new ids."""
+    precisions = list(dict.fromkeys(f.precision for row in comparison.cells for f in row.figures))
+    sizes = [say.fill(WORDS["shape"], prompt=prompt, new=new) for prompt, new in shapes(comparison)]
+    return [model_of(comparison, say), *precisions, *sizes]
+
+
+def conditions(comparison: Comparison) -> str:
+    """When, on what and with which software: one paragraph, all of it from the records."""
+    environment = comparison.environment
+    lines = [f"{escape(place(comparison))}, {escape(environment.cpu_model)}"]
+    if environment.driver is not None:
+        lines.append(f"driver {escape(environment.driver)}")
+    lines.append(f"{comparison.created[:16].replace('T', ' ')} UTC")
+    greedy = ["greedy"] if comparison.settings.get("TEMPERATURE") == 0 else []
+    software = []
+    for ran_in in comparison.software:
+        words = f"{ran_in.runtime} {ran_in.runtime_version}"
+        if ran_in.torch is not None and ran_in.torch != ran_in.runtime_version:
+            words += f" with torch {ran_in.torch}"
+        software.append(escape(words))
+    sentences = [
+        ", ".join(lines),
+        ", ".join([*facts_of(comparison, ENGLISH), *greedy]),
+        ", ".join(dict.fromkeys(software)),
+    ]
+    if environment.git_commit is not None:
+        commit, _, changes = environment.git_commit.partition("+")
+        sentences.append(f"Program at commit {code(commit[:7])}{' with changes' if changes else ''}")
+    if comparison.stopped:
+        sentences.append(f"Stopped: {escape(stopped(comparison.stopped, ENGLISH))}")
+    return ". ".join(sentences) + "."
+
+
+def cell_of(row: Row, comparison: Comparison) -> str:
+    """What a sentence about a cell begins with."""
+    several = len(shapes(comparison)) > 1
+    return f"Batch {row.batch}" + (f", {row.prompt_length} + {row.new_tokens}" if several else "")
+
+
+def headline_of(comparison: Comparison) -> Iterator[str]:
+    """The headline of each cell, as the report has it."""
+    for row in comparison.cells:
+        for a in row.against:
+            if a.headline:
+                yield f"- {cell_of(row, comparison)}: {escape(verdict_sentence(a, comparison, ENGLISH), 2000)}"
+
+
+def missing_in(comparison: Comparison) -> Iterator[str]:
+    """What was asked for and has no figures: lanes, and cells of lanes that have the same reason."""
+    for absent in comparison.failed:
+        yield f"- {escape(bare_label(absent.lane))}: {escape(failure_sentences(absent.failure))}"
+    for row in comparison.cells:
+        for hole in row.holes:
+            name = escape(label(hole.lane, hole.precision, comparison))
+            yield f"- {name}, {cell_of(row, comparison).lower()}: {escape(hole.reason)}"
+
+
+def warns_of(comparison: Comparison) -> Iterator[str]:
+    """What the audit found, once for the run: the lanes of which it says the same stand in one line."""
+    several = several_precisions(comparison)
+    alike: dict[tuple[str, str, str], list[Finding]] = {}
+    for group in audit_text.merged([f for f in comparison.findings if f.level in (FAIL, WARN)]):
+        first = group[0]
+        alike.setdefault((first.level, first.code, audit_text.sentence(first, ENGLISH)), []).extend(group)
+    for (level, name, sentence), findings in alike.items():
+        who = ", ".join(dict.fromkeys(audit_text.lane_name(f, ENGLISH, several) for f in findings))
+        cells = audit_text.cells_of(findings, ENGLISH)
+        where = f"{who}; {cells}" if cells else who
+        yield f"- {'**FAIL** ' if level == FAIL else ''}{code(name)} ({escape(where)}): {escape(sentence)}"
+
+
+# Writing
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], rule: Sequence[str] | None = None) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule or ["---"] * len(head), *rows])
+
+
+def number(value: float | None, form: str = ",.1f") -> str:
+    return UNKNOWN if value is None else format(value, form)
+
+
+def section(book: Book, said: RunSaid, comparison: Comparison) -> list[str]:
+    """One run: what a person says first, then what the records say."""
+    parts = [f"### {said.title}", said.text.strip(), conditions(comparison), figures_table(comparison, ENGLISH)]
+    lists = {
+        "Headline of each cell:": headline_of(comparison),
+        "Asked for, and without figures:": missing_in(comparison),
+        "The audit warns:": warns_of(comparison),
+    }
+    for title, lines in lists.items():
+        text = "\n".join(lines)
+        parts += [title, text] if text else []
+    links = [f"[Report](runs/{said.name}.md)"]
+    if (book.folder / "runs" / f"{said.name}.png").is_file():
+        links.append(f"[chart](runs/{said.name}.png)")
+    return [*parts, ", ".join([*links, f"[records](runs/{said.name}.bundle)."])]
+
+
+LEGEND = """How to read the tables: output tok/s and ms are of a whole generation, prompt included, mean of the trials. The speed-up is
+against the fastest PyTorch lane of the cell (`base`), with its 95 % interval where there are trials enough. TTFT: a generation of
+one token. MBU: share of the memory bandwidth (a card's nominal one) that decode used. Near: share of ids that the reference model
+would choose or nearly choose. GPU GiB: peak, less what was in use before. J/token: of the whole card."""
+
+ALONE = """Nothing here is a comparison: each of these is a run with one lane (or with lanes one after the other), so a drift of the machine
+stands between any two of them. They are good for the order of magnitude and for what the audit says of each."""
+
+
+def readme(book: Book) -> str:
+    """The README.md of a folder."""
+    parts = [f"# {book.source.title}", book.source.introduction.strip()]
+    parts += [
+        f"This file and the reports are made by `python3 tools/book.py` from the bundles in [runs](runs), which `compare.py --bundle`\n"
+        f"wrote, and the words in [{SOURCE}]({SOURCE}); a test holds them equal.",
+        LEGEND,
+    ]
+    for title, first, turns in (
+        ("Runs in turns", [], True),
+        ("Single trials: one lane a run, not in turns", [ALONE], False),
+    ):
+        sections = [section(book, *run) for run in book.runs if in_turns(run[1]) is turns]
+        if sections:
+            parts += [f"## {title}", *first, *(part for one in sections for part in one)]
+    for attempt in book.source.attempt:
+        parts += [f"## {attempt.title}", attempt.text.strip(), *attempt_table(book, attempt)]
+    parts += ["## Not measured", book.source.not_measured.strip()]
+    return "\n\n".join(parts) + "\n"
+
+
+def attempt_table(book: Book, attempt: Attempt) -> list[str]:
+    """The table of an attempt, and the note that its file has."""
+    content = _content(book, attempt.file)
+    if attempt.file.endswith(".log"):
+        return [calls_table(content)]
+    try:
+        made = msgspec.json.decode(content, type=Table)
+    except msgspec.MsgspecError as error:
+        raise UserError(
+            f"docs/results/{book.folder.name}/{attempt.file} is no table of columns, rows and a note: {error}."
+        ) from None
+    rows = [[cell if isinstance(cell, str) else f"{cell:,}" for cell in line] for line in made.rows]
+    return [table(made.columns, rows, ["---", *["---:"] * (len(made.columns) - 1)]), made.note]
+
+
+def calls_table(log: str) -> str:
+    """The better call of each kind in a log with lines of batch, new ids, seconds, sequences, {lengths}."""
     best: dict[tuple[int, int], float] = {}
-    for line in (BOOK / "attempts" / "vllm-first.log").read_text().splitlines():
+    for line in log.splitlines():
         found = re.match(r"(\d+) (\d+) ([\d.]+) \1 \{\2\}$", line)
         if found:
             key = int(found[1]), int(found[2])
@@ -112,19 +415,28 @@ def vllm() -> str:
         for (b, n), s in best.items()
         if n > 1
     ]
-    return table(["batch", "output tok/s", "ms", "ms to one id"], rows)
+    return table(["batch", "output tok/s", "ms", "ms to one id"], rows, ["---:"] * 4)
 
 
-def attempts() -> str:
+def _variants(book: Book, told: Variants) -> list[dict[str, Any]]:
+    """What measure.py wrote, one entry a variant."""
+    try:
+        variants: list[dict[str, Any]] = json.loads(_content(book, told.file))["variants"]
+    except (ValueError, LookupError, TypeError):
+        raise UserError(f"docs/results/{book.folder.name}/{told.file} is not what measure.py writes.") from None
+    return variants
+
+
+def attempts(read: Sequence[Book]) -> str:
     """The table of docs/performance.md: what measure.py wrote, one line a variant."""
     rows = []
-    for name, steps in (("first", 2), ("second", 1)):
-        for v in json.loads((BOOK / "attempts" / f"{name}.json").read_text())["variants"]:
+    for book, told in ((one, told) for one in read for told in one.source.performance):
+        for v in _variants(book, told):
             sizes = [str(v["batch"]), str(v["prompt"]), number(v["tokens_per_s"], ",.0f"), number(v["whole_ms"])]
             kernels = (v.get("profile") or {}).get("kernels_per_step")
             inside = [number(v["first_token_ms"], ".2f"), number(v["step_us"], ",.0f")]
-            inside.append(UNKNOWN if kernels is None else f"{kernels / steps:.0f}")
-            rows.append([f"`{name}.json`", f"`{v['name']}`", *sizes, *inside, number(v["near"], ".0%")])
+            inside.append(UNKNOWN if kernels is None else f"{kernels / told.profiled_steps:.0f}")
+            rows.append([f"`{Path(told.file).name}`", f"`{v['name']}`", *sizes, *inside, number(v["near"], ".0%")])
     head = [
         "file",
         "attempt",
@@ -136,81 +448,89 @@ def attempts() -> str:
         "step, µs",
         "kernels a step",
     ]
-    return table([*head, "near"], rows)
+    return table([*head, "near"], rows) + "\n"
 
 
-def made() -> dict[Path, str]:
-    """Every file of the book and its text."""
-    files: dict[Path, str] = {}
-    rows: dict[bool, list[list[str]]] = {True: [], False: []}  # by whether several lanes took turns
-    notes: dict[bool, list[str]] = {True: [], False: []}
-    for bundle in sorted((BOOK / "runs").glob("*.bundle")):
-        comparison, _ = untrusted.read(bundle)
-        files[bundle.with_suffix(".md")] = markdown.render(comparison, "en")
-        several = len({f.lane for row in comparison.cells for f in row.figures}) > 1
-        rows[several] += lines_of(bundle.stem, comparison)
-        for finding in comparison.findings:
-            if finding.level in ("warn", "fail"):
-                said = audit_text.sentence(finding, ENGLISH)
-                notes[several].append(f"- {bundle.stem}: {finding.level} `{finding.code}`: {said}")
-    head = [
-        "lane",
-        "batch",
-        "output tok/s",
-        "ms",
-        "TTFT ms",
-        "MBU",
-        "near",
-        "GPU GiB",
-        "J/token",
-        "trials × iterations",
-    ]
+def trials_of(comparison: Comparison, say: Language) -> str:
+    """How many trials stand behind the figures of the lanes that stayed."""
+    figures = [f for row in comparison.cells for f in row.figures]
+    counts = [f.trials for f in figures if f.left is None] or [f.trials for f in figures]
+    form = WORDS["same" if min(counts) == max(counts) else "range"]
+    text = say.fill(form, low=min(counts), high=max(counts))
+    gone = any(f.left is not None for f in figures)
+    return say.fill(WORDS["stayed"], trials=text) if gone else text
+
+
+def shown_table(read: Sequence[Book], say: Language) -> str:
+    """What the READMEs show of the book: one run, what it does not say, and where the others are."""
+    book, said, comparison = next((b, said, c) for b in read for said, c in b.runs if said.shown)
+    facts = ", ".join([*facts_of(comparison, say), trials_of(comparison, say)])
+    told: dict[str, Any] = {"card": escape(place(comparison)), "date": comparison.created[:10], "facts": facts}
+    sentence = lead(comparison, say)
     parts = [
-        HEAD,
-        "## A run in turns\n",
-        "128 prompt ids, 200 new ids, greedy; the whole generation is timed. Speed-ups and intervals stand in the [report]"
-        "(runs/bench-local.md), columns as below.\n",
-        table([*head, "audit warns"], rows[True]) + "\n",
-        "What the audit says of it:\n",
-        "\n".join(dict.fromkeys(notes[True])) + "\n",
-        "## Single trials\n",
-        "128 prompt ids, 200 new ids, greedy; the whole generation is timed. MBU against the card's nominal bandwidth; near:\n"
-        "share of ids that the reference model would choose or nearly choose; J/token of the whole card, only where that pass\n"
-        "was made. A machine that another process used is named by the audit in the last column.\n",
-        table([*head, "audit warns"], rows[False]) + "\n",
-        "What the audit says of them:\n",
-        "\n".join(dict.fromkeys(notes[False])) + "\n",
-        "`machine.neighbour` at the Triton kernels is as it should be: another lane was knowingly started on the card at the\n"
-        "same time, and the audit caught it. A test keeps that record.\n",
-        VLLM,
-        vllm() + "\n",
-        FOOT,
+        say.fill(WORDS["line"], link=f"docs/results/{book.folder.name}/runs/{said.name}.md", **told),
+        figures_table(comparison, say, IN_README),
+        say.pair(f"**{sentence.capitals(say)}**", escape(sentence.sentence, 2000)) + ".",
     ]
-    files[BOOK / "README.md"] = "\n".join(parts)
-    document = ROOT / "docs" / "performance.md"
-    block = f"<!-- attempts -->\n{attempts()}\n<!-- /attempts -->"
-    files[document] = re.sub(
-        "<!-- attempts -->.*<!-- /attempts -->", lambda _: block, document.read_text(encoding="utf-8"), flags=re.DOTALL
-    )
+    measured = {f.lane for b in read for _, c in b.runs for row in c.cells for f in row.figures}
+    unmeasured = [f"`{lane}`" for lane, row in LANES.items() if row.family == "tensorrt" and lane not in measured]
+    if unmeasured:
+        first, last = ", ".join(unmeasured[:-1]), unmeasured[-1]
+        lanes = say("listed", first=first, last=last) if first else last
+        parts.append(say.fill(WORDS["unmeasured"], lanes=lanes))
+    links = [f"[{escape(place(b.runs[0][1]))}](docs/results/{b.folder.name}/README.md)" for b in read if b.runs]
+    parts.append(say.fill(WORDS["books"], links=", ".join(links)))
+    return "\n\n".join(parts) + "\n"
+
+
+def filled(path: Path, name: str, content: str) -> str:
+    """The file's text with the block of that name made anew."""
+    page = path.read_text(encoding="utf-8")
+    block = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    if len(block.findall(page)) != 1:
+        raise UserError(f"{path.name} must have one block <!-- {name} --> ... <!-- /{name} -->.")
+    return block.sub(lambda found: found[1] + content + found[2], page)
+
+
+def made(root: Path, read: Sequence[Book]) -> dict[Path, str]:
+    """Every file that is made, and its text."""
+    files: dict[Path, str] = {}
+    for book in read:
+        for said, comparison in book.runs:
+            files[book.folder / "runs" / f"{said.name}.md"] = render(comparison, "en")
+        files[book.folder / "README.md"] = readme(book)
+    for name, say in READMES.items():
+        files[root / name] = filled(root / name, "results", shown_table(read, say))
+    document = root / "docs" / "performance.md"
+    files[document] = filled(document, "attempts", attempts(read))
     return files
 
 
-def main() -> int:
-    files = made()
-    if "--check" in sys.argv:
-        wrong = [path for path, text in files.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
-        for path in wrong:
-            print(f"{path.relative_to(ROOT)} is not what tools/book.py makes", file=sys.stderr)
-        return 1 if wrong else 0
-    for path, text in files.items():
-        path.write_text(text, encoding="utf-8")
-    if "--charts" in sys.argv:
-        from trtbench.report import chart
+def main(arguments: Sequence[str], root: Path = ROOT) -> int:
+    """Make the book of the clone at `root`, or check it; the exit status."""
+    check = "--check" in arguments
+    try:
+        for unknown in sorted(set(arguments) - {"--check", "--charts"}):
+            raise UserError(f"{unknown} is not known; --check and --charts are.")
+        read = books(root / "docs" / "results")
+        if "--charts" in arguments and not check:
+            from trtbench.report import chart
 
-        for bundle in sorted((BOOK / "runs").glob("*.bundle")):
-            chart.write(bundle.with_suffix(".png"), untrusted.read(bundle)[0], "en")
-    return 0
+            for book in read:
+                for said, comparison in book.runs:
+                    chart.write(book.folder / "runs" / f"{said.name}.png", comparison, "en")
+        files = made(root, read)
+    except UserError as error:
+        print(f"book: {error}", file=sys.stderr)
+        return 2
+    wrong = [path for path, text in files.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    for path in wrong:
+        if check:
+            print(f"{path.relative_to(root)} is not what tools/book.py makes", file=sys.stderr)
+        else:
+            path.write_text(files[path], encoding="utf-8")
+    return 1 if check and wrong else 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))
