@@ -134,6 +134,20 @@ def cpu_settings(found: dict[str, Any]) -> str:
     return f"{table(head, rows)}\n\n{of}, {' and '.join(dates)}; {found['note']}."
 
 
+def tiles(found: dict[str, Any]) -> str:
+    """How the kernels of a decode step were cut, and what a generation took with them, its kernels one by one."""
+    kinds = list(found["pytorch-tuned"][0]["kernels_us"])
+    rows = []
+    for row in found["pytorch-tuned"]:
+        options = ", ".join(f"`{name}={value}`" for name, value in row.get("inductor_options", {}).items())
+        what = "; ".join(part for part in (row["cut"], options, row.get("note", "")) if part)
+        again = ", ".join(f"{ms:.1f}" for ms in row.get("again_ms", ())) or "-"
+        each = [f"{row['kernels_us'][kind]:.1f}" for kind in kinds]
+        rows.append([what, row["kv_cache"], f"{row['ms']:.1f}", again, *each])
+    head = ["kernels cut", "KV cache", "ms", "ms, later processes", *(f"{kind}, µs" for kind in kinds)]
+    return f"{table(head, rows)}\n\n{found['note'].replace('again_ms', 'later processes').replace('kernels_us', 'µs')}"
+
+
 def of_file(name: str) -> Any:
     return json.loads((BENCHMARKS / f"{name}.json").read_text(encoding="utf-8"))
 
@@ -144,6 +158,7 @@ def made() -> dict[Path, str]:
         PERFORMANCE: {
             "cpu_lanes": cpu_lanes(of_file("cpu_lanes")),
             "cpu_products": cpu_products(of_file("cpu_products")),
+            "tiles": tiles(of_file("tiles")),
         },
         FAIRNESS: {
             "cpu_settings": cpu_settings(of_file("cpu_settings")),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from trtbench.lanes.tuned.decoder import Config
     from trtbench.lanes.tuned.launch import DependentLaunch
     from trtbench.lanes.tuned.session import Session
+    from trtbench.lanes.tuned.tiles import Tiles
 
 
 class PytorchTuned(Lane):
@@ -31,25 +32,40 @@ class PytorchTuned(Lane):
     name = "pytorch-tuned"
     sources: tuple[str, ...] = tuple(
         f"lanes/tuned/{part}"
-        for part in ("lane", "families", "rotary", "weights", "decoder", "steps", "session", "launch")
+        for part in (
+            "lane",
+            "families",
+            "rotary",
+            "weights",
+            "decoder",
+            "steps",
+            "session",
+            "launch",
+            "tiles",
+            "inductor_kernels",
+        )
     )
     loaded = False
     session: Session | None = None
     launch: DependentLaunch
+    tiles: Tiles
 
     def prepare(self) -> Prepared:
         from trtbench.lanes.compile_cache import CompileCache
+        from trtbench.lanes.prepared import found
         from trtbench.lanes.tuned.launch import DependentLaunch
+        from trtbench.lanes.tuned.tiles import Tiles
 
         cache = CompileCache(self.plan, self.name, *self.sources)
         self.launch = DependentLaunch(cache.folder, self.plan.device)
+        self.tiles = Tiles(cache.folder, searching=found(cache.folder) is None)
         return cache.prepared(self, self.launch.mixed)
 
     def make_session(self, shape: tuple[int, int, int]) -> Session:
         from trtbench.lanes.tuned.session import Session
 
         sums = self.plan.value != "matrix library"
-        return Session(self.config, self.layers, self.ends, self.plan.sampling, shape, self.launch, sums)
+        return Session(self.config, self.layers, self.ends, self.plan.sampling, shape, self.launch, sums, self.tiles)
 
     def load(self) -> None:
         if self.loaded:
@@ -122,7 +138,7 @@ class PytorchTuned(Lane):
             by_sums = [str(batch) for batch in batches if self.plan.value != "matrix library" and batch <= FEW]
             if by_sums:
                 notes.append(f"decode steps as compiled sums at batch {', '.join(by_sums)}")
-        return [*notes, *self.launch.notes()]
+        return [*notes, *self.launch.notes(), *self.tiles.notes()]
 
     def memory(self) -> Memory:
         parts: list[Any] = [part for layer in self.layers for part in layer if part is not None]

@@ -9,14 +9,16 @@ from typing import Any
 import torch
 from torch._dynamo.exc import BackendCompilerFailed
 
-from trtbench.lanes.tuned import launch, steps
+from trtbench.lanes.tuned import inductor_kernels, launch, steps
 from trtbench.lanes.tuned.decoder import Config, Ends, Layer, embed
 from trtbench.lanes.tuned.launch import DependentLaunch
 from trtbench.lanes.tuned.rotary import rotations
+from trtbench.lanes.tuned.tiles import Tiles
 from trtbench.records.trial import Sampling
 from trtbench.settings.lanes import FEW
 
 STEPS = 16  # decode steps in one CUDA graph
+REPLAYS = 9  # of which the median is the time of steps
 LEAST_SPAN = 512  # attention looks at 512, 1024, 2048 … positions, at most at all
 
 
@@ -46,9 +48,10 @@ class Session:
         shape: tuple[int, int, int],
         dependent_launch: DependentLaunch,
         sums: bool = True,
+        tiles: Tiles | None = None,
     ) -> None:
         self.config, self.layers, self.ends, self.sampling = config, layers, ends, sampling
-        self.launch = dependent_launch
+        self.launch, self.tiles = dependent_launch, tiles
         self.batch, self.length, self.new_tokens = shape
         self.total = self.length + self.new_tokens
         weight = ends.embedding
@@ -57,9 +60,8 @@ class Session:
         self.few = 1 < self.batch <= FEW and sums and self.device.type == "cpu"
         zeros = partial(torch.zeros, device=self.device)
         size = (self.batch, config.kv_heads, self.total, 2 * config.half)
-        make = steps.Wide if self.wide else steps.Heads
-        row = (self.total, config.rows) if self.wide else size
-        self.caches = [make(zeros(row, dtype=weight.dtype), zeros(row, dtype=weight.dtype)) for _ in layers]
+        make, shape_of_one = self.form_of_one if self.wide else (steps.Heads, size)
+        self.caches = [make(*(zeros(shape_of_one, dtype=weight.dtype) for _ in range(2))) for _ in layers]
         self.turns = rotations(config, self.total, str(self.device))
         self.ids = zeros((self.batch, self.length), dtype=torch.long)
         self.output = zeros((self.batch, self.new_tokens), dtype=torch.long)
@@ -79,6 +81,11 @@ class Session:
         decode = steps.decode_one if self.wide else steps.decode_few if self.few else steps.decode_batch
         self.decode = compiled(_copy(decode), options=tuned)
         self.finish = compiled(_copy(_finish), options=tuned)
+
+    @property
+    def form_of_one(self) -> tuple[type, tuple[int, ...]]:
+        """The cache of a single sequence, and the shape of its tensors."""
+        return steps.Columns, (self.config.rows, self.total)
 
     @property
     def cache_bytes(self) -> int:
@@ -172,6 +179,9 @@ class Session:
             else:
                 work()
         torch.cuda.current_stream().wait_stream(side)
+        if count and self.wide and self.tiles is not None:
+            where = count, span, kept[0]
+            self.fit(self.tiles, partial(self._seconds_of, *where), partial(self._kernels_of, *where))
         for part, value in zip((self.position, self.x, self.output), kept):
             part.copy_(value)
         torch.cuda.synchronize()
@@ -180,6 +190,41 @@ class Session:
             work()
         self.pool = graph.pool()
         return graph.replay  # type: ignore[no-any-return]
+
+    def fit(self, tiles: Tiles, step: Callable[[], float], names: Callable[[], list[str]]) -> None:
+        """Cut the kernels of decode steps as `tiles` says."""
+        inductor_kernels.fit(tiles, step, names)
+
+    def _seconds_of(self, count: int, span: int, position: torch.Tensor) -> float:
+        """The median of a few replays of the steps, recorded for this alone, each from the same position."""
+        self.position.copy_(position)
+        self.decode_steps(1, span)  # what is not compiled or loaded yet can't be while recording
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.decode_steps(count, span)
+        milliseconds: list[float] = []
+        for _ in range(REPLAYS):
+            self.position.copy_(position)
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            begin.record()
+            graph.replay()
+            end.record()
+            end.synchronize()
+            milliseconds.append(begin.elapsed_time(end))
+        return sorted(milliseconds)[REPLAYS // 2] / 1e3
+
+    def _kernels_of(self, count: int, span: int, position: torch.Tensor) -> list[str]:
+        """The names of the kernels in the steps, those first that take most of the time."""
+        from torch.profiler import ProfilerActivity, profile
+
+        self.position.copy_(position)
+        with profile(activities=[ProfilerActivity.CUDA], acc_events=True) as profiled:
+            self.decode_steps(count, span)
+            torch.cuda.synchronize()
+        time: dict[str, float] = {}
+        for event in profiled.events() or []:
+            time[event.name] = time.get(event.name, 0.0) + event.time_range.elapsed_us()
+        return sorted(time, key=lambda name: -time[name])
 
 
 def _finish(

@@ -1,12 +1,13 @@
 """The steps of a generation on the tuned decoder: prefill of a layer, decode of a layer, head and choice of the token.
 
-Two forms of KV cache. `Wide` is for one sequence: what a step computes, Q, K and V in halves, goes into row `position`
-of two tensors [S, R], so that one kernel does norm, products, rotation and write. `Heads` is for batches: K and V
-[B, K, S, 2D], products by the matrix library. `span` is how many positions attention looks at.
+Three forms of KV cache. `Columns` and `Wide` are for one sequence: what a step computes, Q, K and V in halves, goes into column
+`position` of two tensors [R, S], or row `position` of two [S, R], so that one kernel does norm, products, rotation and write.
+`Heads` is for batches: K and V [B, K, S, 2D], products by the matrix library. `span` is how many positions attention looks at.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import torch
@@ -29,6 +30,15 @@ from trtbench.lanes.tuned.decoder import (
     sums,
 )
 
+MOST_PARTS, LEAST_PART = 16, 128  # of a row whose length is no power of two
+
+
+class Columns(NamedTuple):
+    """lo, hi [R, S] of one layer: the sums over positions, which are most of attention's, read what lies side by side."""
+
+    lo: Tensor
+    hi: Tensor
+
 
 class Wide(NamedTuple):
     """lo, hi [S, R] of one layer."""
@@ -44,7 +54,7 @@ class Heads(NamedTuple):
     v: Tensor
 
 
-def prefill(x: Tensor, w: Layer, cache: Wide | Heads, cos: Tensor, sin: Tensor, config: Config) -> Tensor:
+def prefill(x: Tensor, w: Layer, cache: Columns | Wide | Heads, cos: Tensor, sin: Tensor, config: Config) -> Tensor:
     """One layer over the prompts [B, T, H]; fills positions 0 … T-1 of the cache."""
     t = x.shape[1]
     q, k, v = project(x, w, config, cos[:t], sin[:t])
@@ -54,8 +64,13 @@ def prefill(x: Tensor, w: Layer, cache: Wide | Heads, cos: Tensor, sin: Tensor, 
     else:
         first = config.heads * config.half
         both = torch.cat([k, v], 1)[0].transpose(0, 1)  # [T, 2K, 2D]
-        cache.lo[:t, first:] = both[..., : config.half].reshape(t, -1)
-        cache.hi[:t, first:] = both[..., config.half :].reshape(t, -1)
+        lower, upper = both[..., : config.half].reshape(t, -1), both[..., config.half :].reshape(t, -1)
+        if isinstance(cache, Columns):
+            cache.lo[first:, :t] = lower.T
+            cache.hi[first:, :t] = upper.T
+        else:
+            cache.lo[:t, first:] = lower
+            cache.hi[:t, first:] = upper
     repeat = config.heads // config.kv_heads
     if repeat > 1:
         k, v = k.repeat_interleave(repeat, 1), v.repeat_interleave(repeat, 1)
@@ -111,7 +126,7 @@ def decode_batch(
 
 
 def decode_one(
-    x: Tensor, w: Layer, cache: Wide, cos: Tensor, sin: Tensor, position: Tensor, span: int, config: Config
+    x: Tensor, w: Layer, cache: Columns, cos: Tensor, sin: Tensor, position: Tensor, span: int, config: Config
 ) -> tuple[Tensor, ...]:
     """One layer of one step for a single sequence, [H]: six fused reductions, every product a sum over a row.
 
@@ -125,18 +140,18 @@ def decode_one(
     if w.q_norm is not None and w.k_norm is not None:
         a, b = _norm_rows(a, b, w.q_norm, w.k_norm, c)
     cos_row, sin_row = cos[position][0], sin[position][0]
-    lo.index_put_((position,), (a * cos_row - b * sin_row).to(x.dtype)[None])
-    hi.index_put_((position,), (b * cos_row + a * sin_row).to(x.dtype)[None])
+    lo[:, position] = (a * cos_row - b * sin_row).to(x.dtype)[:, None]
+    hi[:, position] = (b * cos_row + a * sin_row).to(x.dtype)[:, None]
 
     first, second = c.heads * c.half, (c.heads + c.kv_heads) * c.half
 
-    def part(cached: Tensor, start: int, stop: int) -> Tensor:  # [K, 1, span, D] in float32
-        return cached[:span, start:stop].view(span, c.kv_heads, 1, c.half).permute(1, 2, 0, 3).float()
+    def part(cached: Tensor, start: int, stop: int) -> Tensor:  # [K, 1, D, span] in float32
+        return cached[start:stop, :span].view(c.kv_heads, 1, c.half, span).float()
 
-    def query(cached: Tensor) -> Tensor:  # [K, Q/K, 1, D]
-        return cached[position, :first].view(c.kv_heads, -1, 1, c.half).float() * c.scale
+    def query(cached: Tensor) -> Tensor:  # [K, Q/K, D, 1]
+        return cached[:first, position].view(c.kv_heads, -1, c.half, 1).float() * c.scale
 
-    scores = (query(lo) * part(lo, first, second) + query(hi) * part(hi, first, second)).sum(-1)
+    scores = (query(lo) * part(lo, first, second) + query(hi) * part(hi, first, second)).sum(-2)
     scores = capped(scores, c.score_cap)
     once = () if c.score_cap is None else (scores,)
     scores = torch.where(torch.arange(span, device=x.device) <= position, scores, float("-inf"))
@@ -144,13 +159,13 @@ def decode_one(
     wide = scores.unsqueeze(2).expand(-1, -1, c.half, -1)  # [K, Q/K, D, span]
     power = torch.exp(wide - wide.amax(-1, keepdim=True))
     total = power.sum(-1)
-    mixed = [(power * part(cached, second, c.rows).transpose(2, 3)).sum(-1) / total for cached in (lo, hi)]
+    mixed = [(power * part(cached, second, c.rows)).sum(-1) / total for cached in (lo, hi)]
     lower, upper = (half.to(x.dtype).view(1, -1) for half in mixed)
-    products = (w.o[:, 0].float() * lower.float()).sum(-1) + (w.o[:, 1].float() * upper.float()).sum(-1)
+    products = row_sums(w.o[:, 0], lower[0]) + row_sums(w.o[:, 1], upper[0])
     middle = (x + added(products, w.post_norm, c)).to(x.dtype)
     gate, up = normed_product(middle, w.mlp_norm, w.up, c.eps)
     inner = (activated(gate, c) * up).to(x.dtype)
-    output = (middle + added((w.down.float() * inner.float()).sum(-1), w.post_mlp_norm, c)).to(x.dtype)
+    output = (middle + added(row_sums(w.down, inner), w.post_mlp_norm, c)).to(x.dtype)
     return output, middle, inner, lower, upper, *once
 
 
@@ -165,6 +180,29 @@ def _norm_rows(a: Tensor, b: Tensor, q_norm: Tensor, k_norm: Tensor, c: Config) 
     return torch.cat([*lower, a[rest:]]), torch.cat([*upper, b[rest:]])
 
 
+def row_sums(matrix: Tensor, row: Tensor) -> Tensor:
+    """[N, L] with [L]: [N] in float32.
+
+    On a GPU a row is held as a power of two, and what is left over of it idles. So a row that is a few times one, as that of
+    Llama's MLP, is added up of as many parts first: each thread then reads from all of them at once.
+    """
+    parts = parts_of(row.shape[0]) if on_a_gpu(row) else 1
+    pairs = zip(matrix.chunk(parts, -1), row.chunk(parts))
+    products = [part.float() * piece.float() for part, piece in pairs]
+    return functools.reduce(torch.add, products).sum(-1)
+
+
+def on_a_gpu(tensor: Tensor) -> bool:
+    return tensor.device.type == "cuda"
+
+
+def parts_of(length: int) -> int:
+    """The odd number of parts, each a power of two, that a row has; 1 where they would be many or short."""
+    power = length & -length
+    parts = length // power
+    return parts if parts <= MOST_PARTS and power >= LEAST_PART else 1
+
+
 def normed_product(x: Tensor, weight: Tensor | None, matrix: Tensor, eps: float) -> tuple[Tensor, ...]:
     """RMS norm of x [H], where there is one, then products with the parts of [n, N, H]: n times [N] in float32.
 
@@ -173,11 +211,10 @@ def normed_product(x: Tensor, weight: Tensor | None, matrix: Tensor, eps: float)
     """
     wide = x.float()
     if weight is None:
-        return tuple((part.float() * wide).sum(-1) for part in matrix.unbind(0))
+        return tuple(row_sums(part, wide) for part in matrix.unbind(0))
     scaled = wide * weight.float()
-    squares = wide.square().expand(matrix.shape[1], -1).sum(-1)
-    scale = torch.rsqrt(squares / x.shape[0] + eps)
-    return tuple((part.float() * scaled).sum(-1) * scale for part in matrix.unbind(0))
+    scale = torch.rsqrt(row_sums(wide.expand(matrix.shape[1], -1), wide) / x.shape[0] + eps)
+    return tuple(row_sums(part, scaled) * scale for part in matrix.unbind(0))
 
 
 def logits_of(x: Tensor, ends: Ends, config: Config, few: bool = False) -> Tensor:
