@@ -82,7 +82,8 @@ MODELS = {
     "tinyllama": Once(0.6, 2201 * MB),
 }
 # By device and lane: converting or compiling, and as often as each value of its engine's setting is tried at least, a trial's length
-# (benchmarks/cpu_lanes.json for smollm2, with the room of first_start.json; h100_rounds.json for tinyllama's shape).
+# (benchmarks/cpu_lanes.json for smollm2, with the room of first_start.json; for tinyllama's shape h100_rounds.json, with the search
+# for tiles of tiles.json, and for ONNX Runtime h200_local.json).
 PREPARED = {
     "cpu": {
         "pytorch-compile": Once(1.1, 11 * MB),
@@ -92,8 +93,9 @@ PREPARED = {
     },
     "cuda": {
         "pytorch-compile": Once(1.0),
-        "pytorch-tuned": Once(1.3),
-        "pytorch-triton": Once(0.5),
+        "pytorch-tuned": Once(2.7),
+        "pytorch-triton": Once(0.8),
+        "onnxruntime": Once(2.3),
     },
 }
 MEASURED = {"cpu": ("smollm2",), "cuda": ("tinyllama", *HUB)}  # models of that shape, for which the rows hold
