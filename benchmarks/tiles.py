@@ -1,5 +1,5 @@
-"""What a decode step of pytorch-tuned or pytorch-triton takes as its kernels are cut by Inductor alone, and by the time of whole
-steps (lanes/tuned/tiles.py), each compiled anew several times.
+"""What a generation of pytorch-tuned or pytorch-triton takes with its kernels cut by Inductor alone, or as that lane's file says, and
+by the time of whole steps (lanes/tuned/tiles.py), each compiled anew several times.
 
     PYTHONPATH=scripts python benchmarks/tiles.py [TIMES [LANE [MODEL]]]
 
@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-WAYS = ("Inductor alone", "by whole steps")
+WAYS = ("not searched", "by whole steps")
 
 
 def worker(way: str, cache: Path, lane_name: str, model: Path) -> int:
@@ -30,7 +30,7 @@ def worker(way: str, cache: Path, lane_name: str, model: Path) -> int:
     from trtbench.records.trial import Sampling
     from trtbench.settings.cells import Cell
 
-    if way == "Inductor alone":
+    if way == "not searched":
         Tiles.search = lambda *_: None  # type: ignore[method-assign]
     cell = Cell(batch=1, prompt_length=128, new_tokens=200, precision="float16")
     work = workload.build(prompt_files.read_prompts(prompt_files.PROMPTS), model, [cell], Sampling(), "x")
@@ -50,7 +50,9 @@ def worker(way: str, cache: Path, lane_name: str, model: Path) -> int:
     made.load()
     times = [timed(made.generate, work.prompts(cell, n), cell.new_tokens).nanoseconds / 1e6 for n in range(10)]
     assert prepared is not None
-    print("took " + json.dumps([round(prepared.nanoseconds / 1e9, 1), round(statistics.median(times[3:]), 2)]), flush=True)
+    print(
+        "took " + json.dumps([round(prepared.nanoseconds / 1e9, 1), round(statistics.median(times[3:]), 2)]), flush=True
+    )
     return 0
 
 

@@ -59,7 +59,7 @@ class TritonSession(Session):
     def form_of_one(self) -> tuple[type, tuple[int, ...]]:
         return Wide, (self.total, self.config.rows)
 
-    def fit(self, tiles: Tiles, step: Callable[[], float], names: Callable[[], list[str]]) -> None:
+    def fit(self, tiles: Tiles, step: Callable[[], float] | None, names: Callable[[], list[str]]) -> None:
         c = self.config
         work = {
             "qkv": (c.rows, c.hidden),
@@ -70,9 +70,10 @@ class TritonSession(Session):
             "attend": (self.total, c.half),
         }
         power = triton.next_power_of_2
-        if tiles.searching and not tiles.kept:
+        if tiles.searching and step is not None and not tiles.kept:
             sizes = {name: {"x": power(rows), "r0_": power(columns)} for name, (rows, columns) in work.items()}
-            tiles.search(dict(self.cut), sizes, self.cut.__setitem__, step)
+            start = {name: {**tile, "XBLOCK": min(tile["XBLOCK"], sizes[name]["x"])} for name, tile in self.cut.items()}
+            tiles.search(start, sizes, self.cut.__setitem__, step)
         if tiles.kept:
             self.cut, tiles.used = dict(tiles.kept), True
 

@@ -15,52 +15,76 @@ from typing import Any
 from trtbench.lanes.tuned.tiles import Tile, Tiles
 
 NUMBERS = {"XBLOCK", "R0_BLOCK", "num_warps"}
+# Launchers that were replaced: a graph that was recorded with one of them runs on its code, which goes with the last reference.
+_replaced: list[Any] = []
 
 
-def fit(tiles: Tiles, step: Callable[[], float], names: Callable[[], list[str]]) -> None:
-    """Cut the kernels that were launched so far as was found to be best, or find it: `step` gives the seconds of steps as they
-    are cut now, and `names` the kernels in them, those first that take most of the time."""
+def fit(tiles: Tiles, step: Callable[[], float] | None, names: Callable[[], list[str]]) -> None:
+    """Cut the kernels that were launched so far as was found to be best. Where that is to be found, `step` gives the seconds of
+    steps as they are cut now, and `names` the kernels in them, those first that take most of the time."""
     kernels = loaded()
-    if tiles.searching:
-        new = {kernel_key(kernels[name]): kernels[name] for name in names() if name in kernels}
-        new = {key: kernel for key, kernel in new.items() if key not in tiles.kept}
-        launchers: dict[tuple[str, str], Any] = {}
-
-        def use(key: str, tile: Tile) -> None:
-            wanted = key, str(tile)
-            if wanted not in launchers:
-                launchers[wanted] = launcher_of(new[key], tile)
-            launch(new[key], launchers[wanted])
-
+    if tiles.searching and step is not None:
+        ordered = in_steps(kernels, names)
+        new = {kernel_key(kernel): kernel for kernel in ordered if kernel_key(kernel) not in tiles.kept}
         if new:
-            tiles.search(
-                {key: tile_of(kernel) for key, kernel in new.items()},
-                {key: dict(kernel.size_hints) for key, kernel in new.items()},
-                use,
-                step,
-            )
-    for kernel in kernels.values():
+            _search(tiles, new, step)
+    for kernel in kernels:
         tile = tiles.kept.get(kernel_key(kernel))
         if tile is not None:
             tiles.used = True
-            launch(kernel, launcher_of(kernel, tile))
+            # Also one that has this tile by itself: as it was loaded its steps took longer (docs/performance.md).
+            if getattr(kernel, "cut_here", None) != tile:
+                _replaced.extend(kernel.launchers)
+                launch(kernel, tile, launcher_of(kernel, tile))
 
 
-def loaded() -> dict[str, Any]:
-    """Inductor's reductions that were launched in this process, by name; of several with one name the newest."""
+def in_steps(kernels: list[Any], names: Callable[[], list[str]]) -> list[Any]:
+    """Those of the kernels that the steps launch, in that order; all where nobody can tell."""
+    try:
+        order = names()
+    except Exception as error:
+        print(f"no profile of the steps ({type(error).__name__}): every kernel is looked at", flush=True)
+        return kernels
+    found = [kernel for name in order for kernel in kernels if kernel.fn.__name__ == name]
+    return found or kernels
+
+
+def _search(tiles: Tiles, kernels: dict[str, Any], step: Callable[[], float]) -> None:
+    launchers: dict[tuple[str, str], Any] = {}
+
+    def use(key: str, tile: Tile) -> None:
+        wanted = key, str(tile)
+        if wanted not in launchers:
+            launchers[wanted] = launcher_of(kernels[key], tile)
+        launch(kernels[key], tile, launchers[wanted])
+
+    for kernel in kernels.values():
+        _replaced.extend(kernel.launchers)
+    tiles.search(
+        {key: tile_of(kernel) for key, kernel in kernels.items()},
+        {key: dict(kernel.size_hints) for key, kernel in kernels.items()},
+        use,
+        step,
+    )
+
+
+def loaded() -> list[Any]:
+    """Inductor's reductions over one range that were launched in this process."""
     try:
         from torch._inductor.codecache import PyCodeCache
         from torch._inductor.runtime.triton_heuristics import CachingAutotuner
     except ImportError:
-        return {}
+        return []
     found = {}
     for module in PyCodeCache.modules:
         for kernel in vars(module).values():
-            if isinstance(kernel, CachingAutotuner) and len(kernel.launchers) == 1:
-                plain = set(kernel.size_hints or ()) == {"x", "r0_"} and set(tile_of(kernel)) <= NUMBERS
-                if plain and kernel.filename:
-                    found[kernel.fn.__name__] = kernel
-    return found
+            if isinstance(kernel, CachingAutotuner) and len(kernel.launchers) == 1 and kernel.filename:
+                found[id(kernel)] = kernel
+    return [
+        kernel
+        for kernel in found.values()
+        if set(kernel.size_hints or ()) == {"x", "r0_"} and {"XBLOCK"} < set(tile_of(kernel)) <= NUMBERS
+    ]
 
 
 def kernel_key(kernel: Any) -> str:
@@ -84,7 +108,7 @@ def launcher_of(kernel: Any, tile: Tile) -> Any:
     return kernel._precompile_config(config).make_launcher()
 
 
-def launch(kernel: Any, launcher: Any) -> None:
-    """Have the next launches be of this one."""
-    kernel.launchers = [launcher]
+def launch(kernel: Any, tile: Tile, launcher: Any) -> None:
+    """Have the next launches be of this one, which has that tile."""
+    kernel.launchers, kernel.cut_here = [launcher], tile
     kernel._cached_launcher = None  # PyTorch 2.13 keeps the last one beside

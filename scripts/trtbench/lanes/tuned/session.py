@@ -181,7 +181,9 @@ class Session:
         torch.cuda.current_stream().wait_stream(side)
         if count and self.wide and self.tiles is not None:
             where = count, span, kept[0]
-            self.fit(self.tiles, partial(self._seconds_of, *where), partial(self._kernels_of, *where))
+            # A single step is too short to tell tiles apart.
+            step = partial(self._seconds_of, *where) if count == STEPS else None
+            self.fit(self.tiles, step, partial(self._kernels_of, *where))
         for part, value in zip((self.position, self.x, self.output), kept):
             part.copy_(value)
         torch.cuda.synchronize()
@@ -191,8 +193,8 @@ class Session:
         self.pool = graph.pool()
         return graph.replay  # type: ignore[no-any-return]
 
-    def fit(self, tiles: Tiles, step: Callable[[], float], names: Callable[[], list[str]]) -> None:
-        """Cut the kernels of decode steps as `tiles` says."""
+    def fit(self, tiles: Tiles, step: Callable[[], float] | None, names: Callable[[], list[str]]) -> None:
+        """Cut the kernels of decode steps as `tiles` says, or find that out by `step`, the seconds of steps as they are now."""
         inductor_kernels.fit(tiles, step, names)
 
     def _seconds_of(self, count: int, span: int, position: torch.Tensor) -> float:

@@ -193,7 +193,7 @@ def row_sums(matrix: Tensor, row: Tensor) -> Tensor:
 
 
 def on_a_gpu(tensor: Tensor) -> bool:
-    return tensor.device.type == "cuda"
+    return str(tensor.device.type) == "cuda"
 
 
 def parts_of(length: int) -> int:

@@ -12,24 +12,31 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from trtbench.lanes import prepared
 from trtbench.records.files import write_whole
 
 FILE = "tiles.json"
 ROUNDS = 3  # over all kernels, since the best tile of one depends on the others'
-SECONDS = 120.0  # for one session's steps; what was found by then is kept
+SECONDS = 120.0  # for all searches of a lane; what was found by then is kept
 GAIN = 0.001  # of a step's time, below which another choice is none
 MOST_EACH = 128  # numbers a thread holds
 MOST_WARPS = 16
-NOTE = "kernels cut by the time of whole decode steps"
+NOTE = "kernels for one sequence cut by the time of whole decode steps"
 
 Tile = dict[str, int]  # XBLOCK rows, R0_BLOCK columns where a row is read in parts, num_warps
 Size = dict[str, int]  # x rows and r0_ columns of a kernel's work, as powers of two
 
 
 def neighbours(tile: Tile, size: Size) -> list[Tile]:
-    """The tiles that differ by a factor of two in one number."""
+    """The tiles that differ by a factor of two in one number; from one that is too large also those that are less so."""
     others = [{**tile, name: value} for name in tile for value in (tile[name] * 2, tile[name] // 2)]
-    return [other for other in others if sensible(other, size)]
+    too_large = numbers_each(tile, size) > MOST_EACH
+    return [
+        other
+        for other in others
+        if sensible(other, size)
+        or (too_large and fits(other, size) and numbers_each(other, size) < numbers_each(tile, size))
+    ]
 
 
 def whole_rows(tile: Tile, size: Size) -> list[Tile]:
@@ -42,11 +49,18 @@ def whole_rows(tile: Tile, size: Size) -> list[Tile]:
 
 def sensible(tile: Tile, size: Size) -> bool:
     """Whether a program has work for each of its threads, and registers for its work."""
-    rows, warps = tile["XBLOCK"], tile["num_warps"]
+    return fits(tile, size) and 1 <= numbers_each(tile, size) <= MOST_EACH
+
+
+def fits(tile: Tile, size: Size) -> bool:
+    """Whether there are so many rows, columns and warps."""
     columns = tile.get("R0_BLOCK", size["r0_"])
-    if not (1 <= rows <= size["x"] and 1 <= columns <= size["r0_"] and 1 <= warps <= MOST_WARPS):
-        return False
-    return 32 * warps <= rows * columns <= MOST_EACH * 32 * warps
+    return 1 <= tile["XBLOCK"] <= size["x"] and 1 <= columns <= size["r0_"] and 1 <= tile["num_warps"] <= MOST_WARPS
+
+
+def numbers_each(tile: Tile, size: Size) -> float:
+    """Of a matrix, for each thread."""
+    return tile["XBLOCK"] * tile.get("R0_BLOCK", size["r0_"]) / (32 * max(1, tile["num_warps"]))
 
 
 def descend(
@@ -85,7 +99,7 @@ class Tiles:
     def __init__(self, folder: Path, searching: bool) -> None:
         self.file = folder / FILE
         self.kept: dict[str, Tile] = json.loads(self.file.read_text()) if self.file.is_file() else {}
-        self.searching = searching
+        self.searching, self.seconds = searching, SECONDS
         self.used = False
 
     def search(
@@ -110,13 +124,17 @@ class Tiles:
                 refused.append((name, tile))
                 return None
 
-        found = descend(start, sizes, timed, time.monotonic() + SECONDS)
+        began = time.monotonic()
+        found = descend(start, sizes, timed, began + self.seconds)
+        self.seconds -= time.monotonic() - began
         for name, tile in found.items():
             if (name, tile) not in refused:  # else it could not even be asked for as it was
                 self.kept[name] = tile
                 print(f"{name}: {_words(start[name])} -> {_words(tile)}", flush=True)
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.file, json.dumps(self.kept, indent=1).encode())
+        # Another run may have prepared the same meanwhile, and its trials take from here.
+        if prepared.found(self.file.parent) is None:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self.file, json.dumps(self.kept, indent=1).encode())
 
     def notes(self) -> Sequence[str]:
         """What the lane states of it."""
