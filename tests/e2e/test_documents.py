@@ -27,6 +27,7 @@ ELSEWHERE = {
     "bash scripts/doctor.sh": "tests/shell/doctor.bats",
     "bash setup_nvidia_auth.sh": "tests/shell/auth.bats",
     "bash scripts/bench_vllm.sh --install": "tests/shell/test_planned.py",
+    "python3 tools/book.py --charts": "tests/tools/test_book.py",
 }
 # The real shape takes minutes, and the Hub is not there: the flags are checked, the lanes themselves run on the small model
 # and tests/e2e/test_hub.py has a Hub of its own.

@@ -134,6 +134,18 @@ def test_a_bundle_and_a_few_lines_make_the_page_of_any_card(clone: Path) -> None
     assert book.main(["--check"], clone) == 0
 
 
+def test_a_chart_is_drawn_where_there_is_none(clone: Path) -> None:
+    """The command of docs/results/CONTRIBUTING.md: python3 tools/book.py --charts"""
+    folder = a_folder(clone, "l4", HEAD + a_run("turns", "Several lanes.", shown=True), turns=TURNS)
+    assert book.main(["--charts"], clone) == 0
+    picture = folder / "runs" / "turns.png"
+    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 10_000
+    assert ", [chart](runs/turns.png), " in (folder / "README.md").read_text(encoding="utf-8")
+    picture.write_bytes(b"drawn by another matplotlib")
+    assert book.main(["--charts"], clone) == 0
+    assert picture.read_bytes() == b"drawn by another matplotlib"
+
+
 def test_the_readmes_show_the_run_that_is_marked_and_another_when_the_mark_moves(clone: Path) -> None:
     marked, unmarked = (HEAD + a_run("turns", shown=shown) for shown in (True, False))
     one = a_folder(clone, "one", marked, turns=TURNS)
