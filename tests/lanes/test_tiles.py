@@ -268,6 +268,7 @@ def test_without_a_profile_every_kernel_is_looked_at(
     assert ("RuntimeError" in capsys.readouterr().out) == (blind == "the profiler fails")
 
 
+@pytest.mark.ngc
 def test_the_places_in_inductor_are_where_they_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the PyTorch that is installed: what its own search for tiles goes through."""
     heuristics = pytest.importorskip("torch._inductor.runtime.triton_heuristics")
@@ -376,6 +377,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Session:
     return made
 
 
+@pytest.mark.ngc
 def test_a_session_has_its_kernels_cut_before_it_records_and_that_leaves_no_trace(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
