@@ -35,7 +35,7 @@ def main(results: Path, run_id: str) -> None:
     comparison = comparing.compare(run.run, run.trials, run.findings, run.judged)
     machine = comparison.environment
     of = {
-        "cpu": f"{machine.physical_cores} x {machine.cpu_model}",
+        "machine": f"{machine.physical_cores} x {machine.cpu_model}",
         "model": comparison.model.name,
         "precision": ", ".join(sorted({tried.precision for tried in run.run.tried or []})),
         "iterations": run.run.settings["NUM_ITERATIONS"],

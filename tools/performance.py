@@ -116,8 +116,8 @@ def vllm_settings(found: dict[str, Any]) -> str:
     return f"{table(head, rows)}\n\nOne figure a process. {found['note']}."
 
 
-def cpu_settings(found: dict[str, Any]) -> str:
-    """What was tried on a CPU: a line for each lane, cell and value."""
+def tried_settings(found: dict[str, Any]) -> str:
+    """What was tried on one machine: a line for each lane, cell and value that was timed."""
     rows = [
         [
             f"`{line['lane']}`",
@@ -127,10 +127,11 @@ def cpu_settings(found: dict[str, Any]) -> str:
             "yes" if line["chosen"] else "",
         ]
         for line in found["tried"]
+        if line["seconds"]
     ]
     head = ["lane", "cell", "value", "ms a generation, one a process", "taken"]
     dates = sorted({line["date"] for line in found["tried"]})
-    of = f"{found['cpu']}, `{found['model']}`, {found['precision']}, {found['iterations']} calls a process after its warm-up"
+    of = f"{found['machine']}, `{found['model']}`, {found['precision']}, {found['iterations']} calls a process after its warm-up"
     return f"{table(head, rows)}\n\n{of}, {' and '.join(dates)}; {found['note']}."
 
 
@@ -148,6 +149,22 @@ def tiles(found: dict[str, Any]) -> str:
     return f"{table(head, rows)}\n\n{found['note'].replace('again_ms', 'later processes').replace('kernels_us', 'µs')}"
 
 
+def profiles(found: dict[str, Any]) -> str:
+    """What PROFILE=1 saw of a decode step on a card, beside what the step took while nobody looked."""
+    rows = []
+    for one in found["profiles"]:
+        most = [f"`{shortened(kernel['name'])}` {percent(kernel['share'])}" for kernel in one["by_name"][:3]]
+        times = [f"{one[name]:,.0f}" for name in ("step_us", "busy_us_per_step", "gap_us_per_step")]
+        rows.append([f"`{one['lane']}`", str(one["batch"]), f"{one['events_per_step']:.0f}", *times, ", ".join(most)])
+    head = ["lane", "batch", "kernels a step", "step, µs", "busy, µs", "between kernels, µs", "most of it"]
+    return f"{table(head, rows)}\n\n{found['note']}. Step: without the profiler, which makes it longer."
+
+
+def shortened(name: str) -> str:
+    """Begin and end of a kernel's name: many differ in their last characters only."""
+    return name if len(name) <= 32 else f"{name[:18]}…{name[-12:]}"
+
+
 def of_file(name: str) -> Any:
     return json.loads((BENCHMARKS / f"{name}.json").read_text(encoding="utf-8"))
 
@@ -159,9 +176,11 @@ def made() -> dict[Path, str]:
             "cpu_lanes": cpu_lanes(of_file("cpu_lanes")),
             "cpu_products": cpu_products(of_file("cpu_products")),
             "tiles": tiles(of_file("tiles")),
+            "profiles": profiles(of_file("h200_profiles")),
         },
         FAIRNESS: {
-            "cpu_settings": cpu_settings(of_file("cpu_settings")),
+            "cpu_settings": tried_settings(of_file("cpu_settings")),
+            "h200_tries": tried_settings(of_file("h200_tries")),
             "vllm_settings": vllm_settings(of_file("vllm_settings")),
         },
     }

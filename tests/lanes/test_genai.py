@@ -133,6 +133,29 @@ def test_a_graph_made_for_a_card_computes_the_model(tiny_model: Path, shared_dat
     assert model.device_type == "CPU", "the word by which an engine that left the card is told"
 
 
+def test_more_sequences_than_the_engine_takes_are_a_hole(
+    tiny_model: Path, shared_data: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real engine refuses the batch; the lane goes on with the cells that it takes. Other refusals are no hole."""
+    lane = lane_of("onnxruntime", "float32", tiny_model, shared_data, device="cpu")
+    lane.prepare()
+    lane.load()
+    for most, batch in ((32, 33), (32, 100)):
+        with pytest.raises(
+            Unsupported, match=f"^ONNX Runtime GenAI takes {most} sequences at most, not a batch of {batch}$"
+        ):
+            lane.generate(PROMPTS[:1] * batch, NEW)
+    assert len(lane.generate(PROMPTS[:1] * 32, NEW)) == 32
+
+    def broken(*arguments: object) -> None:
+        raise RuntimeError("something else")
+
+    assert isinstance(lane, GenAi)
+    monkeypatch.setattr(lane.og, "Generator", broken)
+    with pytest.raises(RuntimeError, match="something else"):
+        lane.generate(PROMPTS, NEW)
+
+
 @pytest.mark.parametrize(
     ("place", "taken", "weights", "said"),
     [
