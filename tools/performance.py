@@ -155,8 +155,17 @@ def profiles(found: dict[str, Any]) -> str:
     for one in found["profiles"]:
         most = [f"`{shortened(kernel['name'])}` {percent(kernel['share'])}" for kernel in one["by_name"][:3]]
         times = [f"{one[name]:,.0f}" for name in ("step_us", "busy_us_per_step", "gap_us_per_step")]
-        rows.append([f"`{one['lane']}`", str(one["batch"]), f"{one['events_per_step']:.0f}", *times, ", ".join(most)])
-    head = ["lane", "batch", "kernels a step", "step, µs", "busy, µs", "between kernels, µs", "most of it"]
+        rows.append(
+            [
+                f"`{one['lane']}`",
+                str(one["batch"]),
+                percent(one["mbu"]),
+                f"{one['events_per_step']:.0f}",
+                *times,
+                ", ".join(most),
+            ]
+        )
+    head = ["lane", "batch", "MBU", "kernels a step", "step, µs", "busy, µs", "between kernels, µs", "most of it"]
     return f"{table(head, rows)}\n\n{found['note']}. Step: without the profiler, which makes it longer."
 
 

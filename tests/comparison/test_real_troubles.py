@@ -24,14 +24,14 @@ def recorded(name: str) -> tuple[Comparison, Bundle, dict[str, str]]:
 
 
 def test_a_second_process_on_the_card_is_caught() -> None:
-    """Another lane, started beside it, on a card of the same kind, before disturbed trials were run again."""
+    """Another lane, knowingly started beside it on an H200, before disturbed trials were run again."""
     _, _, found = recorded("neighbour")
     assert found["machine.neighbour"] == "pytorch-triton"
     assert "machine.busy" in found
 
 
 def test_a_trial_beside_a_second_process_is_run_again_and_does_not_count() -> None:
-    """Matrix products of another process, begun with the first of two trials and ended 22 s later (H200)."""
+    """Beside the first of two trials another process multiplied matrices for 22 s (H200)."""
     comparison, bundle, found = recorded("neighbour_again")
     assert found == {}, "what was disturbed was run again, so the audit has nothing to say of it"
     (disturbed,) = comparison.disturbed
