@@ -53,8 +53,7 @@ class CompileCache:
         os.environ["TRITON_CACHE_DIR"] = str(self.folder / "triton")
         complete = prepared.found(self.folder)
         if complete is not None:
-            # Nothing is left to compile, so no pool of compiling processes shall stand beside the measurement.
-            os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
+            _compile_in_this_process()
             return complete
         lane.load()
         start = time.perf_counter_ns()
@@ -69,6 +68,17 @@ class CompileCache:
             lane.begin(cell)
             _if_possible(lane, prompts, cell.new_tokens)
             _if_possible(lane, prompts, 1)
+
+
+def _compile_in_this_process() -> None:
+    """No pool of compiling processes beside a measurement that has nothing left to compile.
+
+    A kernel that comes back from one has forgotten that its tile was searched for (Triton's Config, unpickled, keeps no attribute
+    of others), so Inductor searches again, from where the last process ended: each trial had kernels of its own. The environment
+    variable for it is read when torch is imported, which was before."""
+    from torch._inductor import config
+
+    config.compile_threads = 1
 
 
 def _if_possible(lane: Lane, prompts: list[list[int]], new_tokens: int) -> None:

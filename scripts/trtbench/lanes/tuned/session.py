@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch._dynamo.exc import BackendCompilerFailed
+from torch._inductor import config as inductor_config
 
 from trtbench.lanes.tuned import inductor_kernels, launch, steps
 from trtbench.lanes.tuned.decoder import Config, Ends, Layer, embed
@@ -19,6 +20,7 @@ from trtbench.settings.lanes import FEW
 
 STEPS = 16  # decode steps in one CUDA graph
 REPLAYS = 9  # of which the median is the time of steps
+STATIC_LAUNCHER = "use_static_cuda_launcher"  # of Inductor
 LEAST_SPAN = 512  # attention looks at 512, 1024, 2048 … positions, at most at all
 
 
@@ -32,6 +34,9 @@ def options(device: str, wide: bool, dependent_launch: bool) -> dict[str, Any]:
             "split_reductions": not wide,
             "assert_indirect_indexing": False,  # positions come from this program
         }
+        if STATIC_LAUNCHER in inductor_config.get_config_copy():
+            # PyTorch 2.10 and 2.11 find a kernel for it on disk without the tile that was searched for; a graph has no use for it.
+            chosen[STATIC_LAUNCHER] = False
     return chosen
 
 
