@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 import factory
-from cheats.changes import TORCH, TRT, beside_a_neighbour, offered
+from cheats.changes import TORCH, TRT, beside_a_neighbour, drawn_anew, offered
 from liars import DEMO, MS, TINYLLAMA, Story
 from trtbench.machine.child import STUBBORN
 from trtbench.measure import limits
@@ -92,6 +92,13 @@ def compiling_at_first(seed: int) -> Story:
     for t in story.of(TORCH):
         t.cells[0].first_call = 90_000 * MS
         factory.stamped(t, t.began or 0)
+    return story
+
+
+def compiling_anew(seed: int) -> Story:
+    """A compiler whose search ends elsewhere in each process: no call of a trial differs from the others, the trials do."""
+    story = Story(seed=seed).tell()
+    drawn_anew(story, TORCH, (1.0, 1.03, 1.07, 1.1, 1.11))
     return story
 
 
@@ -202,6 +209,7 @@ HONEST: dict[str, Callable[[int], Story]] = {
     "beside somebody at first": beside_somebody_at_first,
     "beside a little somebody at first": beside_a_little_somebody_at_first,
     "compiling at first": compiling_at_first,
+    "compiling anew in each process": compiling_anew,
     "getting hot": getting_hot,
     "hanging beside its figures": hanging_beside,
     "a pass for energy that failed late": energy_lost,

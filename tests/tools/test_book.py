@@ -96,6 +96,9 @@ def contents(root: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
+WARNINGS = ("steady.first", "steady.trials", "steady.unsettled", "aa.few")
+
+
 def test_a_bundle_and_a_few_lines_make_the_page_of_any_card(clone: Path) -> None:
     source = HEAD + a_run("alone", "Only a lane.") + a_run("turns", "Several lanes.", shown=True)
     folder = a_folder(clone, "l4", source, turns=TURNS, alone=ALONE)
@@ -118,7 +121,7 @@ def test_a_bundle_and_a_few_lines_make_the_page_of_any_card(clone: Path) -> None
     )
     assert "- Batch 1: ONNX Runtime is 1.39x slower than PyTorch tuned (0.64-0.80) - " in turns
     assert "- Triton kernels, batch 8: pytorch-triton runs one sequence" in turns
-    assert [turns.count(f"- `{warn}` (") for warn in ("steady.first", "steady.unsettled", "aa.few")] == [1, 1, 1]
+    assert [turns.count(f"- `{warn}` (") for warn in WARNINGS] == [1, 1, 1, 1]
     assert "[Report](runs/turns.md), [records](runs/turns.bundle)." in turns  # no chart was drawn
     assert "J/token" in turns and "J/token" not in alone and "speed-up" not in alone and "Headline" not in alone
     assert "NVIDIA H200" in (folder / "runs" / "alone.md").read_text(encoding="utf-8")

@@ -192,6 +192,10 @@ TABLE: dict[str, Row] = {
     "steady.unsettled": Row((WARN,), "the warm-up had not settled when the clock started"),
     "steady.no_warmup": Row((WARN,), "no first call or no warm-up is recorded"),
     "steady.outliers": Row((WARN,), "one lane has outliers and the other has not: intervals are too narrow then"),
+    "steady.trials": Row(
+        (WARN,),
+        "each trial holds still, but trials differ: means of three or more over 5 % apart, F over 25 and over the calls of a trial",
+    ),
     # machine
     "machine.throttled": Row(
         (FAIL, WARN), "heat or hardware throttled a GPU; fail with its clock down by 10 % meanwhile"

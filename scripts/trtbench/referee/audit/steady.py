@@ -21,6 +21,7 @@ DRIFT = 0.02
 TRIAL_ALPHA, LANE_ALPHA = 0.01, 0.05
 FIRST_Z, FIRST_SHARE = 5.0, 0.10
 COMPILE = 3.0
+APART, MIN_CALLS, MIN_F = 0.05, 3, 25.0
 
 
 def check(context: Context) -> list[Finding]:
@@ -35,6 +36,7 @@ def check(context: Context) -> list[Finding]:
         if cold:
             findings.append(found("steady.no_warmup", key, where, trials=numbers(cold)))
         findings += _uneven_outliers(context, key, where, measured)
+        findings += _unlike_trials(key, where, measured)
     return findings
 
 
@@ -150,6 +152,35 @@ def _uneven_outliers(context: Context, key: Key, where: Where, measured: Sequenc
 
 def _outliers(measured: Sequence[Measured]) -> tuple[int, int]:
     return outliers([m.e2e.times for m in measured]), sum(len(m.e2e.times) for m in measured)
+
+
+def _unlike_trials(key: Key, where: Where, measured: Sequence[Measured]) -> Iterator[Finding]:
+    """Trials that hold still and differ: what each process draws anew (a compiler's search for tiles, its place in memory)
+    moves all calls of a trial alike, so that neither drift nor outliers see it.
+
+    By noise alone F is above MIN_F with p < 1e-4 in three trials of five calls and p < 1e-6 in five of five (p = 0.0012 in
+    three of three, the fewest that are looked at). With many calls F grows though each trial is noisy: it has to be above
+    the calls of a trial too, which is to say that the means of the trials spread more than the calls within them.
+    """
+    enough = [m for m in measured if len(m.e2e.times) >= MIN_CALLS]
+    if len(enough) < MIN_TRIALS:
+        return
+    spread, f_ratio = between_trials([m.e2e.times for m in enough])
+    if spread > APART and f_ratio > max(MIN_F, statistics.fmean(len(m.e2e.times) for m in enough)):
+        by_mean = sorted((statistics.fmean(m.e2e.times), m.trial.index) for m in enough)
+        yield found("steady.trials", key, where, spread=spread, fastest=by_mean[0][1], slowest=by_mean[-1][1])
+
+
+def between_trials(trials: Sequence[Sequence[int]]) -> tuple[float, float]:
+    """How far the means of the trials lie apart, relative to their mean, and F of a one-way analysis of variance over the
+    calls with the trials as groups (Fisher 1925; infinite where no trial has any variance)."""
+    means = [statistics.fmean(times) for times in trials]
+    calls = [len(times) for times in trials]
+    overall = sum(map(sum, trials)) / sum(calls)
+    between = sum(n * (mean - overall) ** 2 for n, mean in zip(calls, means, strict=True)) / (len(trials) - 1)
+    squares = sum((time - mean) ** 2 for times, mean in zip(trials, means, strict=True) for time in times)
+    within = squares / (sum(calls) - len(trials))
+    return (max(means) - min(means)) / statistics.fmean(means), between / within if within else math.inf
 
 
 def aa(context: Context) -> list[Finding]:

@@ -771,6 +771,16 @@ FINDINGS: dict[str, Said] = {
         ),
         advice=("More trials, on a quiet machine.", "Plus d'essais, sur une machine calme."),
     ),
+    "steady.trials": Said(
+        sentence=(
+            "The trials differ more than the calls within them: their means lie up to {spread:p} apart (trial {fastest:i} is the fastest, trial {slowest:i} the slowest).",
+            "Les essais diffèrent plus entre eux que les appels d'un même essai : leurs moyennes s'écartent de {spread:p} au plus (l'essai {fastest:i} est le plus rapide, l'essai {slowest:i} le plus lent).",
+        ),
+        advice=(
+            "Each process may have made other choices, for example of kernels when it compiled: compare the logs of these two trials, and run more trials.",
+            "Chaque processus a pu faire d'autres choix, par exemple de noyaux à la compilation : comparez les journaux de ces deux essais et lancez davantage d'essais.",
+        ),
+    ),
     "machine.throttled": Said(
         sentence=(
             "The GPU was throttled: {reasons} ({trials:which trial}).",
