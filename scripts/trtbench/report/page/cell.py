@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ class Measured(NamedTuple):
     """The figures of a cell; a table is None where no lane has a figure for it."""
 
     lanes: Table
+    lanes_note: str
     ceiling_notes: Sequence[str]
     rates: Plot
     times: Plot
@@ -63,6 +65,7 @@ def _measured(row: Row, comparison: Comparison, say: Language) -> Measured:
     head, lines = answers.table(row, comparison, say)
     return Measured(
         lanes=_lanes(row, comparison, say),
+        lanes_note=_lanes_note(row, say),
         ceiling_notes=ceiling.notes(row.figures, say),
         rates=rate_plot(row, comparison, say),
         times=time_plot(row, comparison, say),
@@ -79,7 +82,24 @@ def _measured(row: Row, comparison: Comparison, say: Language) -> Measured:
 
 def _with_spread(value: float, values: Sequence[float], say: Language) -> Field:
     whisker = edges(values)
-    return Field("figure", say.number(value), say.span(whisker.low, whisker.high))
+    # Of a single trial both ends are the figure itself.
+    return Field("figure", say.number(value), say.span(whisker.low, whisker.high) if len(values) > 1 else "")
+
+
+def _usual(row: Row, say: Language) -> str:
+    """The numbers of trials and iterations that most lanes have, which are said once; nothing where each has its own."""
+    [(usual, lanes)] = Counter(counts(f, say) for f in row.figures).most_common(1)
+    return usual if lanes > 1 else ""
+
+
+def _lanes_note(row: Row, say: Language) -> str:
+    parts, reach = [say("latency_note")], [(edges(f.latency_trials), f.trials) for f in row.figures]
+    if usual := _usual(row, say):
+        alike = all(counts(f, say) == usual for f in row.figures)
+        parts.append(say("counts_all" if alike else "counts_most", counts=usual))
+    parts += [say("page_interval")] if any(each.firm for each, _ in reach) else []
+    parts += [say("plot_range")] if any(not each.firm and trials > 1 for each, trials in reach) else []
+    return say.clauses(parts)
 
 
 def _lanes(row: Row, comparison: Comparison, say: Language) -> Table:
@@ -93,10 +113,12 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> Table:
     keys, fields = filled(row, shares)
     head = ["lane", "page_latency", "page_throughput", *keys, "speedup", "interval_head", "verdict"]
     lines: list[list[str | Field]] = []
+    usual = _usual(row, say)
     for i, f in enumerate(row.figures):
+        counted = counts(f, say)
         simulated = mark(say("simulated")) if f.simulated else ""
         line: list[str | Field] = [
-            Field("lane", label(f.lane, f.precision, comparison), counts(f, say), simulated),
+            Field("lane", label(f.lane, f.precision, comparison), "" if counted == usual else counted, simulated),
             _with_spread(f.latency, f.latency_trials, say),
             _with_spread(f.throughput, rates(f, row), say),
             *(field[i] or "-" for field in fields),

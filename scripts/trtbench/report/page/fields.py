@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from trtbench.comparison.result import Against
+from trtbench.report.headline import VERDICTS
 from trtbench.report.language import Language
 
 Look = Literal["figure", "void", "lane", "about", "word", "code", "long code", "long"]
@@ -39,6 +40,6 @@ def ratio(a: Against, say: Language, remark: str = "") -> list[str | Field]:
             "word",
             say(a.verdict.word),
             ", ".join(filter(None, [say("weak") if a.weak else "", remark])),
-            a.verdict.word,
+            f"{a.verdict.word} weak" if a.weak and a.verdict.word in VERDICTS else a.verdict.word,
         ),
     ]
