@@ -336,7 +336,7 @@ REPORT: dict[str, tuple[str, str]] = {
     "load_ms": ("Load", "Chargement"),
     "prepare_ms": ("Prepare or compile", "Préparation ou compilation"),
     "first_call_ms": ("First call", "Premier appel"),
-    "cached": ("from the cache", "depuis le cache"),
+    "cached": ("once, and kept since", "une fois, puis conservé"),
     "page_memory": ("Memory", "Mémoire"),
     "peak_rss": ("Peak RSS (MiB)", "Pic RSS (Mio)"),
     "gpu_peak": ("GPU peak (MiB)", "Pic GPU (Mio)"),
