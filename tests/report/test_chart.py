@@ -97,6 +97,15 @@ def test_a_slow_lane_and_one_that_spreads_widely_run_out_of_the_plot(
     assert size(tmp_path / "chart.png")[0] == 1600
 
 
+def test_what_is_no_result_is_struck_out_in_the_picture_too(tmp_path: Path, drawn: dict[str, Any]) -> None:
+    chart.write(tmp_path / "chart.png", reports.refused(), "en")
+    struck = [text.replace("\u0336", "") for text, *_ in drawn["annotate"] if "\u0336" in text]
+    assert struck == ["50.00", "160.0"]
+    drawn["annotate"].clear()
+    chart.write(tmp_path / "chart.png", reports.honest(), "en")
+    assert not any("\u0336" in text for text, *_ in drawn["annotate"])
+
+
 def test_names_with_dollars_and_signs_of_other_scripts_are_drawn_as_they_are(
     tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:

@@ -13,7 +13,7 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.records.files import write_whole
 from trtbench.report import ceiling
-from trtbench.report.headline import lead
+from trtbench.report.headline import lead, refused
 from trtbench.report.language import Language, language
 from trtbench.report.names import cell_name, label, place
 from trtbench.report.notices import marks
@@ -43,6 +43,7 @@ SPARE = (
     ("#E69F00", "oo"),
     ("#CC79A7", "--"),
 )  # for lanes that have no row above, in the table's order
+STRUCK = "\u0336"  # Unicode's stroke through the sign before it
 INK, SOFT, LIMIT = "#1b1d1f", "#55595e", "#b3400a"
 MAX_CELLS = 4
 DOTS = 60  # points of one lane
@@ -171,8 +172,9 @@ def _bars(axis: Any, row: Row, comparison: Comparison, say: Language, latency: b
     ceilings = [None] * len(limits) if latency else ceiling.told(row.figures, end, say)
     for i, (f, values, limit) in enumerate(zip(row.figures, trials, limits)):
         centre = f.latency if latency else f.throughput
-        _bar(axis, i, f.lane, centre, values)
-        _figure_beside(axis, i, centre, values, end, say)
+        void = (f.lane, f.precision) in refused(row)
+        _bar(axis, i, f.lane, centre, values, void)
+        _figure_beside(axis, i, centre, values, end, say, void)
         told = [ceilings[i], reaches(values, end, say)]
         _edge(axis, i, limit, [words for words in told if words], end)
     names = ["\n".join(textwrap.wrap(label(f.lane, f.precision, comparison), 16)) for f in row.figures]
@@ -188,12 +190,22 @@ def _bars(axis: Any, row: Row, comparison: Comparison, say: Language, latency: b
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _bar(axis: Any, i: int, lane: str, centre: float, values: Sequence[float]) -> None:
-    """A bar with its interval, where there is one, and a dot a trial."""
+def _bar(axis: Any, i: int, lane: str, centre: float, values: Sequence[float], void: bool) -> None:
+    """A bar with its interval, where there is one, and a dot a trial; of what is no result an empty one with a dashed edge."""
     low, high, firm = edges(values)
-    colour, hatch = look(lane)
+    colour, hatch = ("none", "") if void else look(lane)
     if firm:
-        axis.barh(i, centre, height=0.56, color=colour, hatch=hatch, edgecolor="#222222", linewidth=1, zorder=2)
+        axis.barh(
+            i,
+            centre,
+            height=0.56,
+            color=colour,
+            hatch=hatch,
+            edgecolor="#222222",
+            linewidth=1,
+            zorder=2,
+            linestyle="--" if void else "-",
+        )
         axis.errorbar(
             centre, i - 0.12, xerr=[[centre - low], [high - centre]], color=INK, capsize=7, linewidth=2.2, zorder=4
         )
@@ -208,12 +220,16 @@ def look(lane: str) -> tuple[str, str]:
     return LOOKS.get(lane) or SPARE[without.index(lane) % len(SPARE)]
 
 
-def _figure_beside(axis: Any, i: int, centre: float, values: Sequence[float], end: float, say: Language) -> None:
-    """The lane's figure, to the right of its bar and of its trials; where they run out of the plot, at the edge."""
+def _figure_beside(
+    axis: Any, i: int, centre: float, values: Sequence[float], end: float, say: Language, void: bool
+) -> None:
+    """The lane's figure, to the right of its bar and of its trials; where they run out of the plot, at the edge. One that is no
+    result is struck out."""
     last = max([edges(values).high, *values, centre])
     out = beyond(last, end)
+    text = say.number(centre) + (" →" if beyond(centre, end) else "")
     axis.annotate(
-        say.number(centre) + (" →" if beyond(centre, end) else ""),
+        "".join(f"{sign}{STRUCK}" for sign in text) if void else text,
         (end if out else last, i),
         xytext=(-4 if out else 9, 0),
         textcoords="offset points",

@@ -10,7 +10,7 @@ import msgspec
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Against, Comparison, Row
 from trtbench.comparison.software import differ
-from trtbench.figures.base import may_be_base
+from trtbench.figures.base import Key, may_be_base
 from trtbench.figures.speedup import Interval
 from trtbench.referee.audit.findings import FAIL
 from trtbench.report import audit_text
@@ -67,7 +67,7 @@ def lead(comparison: Comparison, say: Language) -> Lead:
         sentence = say("simulated").removeprefix(mark(say("simulated"))).lstrip(f": {NO_BREAK}")
         return Lead("simulated", sentence[:1].upper() + sentence[1:])
     heads = headlines(comparison)
-    weak = demonstrates(comparison) or (bool(heads) and all(a.weak for a in heads))
+    weak = all(a.verdict.word in VERDICTS for a in heads) and (demonstrates(comparison) or all(a.weak for a in heads))
     if len(heads) == 1:
         word = heads[0].verdict.word
         number = say.times(told_ratio(heads[0]).ratio) if word in ("faster", "slower") else ""
@@ -168,6 +168,12 @@ def verdict_sentence(a: Against, comparison: Comparison, say: Language) -> str:
         reasons.append(say("more_trials", n=a.verdict.more_trials))
     reasons += [say(f"weak.{reason}") for reason in a.weak]
     return f"{sentence}{say.in_brackets(told)} - {say.clauses(reasons)}"
+
+
+def refused(row: Row) -> set[Key]:
+    """The lanes of a cell whose figures are no result: simulated, or what the audit refuses."""
+    simulated = {(f.lane, f.precision) for f in row.figures if f.simulated}
+    return simulated | {(a.lane, a.precision) for a in row.against if a.verdict.word == "void"}
 
 
 def told_ratio(a: Against) -> Interval:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import Figures
 from trtbench.report import ceiling
+from trtbench.report.headline import refused
 from trtbench.report.language import Language
 from trtbench.report.names import label
 from trtbench.report.scale import axis_end, beyond, height, labels, reaches, thinned, ticks
@@ -48,6 +49,7 @@ class RateLane(NamedTuple):
     above the trials. `spoken` is for who does not see them."""
 
     name: str
+    void: bool  # its figures are no result
     value: Value
     told: Sequence[str]
     spoken: str
@@ -62,6 +64,7 @@ class TimeLane(NamedTuple):
     """One generation of one lane: where its first token falls and where its last; `y` is the middle of its bar."""
 
     name: str
+    void: bool  # its figures are no result
     value: Value
     told: Sequence[str]
     spoken: str
@@ -112,6 +115,7 @@ def rate_plot(row: Row, comparison: Comparison, say: Language) -> Plot:
         lanes.append(
             RateLane(
                 name=name,
+                void=(f.lane, f.precision) in refused(row),
                 value=_value(f.throughput, values, end, say),
                 told=words,
                 spoken=_spoken(f, edges(values), name, say),
@@ -137,6 +141,7 @@ def time_plot(row: Row, comparison: Comparison, say: Language) -> Plot:
         lanes.append(
             TimeLane(
                 name=name,
+                void=(f.lane, f.precision) in refused(row),
                 value=_value(f.latency, f.latency_trials, end, say),
                 told=words,
                 spoken=say("spoken_time", lane=name, prefill=f.ttft, decode=f.latency - f.ttft),
