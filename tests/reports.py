@@ -35,6 +35,17 @@ def honest(**more: Any) -> Comparison:
     return compare(run, made)
 
 
+def uneven() -> Comparison:
+    """One lane is eighty times as slow as the fastest, and the trials of one say next to nothing."""
+    times = {
+        "pytorch-eager": (4000.0, 4040.0, 3960.0),
+        "onnxruntime": (50.0, 50.5, 49.5),
+        "openvino": (30.0, 90.0, 400.0),
+    }
+    run = factory.run(lanes=list(times), demonstration=False, headline="onnxruntime")
+    return compare(run, factory.trials(times, model=factory.model(synthetic=False, source="hub")))
+
+
 def audited() -> Comparison:
     """The demonstration model, with the findings that the audit really makes of such records."""
     run, made = factory.run(lanes=list(TRIALS), headline="onnxruntime"), factory.trials(TRIALS)

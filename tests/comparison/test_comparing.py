@@ -13,6 +13,7 @@ from trtbench.figures.base import base_of
 from trtbench.figures.summary import Figures, figures, shape
 from trtbench.records.files import decode_as, encode
 from trtbench.records.run import Absent, Departure
+from trtbench.records.telemetry import Card
 from trtbench.records.trial import Failure, Memory
 from trtbench.referee.audit.findings import FAIL, Finding, found
 from trtbench.settings.cells import Cell
@@ -94,6 +95,40 @@ def test_lanes_without_figures_stand_with_their_reason() -> None:
     comparison = compare(factory.run(), trials)
     assert [(a.lane, a.failure.reason) for a in comparison.failed] == [("onnxruntime", "no room")]
     assert "onnxruntime" not in comparison.not_run
+
+
+@pytest.mark.parametrize(
+    ("gpus", "capability", "device", "there"),
+    [
+        ([], None, "cpu", ["pytorch-compile", "pytorch-tuned", "onnxruntime", "openvino"]),
+        (
+            ["NVIDIA H200"],
+            "9.0",
+            "cuda:0",
+            ["pytorch-compile", "pytorch-tuned", "onnxruntime", "vllm", "tensorrt-engine"],
+        ),
+        (["NVIDIA GeForce RTX 4090"], "8.9", "cuda:0", ["tensorrt-rtx", "tensorrt-engine", "vllm"]),
+        (["NVIDIA GeForce RTX 4090"], "8.9", "cpu", ["openvino", "tensorrt-rtx", "vllm"]),
+    ],
+)
+def test_lanes_that_could_not_run_there_are_not_missed(
+    gpus: list[str], capability: str | None, device: str, there: list[str]
+) -> None:
+    trials = factory.trials({"pytorch-eager": [100.0] * 3})
+    for trial in trials:
+        assert trial.statement is not None
+        trial.statement.device = device
+        trial.environment.gpus = gpus
+        if capability:
+            trial.environment.cards = [Card(uuid="GPU-0", name=gpus[0], compute_capability=capability)]
+    missed = compare(factory.run(lanes=["pytorch-eager"]), trials).not_run
+    assert set(there) <= set(missed)
+    never = {
+        ("cpu", False): {"vllm", "tensorrt-engine", "tensorrt-rtx", "pytorch-triton"},
+        ("cuda:0", True): {"openvino"},
+    }.get((device, bool(gpus)), set())
+    assert not never & set(missed)
+    assert ("tensorrt-rtx" in missed) == (capability == "8.9")
 
 
 def test_a_lane_that_failed_and_later_ran_is_not_told_as_failed() -> None:

@@ -77,7 +77,33 @@ def test_a_near_ceiling_is_drawn_and_a_far_one_is_named(tmp_path: Path, drawn: d
     ends = [arguments[0][0] for arguments in drawn["plot"]]
     # tokens/s of the near one; a latency has no ceiling
     assert ends == pytest.approx([100.0], rel=1e-3)
-    assert [text for text, *_ in drawn["annotate"] if "ceiling" in text] == ["ceiling 5,000.0 tok/s →"]
+    assert [text for text, *_ in drawn["annotate"] if "ceiling" in text] == ["ceiling 5,000 tok/s →"]
+
+
+@pytest.mark.parametrize(
+    ("lang", "slow", "wide"),
+    [
+        ("en", "3,999.9 →", "the interval ends at 2,592.7 →"),
+        ("fr", "3\u202f999,9 →", "l'intervalle finit à 2\u202f592,7 →"),
+    ],
+)
+def test_a_slow_lane_and_one_that_spreads_widely_run_out_of_the_plot(
+    lang: str, slow: str, wide: str, tmp_path: Path, drawn: dict[str, Any]
+) -> None:
+    chart.write(tmp_path / "chart.png", reports.uneven(), lang)
+    told = [text for text, *_ in drawn["annotate"]]
+    assert slow in told
+    assert [text for text in told if "→" in text and text != slow][:1] == [wide]
+    assert size(tmp_path / "chart.png")[0] == 1600
+
+
+def test_what_is_no_result_is_struck_out_in_the_picture_too(tmp_path: Path, drawn: dict[str, Any]) -> None:
+    chart.write(tmp_path / "chart.png", reports.refused(), "en")
+    struck = [text.replace("\u0336", "") for text, *_ in drawn["annotate"] if "\u0336" in text]
+    assert struck == ["50.00", "160.0"]
+    drawn["annotate"].clear()
+    chart.write(tmp_path / "chart.png", reports.honest(), "en")
+    assert not any("\u0336" in text for text, *_ in drawn["annotate"])
 
 
 def test_names_with_dollars_and_signs_of_other_scripts_are_drawn_as_they_are(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
 
@@ -219,3 +220,12 @@ def test_every_language_says_every_reason() -> None:
     for say in LANGUAGES.values():
         for key in ("slower_than_candidate", "noise_of_candidate"):
             assert "X" in say(key, candidate="X")
+
+
+def test_what_is_slower_has_its_interval_as_times_slower() -> None:
+    times = {"pytorch-eager": (50.0, 50.5, 49.5, 50.2, 49.8), "onnxruntime": (100.0, 101.0, 99.0, 100.5, 99.5)}
+    comparison = compare(factory.run(lanes=list(times), headline="onnxruntime"), factory.trials(times))
+    sentence = lead(comparison, ENGLISH).sentence
+    ratio, low, high = map(float, re.findall(r"\d+\.\d\d", sentence)[:3])
+    assert " slower than " in sentence and 1 < low < ratio < high
+    assert lead(comparison, ENGLISH).number == f"{ratio:.2f}x"

@@ -17,6 +17,7 @@ import reports
 from trtbench.comparison.result import Comparison
 from trtbench.report import markdown, text
 from trtbench.report.language import ENGLISH, FRENCH, LANGUAGES, NO_BREAK, SENTENCES, THIN, Language, language
+from trtbench.report.names import moment
 from trtbench.report.page import document
 from trtbench.report.words.audit import FINDINGS
 from trtbench.report.words.report import REPORT
@@ -296,3 +297,16 @@ def test_no_report_sets_punctuation_of_the_other_language(kind: str, render: Cal
         # Code, the rules of Markdown's tables, the mark of a notice, times of day.
         said = re.sub(r"`[^`]*`|-+:|^! |\d\d:\d\d:\d\d|[*>]", "", said, flags=re.MULTILINE)
         assert misspaced(" ".join(said.split("\n")), say) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("2026-11-29T05:26:05.123456+00:00", "2026-11-29 05:26 UTC"),
+        ("2026-11-29T05:26:05+02:00", "2026-11-29 03:26 UTC"),
+        ("yesterday\x1b[31m", "yesterday\ufffd[31m"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
+    ],
+)
+def test_a_time_is_told_to_the_minute_and_what_is_none_as_it_stands(written: str, told: str) -> None:
+    assert moment(written) == told

@@ -153,7 +153,8 @@ def test_what_must_not_be_quoted_is_marked_in_capitals_on_top_and_on_each_plot(
 
 def test_a_void_ratio_is_struck_out_and_named_void() -> None:
     mine = article(made("refused"), "en")
-    assert '<s>2.00x</s></td><td class="n"><s>1.98-2.02</s></td><td><span class="word w-void">VOID</span>' in mine
+    struck = re.sub(r' data-head="[^"]*"', "", mine)
+    assert '<s>2.00x</s></td><td class="n"><s>1.98-2.02</s></td><td><span class="word w-void">VOID</span>' in struck
 
 
 def test_a_simulated_lane_gets_no_verdict() -> None:
@@ -337,7 +338,7 @@ def test_decode_is_what_the_prefill_leaves_of_the_whole() -> None:
     phases = mine[mine.index("<h3>Where the time goes</h3>") :]
     row = re.search(r'<th scope="row">PyTorch eager</th>(.*?)</tr>', phases)
     assert row
-    assert re.findall(r'<td class="n">([\d.]+)', row[1])[:2] == ["10.00", "90.00"]
+    assert re.findall(r'<td class="n"[^>]*>([\d.]+)', row[1])[:2] == ["10.00", "90.00"]
 
 
 def test_an_overview_that_was_cut_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,3 +358,34 @@ def test_several_cells_stand_in_one_plot_of_throughput_against_latency() -> None
     assert len(found) == points
     comparison.cells = comparison.cells[:1]
     assert '<circle class="spot"' not in document.render(comparison, "en")
+
+
+def test_what_the_audit_refuses_or_a_stand_in_made_is_struck_out_in_tables_and_plots_and_no_other_lane_wears_a_badge() -> (
+    None
+):
+    for kind in ("refused", "simulated"):
+        mine = article(made(kind), "en")
+        lanes = mine[mine.index("<h3>Lanes</h3>") : mine.index("<h3>Where the time goes</h3>")]
+        rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', lanes, re.DOTALL)
+        struck = ["<s>50.00</s>" in row for row in rows]
+        assert struck == [False, True, False], kind
+        assert lanes.count('class="dots refused"') == lanes.count('class="decode refused"') == 1
+        assert lanes.count("struck") == 2
+        assert not re.search("w-(faster|slower|equivalent)", lanes)
+    assert "refused" not in article(made("honest"), "en")
+    assert "w-faster" in article(made("honest"), "en")
+
+
+@pytest.mark.parametrize(("kind", "weak"), [("honest", False), ("audited", True), ("refused", False), ("uneven", True)])
+def test_a_weak_verdict_and_a_demonstration_look_weak_and_carry_their_number(kind: str, weak: bool) -> None:
+    lead = re.search(r'<div class="lead ([^"]*)">(.*?)</div>', article(made(kind), "en"), re.DOTALL)
+    assert lead
+    assert ("weak" in lead[1].split()) == weak
+    number = re.search(r'<span class="number">(.*?)</span>', lead[2])
+    assert (number and number[1]) == {"honest": "2.00x", "audited": "2.00x", "uneven": "80.0x", "refused": None}[kind]
+
+
+def test_numbers_of_trials_are_said_once() -> None:
+    mine = article(made("honest"), "en")
+    assert mine.count("5 trials x 2 iterations") == 1
+    assert "5 trials x 2 iterations of each lane" in mine

@@ -21,6 +21,8 @@ from trtbench.records.trial import Trial
 from trtbench.records.trtllm_report import LANE, Latency
 from trtbench.referee import record_roofline
 from trtbench.referee.audit.findings import WARN, Finding, refusing
+from trtbench.referee.record_roofline import on_gpu
+from trtbench.settings import lanes
 from trtbench.settings.lanes import LANES
 
 # Findings that warn of a time, since an honest one may look so, and on which nothing firm can stand.
@@ -93,7 +95,7 @@ def compare(
         headline_lane=run.headline,
         cells=cells,
         failed=failures(run, trials, set(groups)),
-        not_run=[lane for lane in LANES if lane not in asked_for],
+        not_run=[lane for lane in LANES if lane not in asked_for and _could_run(lane, trials)],
         findings=list(findings),
         statements=list(_statements(groups)),
         disturbed=list(_disturbed(trials)),
@@ -102,6 +104,18 @@ def compare(
         cards=card_states(groups),
         software=list(software_of.values()),
     )
+
+
+def _could_run(lane: str, trials: Sequence[Trial]) -> bool:
+    """Whether the machine has what the lane runs on: a run on a card could not have had a lane of processors alone, and one
+    without a card none of those that need one. A card that is too old or too new for the lane counts as none."""
+    environment = trials[0].environment
+    on_a_card = any(t.statement is not None and on_gpu(t.statement) for t in trials)
+    devices = {"cuda"} if on_a_card else {"cpu", "cuda"} if environment.gpus else {"cpu"}
+    capabilities = [card.compute_capability for card in environment.cards or () if card.compute_capability]
+    if any(lanes.unable(lane, capability) for capability in capabilities):
+        devices.discard("cuda")
+    return not devices.isdisjoint(LANES[lane].devices)
 
 
 def _beside(report: Latency, row: Row) -> bool:

@@ -49,11 +49,19 @@ def words(f: Figures, say: Language) -> str | None:
     return say("ceiling_cached") if f.ceiling_basis == CACHED else None
 
 
-def told(f: Figures, end: float, say: Language) -> str | None:
-    """What a plot whose axis ends at `end` tells of the ceiling beside its line: the words, or where it lies beyond."""
+def told(figures: Sequence[Figures], end: float, say: Language) -> list[str | None]:
+    """What a plot whose axis ends at `end` tells of the ceiling beside each lane: the words, or where it lies beyond; one
+    beyond that is the same for all of them once, beside the last."""
+    each = [_told(f, end, say) for f in figures]
+    if len(set(each)) > 1 or any(words(f, say) for f in figures):
+        return each
+    return [*[None] * (len(each) - 1), each[-1]]
+
+
+def _told(f: Figures, end: float, say: Language) -> str | None:
     rate, said = line(f), words(f, say)
     if said is None and rate is not None and beyond(rate, end):
-        return f"{say('ceiling')} {say.number(rate)} tok/s →"
+        return f"{say('ceiling')} {say.number(rate, 0 if rate >= 100 else None)} tok/s →"
     return said
 
 

@@ -13,11 +13,11 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.records.files import write_whole
 from trtbench.report import ceiling
-from trtbench.report.headline import lead
+from trtbench.report.headline import lead, refused
 from trtbench.report.language import Language, language
 from trtbench.report.names import cell_name, label, place
 from trtbench.report.notices import marks
-from trtbench.report.scale import axis_end, beyond, height, labels, thinned, ticks
+from trtbench.report.scale import axis_end, beyond, height, labels, reaches, thinned, ticks
 from trtbench.report.spread import edges, rates
 from trtbench.settings.lanes import LANES
 
@@ -43,6 +43,7 @@ SPARE = (
     ("#E69F00", "oo"),
     ("#CC79A7", "--"),
 )  # for lanes that have no row above, in the table's order
+STRUCK = "\u0336"  # Unicode's stroke through the sign before it
 INK, SOFT, LIMIT = "#1b1d1f", "#55595e", "#b3400a"
 MAX_CELLS = 4
 DOTS = 60  # points of one lane
@@ -133,9 +134,18 @@ def _foot(rows: Sequence[Row], cut: int, say: Language) -> str:
         parts.append(say("chart_ceiling"))
     if not all(edges(f.latency_trials).firm for row in rows for f in row.figures):
         parts.append(say("chart_range"))
+    if any(_cut(row) for row in rows):
+        parts.append(say("plot_beyond"))
     if cut:
         parts.append(say("chart_cut", n=cut))
     return say.clauses(parts)
+
+
+def _cut(row: Row) -> bool:
+    """Whether something of the cell runs out of one of its plots."""
+    lanes = [(f.latency_trials, ceiling.excess(f) is None) for f in row.figures]
+    end = axis_end(lanes, (), ROOM, times=True)
+    return any(beyond(max([edges(values).high, *values]), end) for values, _ in lanes)
 
 
 def _without_figures(rows: Sequence[Row], comparison: Comparison, say: Language) -> list[str]:
@@ -157,13 +167,16 @@ def _bars(axis: Any, row: Row, comparison: Comparison, say: Language, latency: b
     trials = [f.latency_trials if latency else rates(f, row) for f in row.figures]
     # A ceiling is the most of something: the latency, of which less is better, has none to draw.
     limits = [None if latency else ceiling.line(f) for f in row.figures]
-    end = axis_end(trials, limits, ROOM)
+    possible = [ceiling.excess(f) is None for f in row.figures]
+    end = axis_end(list(zip(trials, possible)), limits, ROOM, times=latency)
+    ceilings = [None] * len(limits) if latency else ceiling.told(row.figures, end, say)
     for i, (f, values, limit) in enumerate(zip(row.figures, trials, limits)):
         centre = f.latency if latency else f.throughput
-        _bar(axis, i, f.lane, centre, values)
-        _figure_beside(axis, i, centre, values, limit, end, say)
-        if not latency:
-            _ceiling(axis, i, limit, ceiling.told(f, end, say), end)
+        void = (f.lane, f.precision) in refused(row)
+        _bar(axis, i, f.lane, centre, values, void)
+        _figure_beside(axis, i, centre, values, end, say, void)
+        told = [ceilings[i], reaches(values, end, say)]
+        _edge(axis, i, limit, [words for words in told if words], end)
     names = ["\n".join(textwrap.wrap(label(f.lane, f.precision, comparison), 16)) for f in row.figures]
     axis.set_yticks(range(len(names)), names, fontsize=18)
     axis.set_ylim(len(names) - 0.35, -0.65)
@@ -177,12 +190,22 @@ def _bars(axis: Any, row: Row, comparison: Comparison, say: Language, latency: b
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _bar(axis: Any, i: int, lane: str, centre: float, values: Sequence[float]) -> None:
-    """A bar with its interval, where there is one, and a dot a trial."""
+def _bar(axis: Any, i: int, lane: str, centre: float, values: Sequence[float], void: bool) -> None:
+    """A bar with its interval, where there is one, and a dot a trial; of what is no result an empty one with a dashed edge."""
     low, high, firm = edges(values)
-    colour, hatch = look(lane)
+    colour, hatch = ("none", "") if void else look(lane)
     if firm:
-        axis.barh(i, centre, height=0.56, color=colour, hatch=hatch, edgecolor="#222222", linewidth=1, zorder=2)
+        axis.barh(
+            i,
+            centre,
+            height=0.56,
+            color=colour,
+            hatch=hatch,
+            edgecolor="#222222",
+            linewidth=1,
+            zorder=2,
+            linestyle="--" if void else "-",
+        )
         axis.errorbar(
             centre, i - 0.12, xerr=[[centre - low], [high - centre]], color=INK, capsize=7, linewidth=2.2, zorder=4
         )
@@ -198,16 +221,19 @@ def look(lane: str) -> tuple[str, str]:
 
 
 def _figure_beside(
-    axis: Any, i: int, centre: float, values: Sequence[float], limit: float | None, end: float, say: Language
+    axis: Any, i: int, centre: float, values: Sequence[float], end: float, say: Language, void: bool
 ) -> None:
-    """The lane's figure, to the right of its bar, of its trials, and of a ceiling that it would cover."""
-    high = edges(values).high
-    covered = [limit] if limit is not None and high < limit < high + end * 0.2 else []
+    """The lane's figure, to the right of its bar and of its trials; where they run out of the plot, at the edge. One that is no
+    result is struck out."""
+    last = max([edges(values).high, *values, centre])
+    out = beyond(last, end)
+    text = say.number(centre) + (" →" if beyond(centre, end) else "")
     axis.annotate(
-        say.number(centre),
-        (max([high, *values, *covered]), i),
-        xytext=(9, 0),
+        "".join(f"{sign}{STRUCK}" for sign in text) if void else text,
+        (end if out else last, i),
+        xytext=(-4 if out else 9, 0),
         textcoords="offset points",
+        ha="right" if out else "left",
         va="center",
         fontsize=18,
         fontweight="bold",
@@ -217,9 +243,9 @@ def _figure_beside(
     )
 
 
-def _ceiling(axis: Any, i: int, limit: float | None, told: str | None, end: float) -> None:
-    """A line where the ceiling is, and at the edge what is told of it."""
+def _edge(axis: Any, i: int, limit: float | None, told: Sequence[str], end: float) -> None:
+    """A line where the ceiling is, and at the edge what is told of it and of what lies beyond."""
     if limit is not None and not beyond(limit, end):
         axis.plot([limit, limit], [i - 0.42, i + 0.42], color=LIMIT, linewidth=3, linestyle=(0, (2, 1)), zorder=3)
     if told:
-        axis.annotate(told, (end, i + 0.42), ha="right", va="center", fontsize=13, color=LIMIT, zorder=6)
+        axis.annotate("; ".join(told), (end, i + 0.42), ha="right", va="center", fontsize=13, color=LIMIT, zorder=6)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 
+import msgspec
+
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Against, Comparison, Row
 from trtbench.comparison.software import differ
-from trtbench.figures.base import may_be_base
+from trtbench.figures.base import Key, may_be_base
+from trtbench.figures.speedup import Interval
 from trtbench.referee.audit.findings import FAIL
 from trtbench.report import audit_text
-from trtbench.report.language import NO_BREAK, Language
+from trtbench.report.language import NO_BREAK, RANGE, Language
 from trtbench.report.names import bare_label, label
-from trtbench.report.notices import mark
+from trtbench.report.notices import demonstrates, mark
 from trtbench.settings.lanes import LANES
 
 VERDICTS = ("faster", "slower", "equivalent")
@@ -44,10 +47,14 @@ class Fact:
 
 @dataclasses.dataclass(frozen=True)
 class Lead:
-    """`word`: faster, slower, equivalent, inconclusive, none, void, simulated, or mixed (several cells that differ)."""
+    """`word`: faster, slower, equivalent, inconclusive, none, void, simulated, or mixed (several cells that differ). `number`: the
+    ratio that the sentence is about, or from which to which they go; empty where there is none to remember. `weak`: little hangs
+    on all of it."""
 
     word: str
     sentence: str
+    number: str = ""
+    weak: bool = False
 
     def capitals(self, say: Language) -> str:
         """The word as it stands before the sentence."""
@@ -60,10 +67,13 @@ def lead(comparison: Comparison, say: Language) -> Lead:
         sentence = say("simulated").removeprefix(mark(say("simulated"))).lstrip(f": {NO_BREAK}")
         return Lead("simulated", sentence[:1].upper() + sentence[1:])
     heads = headlines(comparison)
+    weak = all(a.verdict.word in VERDICTS for a in heads) and (demonstrates(comparison) or all(a.weak for a in heads))
     if len(heads) == 1:
-        return Lead(heads[0].verdict.word, verdict_sentence(heads[0], comparison, say))
+        word = heads[0].verdict.word
+        number = say.times(told_ratio(heads[0]).ratio) if word in ("faster", "slower") else ""
+        return Lead(word, verdict_sentence(heads[0], comparison, say), number, weak)
     if heads:
-        return _several(heads, comparison, say)
+        return _several(heads, comparison, say, weak)
     failed = next((a for a in comparison.failed if a.lane == comparison.headline_lane), None)
     if failed is not None:
         reason = plain(failed.failure.reason)
@@ -81,7 +91,7 @@ def headlines(comparison: Comparison) -> list[Against]:
     return [a for row in comparison.cells for a in row.against if a.headline]
 
 
-def _several(heads: list[Against], comparison: Comparison, say: Language) -> Lead:
+def _several(heads: list[Against], comparison: Comparison, say: Language, weak: bool) -> Lead:
     """One sentence over several cells: how many of each verdict, and from which ratio to which; then which lanes may be the
     base, each set of them with the number of its cells, and what bears on it."""
     verdicts = [a.verdict.word for a in heads]
@@ -101,7 +111,10 @@ def _several(heads: list[Against], comparison: Comparison, say: Language) -> Lea
         ]
     sentences += list(dict.fromkeys(say(f"weak.{reason}") for a in heads for reason in a.weak))
     word = "void" if "void" in verdicts else verdicts[0] if len(set(verdicts)) == 1 else "mixed"
-    return Lead(word, say.clauses(sentences))
+    number = (
+        f"{say.times(min(ratios))}{RANGE}{say.times(max(ratios))}" if ratios and word in ("faster", "slower") else ""
+    )
+    return Lead(word, say.clauses(sentences), number, weak)
 
 
 def _alike(heads: list[Against], comparison: Comparison, say: Language) -> list[str]:
@@ -132,9 +145,9 @@ def verdict_sentence(a: Against, comparison: Comparison, say: Language) -> str:
     word = a.verdict.word
     if comparison.simulated:
         return f"{say('none')} ({say('simulated')})"
+    told = told_ratio(a)
     if word in ("faster", "slower"):
-        ratio = a.speedup.ratio if word == "faster" else 1 / a.speedup.ratio
-        sentence = say("headline_says", lane=lane, ratio=ratio, word=say(word), base=base)
+        sentence = say("headline_says", lane=lane, ratio=told.ratio, word=say(word), base=base)
     elif word == "equivalent":
         sentence = say("headline_equivalent", lane=lane, base=base)
     else:
@@ -154,7 +167,22 @@ def verdict_sentence(a: Against, comparison: Comparison, say: Language) -> str:
     if a.verdict.more_trials is not None:
         reasons.append(say("more_trials", n=a.verdict.more_trials))
     reasons += [say(f"weak.{reason}") for reason in a.weak]
-    return f"{sentence}{say.in_brackets(a.speedup)} - {say.clauses(reasons)}"
+    return f"{sentence}{say.in_brackets(told)} - {say.clauses(reasons)}"
+
+
+def refused(row: Row) -> set[Key]:
+    """The lanes of a cell whose figures are no result: simulated, or what the audit refuses."""
+    simulated = {(f.lane, f.precision) for f in row.figures if f.simulated}
+    return simulated | {(a.lane, a.precision) for a in row.against if a.verdict.word == "void"}
+
+
+def told_ratio(a: Against) -> Interval:
+    """The ratio and its interval as a sentence says them: of what is slower, how many times slower."""
+    of = a.speedup
+    if a.verdict.word != "slower":
+        return of
+    low, high = (1 / end if end else None for end in (of.high, of.low))
+    return msgspec.structs.replace(of, ratio=1 / of.ratio, low=low, high=high)
 
 
 def _about(a: Against, comparison: Comparison, say: Language) -> list[str]:

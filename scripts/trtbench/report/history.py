@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Change, Comparison, Difference, History, Lost
 from trtbench.report.language import Language
-from trtbench.report.names import label
+from trtbench.report.names import label, moment
 from trtbench.report.notices import mark
 from trtbench.report.text_layout import WIDTH, wrapped
 
@@ -21,7 +21,7 @@ def notices(history: History, say: Language) -> list[str]:
     """What must be read before any ratio."""
     known = f"history.{history.source}"
     source = say(known) if known in say else plain(history.source, NAME)
-    sentences = [say("history.from", source=source, created=plain(history.created[:19].replace("T", " "), NAME))]
+    sentences = [say("history.from", source=source, created=moment(history.created))]
     if not history.same_machine:
         sentences.append(say("history.other_machine_notice"))
     if not history.same_model:

@@ -37,6 +37,7 @@ from trtbench.report.words.terms import TERMS
 from trtbench.report.words.tried import TRIED
 from trtbench.settings.lanes import LANES
 
+LEAST_RATIO = 0.01
 NO_BREAK, THIN, RANGE = "\u00a0", "\u202f", "-"
 SENTENCES = REPORT | HISTORY | DISTURBED | FAILED | TRIED | BESIDE | HEADINGS
 
@@ -85,8 +86,13 @@ class Language:
         return english.translate({ord(","): self.group, ord("."): self.decimal, ord("%"): self.spaces[" %"]})
 
     def times(self, ratio: float) -> str:
-        """A ratio the way people write it: 2.41x."""
-        return f"{self.number(float(ratio), 2)}x"
+        """A ratio the way people write it: 2.41x, 24.1x, 241x; one that two decimal places make nothing of is <0.01x."""
+        return f"{self._ratio(float(ratio))}x"
+
+    def _ratio(self, ratio: float) -> str:
+        if 0 < ratio < LEAST_RATIO:
+            return f"<{self.number(LEAST_RATIO, 2)}"
+        return self.number(ratio, 2 if ratio < 10 else 1 if ratio < 100 else 0)
 
     def span(self, low: float, high: float, digits: int | None = None) -> str:
         """From the one to the other: 98.50-101.5."""
@@ -94,7 +100,9 @@ class Language:
 
     def limits(self, ratio: Interval) -> str | None:
         """The interval of a ratio: 1.98-2.41; None where there is none."""
-        return None if ratio.low is None or ratio.high is None else self.span(ratio.low, ratio.high, 2)
+        if ratio.low is None or ratio.high is None:
+            return None
+        return f"{self._ratio(ratio.low)}{RANGE}{self._ratio(ratio.high)}"
 
     def in_brackets(self, ratio: Interval) -> str:
         """The interval behind a ratio or a sentence: ` (1.98-2.41)`; nothing where there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 
 from trtbench.comparison.clean_text import NAME, plain
@@ -34,6 +35,14 @@ def listed(lanes: Sequence[tuple[str, str]]) -> str:
 def cell_name(row: Row, say: Language) -> str:
     """Batch, prompt and new tokens."""
     return say("cell", batch=row.batch, prompt=row.prompt_length, new=row.new_tokens)
+
+
+def moment(written: str) -> str:
+    """A time of a record for people: date, minute, and UTC; as it is written where it is no such time."""
+    try:
+        return datetime.datetime.fromisoformat(written).astimezone(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError):
+        return plain(written, NAME)
 
 
 def place(comparison: Comparison) -> str:

@@ -24,7 +24,7 @@ def warnings(comparison: Comparison, say: Language) -> list[str]:
     """What must be read before any figure; each begins with its mark in capitals."""
     sentences = [say("simulated")] if comparison.simulated else []
     if comparison.model.synthetic:
-        kind = "demonstration" if comparison.model.name == "demo" else "synthetic"
+        kind = "demonstration" if demonstrates(comparison) else "synthetic"
         sentences.append(say(kind, model=plain(comparison.model.name, NAME)))
     if comparison.model.dequantised is not None:
         told = {"model": plain(comparison.model.name, NAME), "format": plain(comparison.model.dequantised, NAME)}
@@ -44,6 +44,11 @@ def warnings(comparison: Comparison, say: Language) -> list[str]:
     if not comparison.interleaved:
         sentences.append(say("not_interleaved"))
     return sentences
+
+
+def demonstrates(comparison: Comparison) -> bool:
+    """Whether it only shows that everything runs: the model has no real one's shape."""
+    return comparison.model.synthetic and comparison.model.name == "demo"
 
 
 def mark(warning: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from trtbench.figures.summary import Figures
 from trtbench.report import answers, ceiling, other_clocks
 from trtbench.report.columns import Column, filled, maybe_number, maybe_share
 from trtbench.report.columns import table as columns_of
+from trtbench.report.headline import VERDICTS, headlines, refused
 from trtbench.report.language import Language
 from trtbench.report.names import cell_name, label
 from trtbench.report.notices import mark
@@ -25,6 +27,7 @@ class Measured(NamedTuple):
     """The figures of a cell; a table is None where no lane has a figure for it."""
 
     lanes: Table
+    lanes_note: str
     ceiling_notes: Sequence[str]
     rates: Plot
     times: Plot
@@ -63,10 +66,11 @@ def _measured(row: Row, comparison: Comparison, say: Language) -> Measured:
     head, lines = answers.table(row, comparison, say)
     return Measured(
         lanes=_lanes(row, comparison, say),
+        lanes_note=_lanes_note(row, say),
         ceiling_notes=ceiling.notes(row.figures, say),
         rates=rate_plot(row, comparison, say),
         times=time_plot(row, comparison, say),
-        phases=table(_phases(say)),
+        phases=table(_phases(row, say)),
         other_clocks=Table(clocks_head, clocks, range(1, len(clocks_head))) if clocks else None,
         other_clocks_note=other_clocks.note(row, say),
         once=table(_once(say)),
@@ -77,9 +81,30 @@ def _measured(row: Row, comparison: Comparison, say: Language) -> Measured:
     )
 
 
-def _with_spread(value: float, values: Sequence[float], say: Language) -> Field:
+def _with_spread(value: float, values: Sequence[float], say: Language, void: bool = False) -> Field:
     whisker = edges(values)
-    return Field("figure", say.number(value), say.span(whisker.low, whisker.high))
+    # Of a single trial both ends are the figure itself.
+    return Field(
+        "void figure" if void else "figure",
+        say.number(value),
+        say.span(whisker.low, whisker.high) if len(values) > 1 else "",
+    )
+
+
+def _usual(row: Row, say: Language) -> str:
+    """The numbers of trials and iterations that most lanes have, which are said once; nothing where each has its own."""
+    [(usual, lanes)] = Counter(counts(f, say) for f in row.figures).most_common(1)
+    return usual if lanes > 1 else ""
+
+
+def _lanes_note(row: Row, say: Language) -> str:
+    parts, reach = [say("latency_note")], [(edges(f.latency_trials), f.trials) for f in row.figures]
+    if usual := _usual(row, say):
+        alike = all(counts(f, say) == usual for f in row.figures)
+        parts.append(say("counts_all" if alike else "counts_most", counts=usual))
+    parts += [say("page_interval")] if any(each.firm for each, _ in reach) else []
+    parts += [say("plot_range")] if any(not each.firm and trials > 1 for each, trials in reach) else []
+    return say.clauses(parts)
 
 
 def _lanes(row: Row, comparison: Comparison, say: Language) -> Table:
@@ -93,26 +118,36 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> Table:
     keys, fields = filled(row, shares)
     head = ["lane", "page_latency", "page_throughput", *keys, "speedup", "interval_head", "verdict"]
     lines: list[list[str | Field]] = []
+    usual, void, settled = _usual(row, say), refused(row), _any_verdict(comparison)
     for i, f in enumerate(row.figures):
+        counted = counts(f, say)
         simulated = mark(say("simulated")) if f.simulated else ""
         line: list[str | Field] = [
-            Field("lane", label(f.lane, f.precision, comparison), counts(f, say), simulated),
-            _with_spread(f.latency, f.latency_trials, say),
-            _with_spread(f.throughput, rates(f, row), say),
+            Field("lane", label(f.lane, f.precision, comparison), "" if counted == usual else counted, simulated),
+            _with_spread(f.latency, f.latency_trials, say, (f.lane, f.precision) in void),
+            _with_spread(f.throughput, rates(f, row), say, (f.lane, f.precision) in void),
             *(field[i] or "-" for field in fields),
         ]
         a = against.get((f.lane, f.precision))
         if a is not None:
-            line += ratio(a, say, "" if a.headline else say("descriptive"))
+            line += ratio(a, say, "" if a.headline else say("descriptive"), badge=a.headline or settled)
         else:
             line += ["-", "-", say("base") if (f.lane, f.precision) in bases else "-"]
         lines.append(line)
     return Table([say(name) for name in head], lines, range(1, len(head) - 1))
 
 
-def _phases(say: Language) -> list[Column[str | Field]]:
+def _any_verdict(comparison: Comparison) -> bool:
+    """Whether the run has a verdict: on a page without one no lane wears the badge of a comparison that was not the headline."""
+    return (
+        any(a.verdict.word in (*VERDICTS, "inconclusive") for a in headlines(comparison)) and not comparison.simulated
+    )
+
+
+def _phases(row: Row, say: Language) -> list[Column[str | Field]]:
+    void = refused(row)
     return [
-        ("prefill", lambda f: _with_spread(f.ttft, f.ttft_trials, say)),
+        ("prefill", lambda f: _with_spread(f.ttft, f.ttft_trials, say, (f.lane, f.precision) in void)),
         ("decode", lambda f: say.number(f.latency - f.ttft)),
         ("tpot_ms", lambda f: maybe_number(f.tpot, say)),
     ]

@@ -6,7 +6,7 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison
 from trtbench.report import cards, software
 from trtbench.report.language import Language
-from trtbench.report.names import label
+from trtbench.report.names import label, moment
 from trtbench.report.notices import stopped
 from trtbench.report.page.fields import Field, Table
 from trtbench.report.rerun import changed
@@ -26,7 +26,7 @@ def model(comparison: Comparison, say: Language) -> Facts:
         "parameters": f"{say.number(of.parameters / 1e6, 1)} M",
         "workload": plain(comparison.workload_digest, NAME),
         "run": plain(comparison.run, NAME),
-        "created": plain(comparison.created, NAME),
+        "created": moment(comparison.created),
         "stopped": stopped(comparison.stopped, say) if comparison.stopped else None,
     }
 

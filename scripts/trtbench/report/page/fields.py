@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from trtbench.comparison.result import Against
+from trtbench.report.headline import VERDICTS
 from trtbench.report.language import Language
 
-Look = Literal["figure", "void", "lane", "about", "word", "code", "long code", "long"]
+Look = Literal["figure", "void figure", "void", "lane", "about", "word", "code", "long code", "long"]
 
 
 class Field(NamedTuple):
@@ -28,17 +29,19 @@ class Table(NamedTuple):
     numeric: Sequence[int] = ()
 
 
-def ratio(a: Against, say: Language, remark: str = "") -> list[str | Field]:
+def ratio(a: Against, say: Language, remark: str = "", badge: bool = True) -> list[str | Field]:
     """Three fields of a line: the ratio, its interval and the verdict with a remark; what is void is struck out, and what
-    little hangs on is called weak."""
+    little hangs on is called weak. Without a `badge` only what is void is said."""
     figures = [say.times(a.speedup.ratio), say.limits(a.speedup) or "-"]
     void = a.verdict.word == "void"
+    if not badge and not void:
+        return [*figures, "-"]
     return [
         *(Field("void", figure) if void else figure for figure in figures),
         Field(
             "word",
             say(a.verdict.word),
             ", ".join(filter(None, [say("weak") if a.weak else "", remark])),
-            a.verdict.word,
+            f"{a.verdict.word} weak" if a.weak and a.verdict.word in VERDICTS else a.verdict.word,
         ),
     ]

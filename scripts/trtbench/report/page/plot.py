@@ -8,15 +8,17 @@ from typing import NamedTuple
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.summary import Figures
 from trtbench.report import ceiling
+from trtbench.report.headline import refused
 from trtbench.report.language import Language
 from trtbench.report.names import label
-from trtbench.report.scale import axis_end, beyond, height, labels, thinned, ticks
+from trtbench.report.scale import axis_end, beyond, height, labels, reaches, thinned, ticks
 from trtbench.report.spread import Edges, edges, rates
 
 WIDTH, LEFT, RIGHT = 380.0, 6.0, 374.0
-LANE, FAR_LANE, FOOT = 46.0, 62.0, 26.0
+LANE, TOLD, FOOT = 46.0, 16.0, 40.0  # of a lane, of a line of words below it, and of the axis' figures and title
 DOTS = 100  # points of one lane; more would lie on one another and make the page heavy
-ROOM = 1.03  # of the axis, so that the last mark is whole
+ROOM = 1.22  # of the axis, for the figure beside its marks
+BESIDE = 7.0  # between a lane's last mark and its figure
 
 
 class Tick(NamedTuple):
@@ -34,32 +36,37 @@ class Whisker(NamedTuple):
     firm: bool
 
 
-class Ceiling(NamedTuple):
-    """The highest rate that memory and peak allow, and what is told where a line does not say it: that it lies beyond the
-    axis, or why there is none above the lane's trials."""
+class Value(NamedTuple):
+    """A lane's figure and where it stands: beside the last of its marks, or at the edge that they run out of."""
 
-    told: str | None
-    path: str | None
+    text: str
+    x: float
+    anchor: str
 
 
 class RateLane(NamedTuple):
-    """The trials of one lane; `y` is the middle of its marks. `spoken` is for who does not see them."""
+    """The trials of one lane; `y` is the middle of its marks. `told`: what lies beyond the axis, or why there is no ceiling
+    above the trials. `spoken` is for who does not see them."""
 
     name: str
-    figure: str
+    void: bool  # its figures are no result
+    value: Value
+    told: Sequence[str]
     spoken: str
     y: float
     centre: float
     dots: str
-    whisker: Whisker
-    ceiling: Ceiling
+    whisker: Whisker | None
+    ceiling: str | None
 
 
 class TimeLane(NamedTuple):
     """One generation of one lane: where its first token falls and where its last; `y` is the middle of its bar."""
 
     name: str
-    figure: str
+    void: bool  # its figures are no result
+    value: Value
+    told: Sequence[str]
     spoken: str
     y: float
     first_token: float
@@ -72,8 +79,11 @@ class Plot(NamedTuple):
 
     lanes: Sequence[RateLane] | Sequence[TimeLane]
     ticks: Sequence[Tick]
+    title: str  # of the axis, with its unit
     bottom: float  # where the axis lies
-    firm: bool  # every lane has an interval
+    spans: bool  # some lane has an interval
+    ranges: bool  # some has too few trials for one, and more than one
+    beyond: bool  # something runs out of the plot
     trials: int  # of the lane that has most
     ceiling: bool
     width: float = WIDTH
@@ -83,56 +93,84 @@ class Plot(NamedTuple):
 
     @property
     def height(self) -> float:
-        """With the figures below the axis."""
+        """With what stands below the axis."""
         return self.bottom + FOOT
 
 
 def rate_plot(row: Row, comparison: Comparison, say: Language) -> Plot:
     """Output tokens per second: one line a lane with its trials, their interval and the ceiling."""
     trials = [rates(f, row) for f in row.figures]
-    end = axis_end(trials, [ceiling.line(f) for f in row.figures], ROOM)
-    pitch = FAR_LANE if any(ceiling.told(f, end, say) for f in row.figures) else LANE
+    possible = [ceiling.excess(f) is None for f in row.figures]
+    end = axis_end(list(zip(trials, possible)), [ceiling.line(f) for f in row.figures], ROOM)
+    ceilings = ceiling.told(row.figures, end, say)
+    told = [_told([words, reaches(values, end, say)]) for words, values in zip(ceilings, trials)]
     lanes = []
-    for i, (f, values) in enumerate(zip(row.figures, trials)):
-        name, y, whisker = label(f.lane, f.precision, comparison), pitch * i + 30, edges(values)
-        dots = "".join(f"M{_x(v, end):.1f} {y + 5 * height(j):.0f}h0" for j, v in enumerate(thinned(values, DOTS)))
+    for f, values, words, y in zip(row.figures, trials, told, _places(told)):
+        name, rate = label(f.lane, f.precision, comparison), ceiling.line(f)
+        dots = "".join(
+            f"M{_x(v, end):.1f} {y + 5 * height(j):.0f}h0"
+            for j, v in enumerate(thinned(values, DOTS))
+            if not beyond(v, end)
+        )
         lanes.append(
             RateLane(
                 name=name,
-                figure=say.number(f.throughput),
-                spoken=_spoken(f, whisker, name, say),
+                void=(f.lane, f.precision) in refused(row),
+                value=_value(f.throughput, values, end, say),
+                told=words,
+                spoken=_spoken(f, edges(values), name, say),
                 y=y,
                 centre=_x(f.throughput, end),
                 dots=dots,
-                whisker=_whisker(whisker, end, y),
-                ceiling=_ceiling(f, end, y, say),
+                whisker=_whisker(values, end, y),
+                ceiling=None if rate is None or beyond(rate, end) else f"M{_x(rate, end):.1f} {y - 12:.0f}v24",
             )
         )
-    return _plot(row, lanes, all(lane.whisker.firm for lane in lanes), end, pitch, say)
+    return _plot(row, lanes, trials, end, say("page_throughput"), say)
 
 
 def time_plot(row: Row, comparison: Comparison, say: Language) -> Plot:
     """One generation from left to right: prefill, then decode; the whiskers are the intervals of both ends."""
-    end = axis_end([f.latency_trials for f in row.figures], (), ROOM)
-    lanes = [
-        TimeLane(
-            name=label(f.lane, f.precision, comparison),
-            figure=say.number(f.latency),
-            spoken=say(
-                "spoken_time", lane=label(f.lane, f.precision, comparison), prefill=f.ttft, decode=f.latency - f.ttft
-            ),
-            y=LANE * i + 30,
-            first_token=_x(min(f.ttft, f.latency), end),
-            last_token=_x(f.latency, end),
-            whiskers=[_whisker(edges(values), end, LANE * i + 30) for values in (f.ttft_trials, f.latency_trials)],
+    trials = [f.latency_trials for f in row.figures]
+    end = axis_end([(f.latency_trials, ceiling.excess(f) is None) for f in row.figures], (), ROOM, times=True)
+    told = [_told([reaches(values, end, say)]) for values in trials]
+    lanes = []
+    for f, words, y in zip(row.figures, told, _places(told)):
+        name = label(f.lane, f.precision, comparison)
+        whiskers = [_whisker(values, end, y) for values in (f.ttft_trials, f.latency_trials)]
+        lanes.append(
+            TimeLane(
+                name=name,
+                void=(f.lane, f.precision) in refused(row),
+                value=_value(f.latency, f.latency_trials, end, say),
+                told=words,
+                spoken=say("spoken_time", lane=name, prefill=f.ttft, decode=f.latency - f.ttft),
+                y=y,
+                first_token=_x(min(f.ttft, f.latency), end),
+                last_token=_x(f.latency, end),
+                whiskers=[whisker for whisker in whiskers if whisker is not None],
+            )
         )
-        for i, f in enumerate(row.figures)
-    ]
-    return _plot(row, lanes, all(lane.whiskers[-1].firm for lane in lanes), end, LANE, say)
+    return _plot(row, lanes, trials, end, say("page_latency"), say)
+
+
+def _told(words: Sequence[str | None]) -> list[str]:
+    return [each for each in words if each]
+
+
+def _places(told: Sequence[Sequence[str]]) -> list[float]:
+    """The middle of each lane's marks, below the lanes before it and their lines of words."""
+    heights = [LANE + TOLD * len(words) for words in told]
+    return [30 + sum(heights[:i]) for i in range(len(told))]
 
 
 def _plot(
-    row: Row, lanes: Sequence[RateLane] | Sequence[TimeLane], firm: bool, end: float, pitch: float, say: Language
+    row: Row,
+    lanes: Sequence[RateLane] | Sequence[TimeLane],
+    trials: Sequence[Sequence[float]],
+    end: float,
+    title: str,
+    say: Language,
 ) -> Plot:
     values = ticks(end)
     marks = []
@@ -140,13 +178,18 @@ def _plot(
         x = _x(value, end)
         anchor = "start" if i == 0 else "end" if x > RIGHT - 40 else "middle"
         marks.append(Tick(x, text, anchor))
+    last = lanes[-1]
+    reach = [edges(values) for values in trials]
     return Plot(
         lanes,
         marks,
-        bottom=pitch * len(lanes) + 4,
-        firm=firm,
+        title,
+        bottom=last.y + 20 + TOLD * len(last.told),
+        spans=any(each.firm for each in reach),
+        ranges=any(not each.firm and len(values) > 1 for each, values in zip(reach, trials)),
+        beyond=any(beyond(max(each.high, *values), end) for each, values in zip(reach, trials)),
         trials=max(f.trials for f in row.figures),
-        ceiling=any(isinstance(lane, RateLane) and lane.ceiling.path is not None for lane in lanes),
+        ceiling=any(isinstance(lane, RateLane) and lane.ceiling is not None for lane in lanes),
     )
 
 
@@ -154,16 +197,23 @@ def _x(value: float, end: float) -> float:
     return LEFT + (RIGHT - LEFT) * min(max(value / end, 0.0), 1.0)
 
 
-def _whisker(whisker: Edges, end: float, y: float) -> Whisker:
-    low, high = _x(whisker.low, end), _x(whisker.high, end)
-    path = f"M{low:.1f} {y - 7:.0f}v14M{low:.1f} {y:.0f}H{high:.1f}M{high:.1f} {y - 7:.0f}v14"
-    return Whisker(path, whisker.firm)
+def _value(figure: float, values: Sequence[float], end: float, say: Language) -> Value:
+    """The figure beside its marks; where they run out of the plot, above their line at the edge."""
+    last = _x(max(figure, edges(values).high, *values), end)
+    if last < RIGHT:
+        return Value(say.number(figure), last + BESIDE, "start")
+    return Value(f"{say.number(figure)}{' →' if beyond(figure, end) else ''}", RIGHT, "end")
 
 
-def _ceiling(f: Figures, end: float, y: float, say: Language) -> Ceiling:
-    rate = ceiling.line(f)
-    path = None if rate is None or beyond(rate, end) else f"M{_x(rate, end):.1f} {y - 12:.0f}v24"
-    return Ceiling(ceiling.told(f, end, say), path)
+def _whisker(values: Sequence[float], end: float, y: float) -> Whisker | None:
+    """None for a single trial, which reaches nowhere. What ends beyond the axis ends in an arrow."""
+    if len(values) < 2:
+        return None
+    reach = edges(values)
+    low, high = _x(reach.low, end), _x(reach.high, end)
+    tip = f"M{high - 6:.1f} {y - 5:.0f}l6 5l-6 5" if beyond(reach.high, end) else f"M{high:.1f} {y - 7:.0f}v14"
+    tail = "" if beyond(reach.low, end) else f"M{low:.1f} {y - 7:.0f}v14"
+    return Whisker(f"{tail}M{low:.1f} {y:.0f}H{high:.1f}{tip}", reach.firm)
 
 
 def _spoken(f: Figures, whisker: Edges, lane: str, say: Language) -> str:

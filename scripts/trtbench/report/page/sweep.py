@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from trtbench.comparison.result import Comparison, Row
 from trtbench.report.language import Language
 from trtbench.report.names import cell_name, label
-from trtbench.report.scale import labels, ticks
+from trtbench.report.scale import decades, labels
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 380.0, 230.0, 48.0, 372.0, 12.0, 28.0
-ROOM = 1.05  # of both axes, so that the last spot is whole
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 380.0, 242.0, 48.0, 372.0, 24.0, 44.0
+ROOM = 1.25  # of both axes, which are logarithmic, on either side, so that every spot is whole
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # letters tell lanes apart without colours
 
 
@@ -64,26 +65,36 @@ def sweep(rows: Sequence[Row], comparison: Comparison, say: Language) -> Sweep |
     drawn = [points for _, (_, points) in lettered]
     if not any(len(points) > 1 for points in drawn):
         return None
-    most_ms = ROOM * max(ms for points in drawn for ms, _, _ in points)
-    most_rate = ROOM * max(rate for points in drawn for _, rate, _ in points)
+    times = _axis([ms for points in drawn for ms, _, _ in points])
+    rates = _axis([rate for points in drawn for _, rate, _ in points])
     lines = []
     for letter, (name, points) in lettered:
         spots = [
-            Spot(_x(ms, most_ms), _y(rate, most_rate), say("spoken_cell", lane=name, cell=where, ms=ms, rate=rate))
+            Spot(_x(ms, times), _y(rate, rates), say("spoken_cell", lane=name, cell=where, ms=ms, rate=rate))
             for ms, rate, where in sorted(points)
         ]
         lines.append(Line(letter, name, "M" + "L".join(f"{spot.x:.1f} {spot.y:.1f}" for spot in spots), spots))
-    times, rates = ticks(most_ms), ticks(most_rate)
+    marks = decades(*times), decades(*rates)
     return Sweep(
         lines,
-        [Tick(_x(ms, most_ms), text) for ms, text in zip(times, labels(times, say))],
-        [Tick(_y(rate, most_rate), text) for rate, text in zip(rates, labels(rates, say))],
+        [Tick(_x(ms, times), text) for ms, text in zip(marks[0], labels(marks[0], say))],
+        [Tick(_y(rate, rates), text) for rate, text in zip(marks[1], labels(marks[1], say))],
     )
 
 
-def _x(ms: float, most: float) -> float:
-    return LEFT + (RIGHT - LEFT) * ms / most
+def _axis(values: Sequence[float]) -> tuple[float, float]:
+    """From where to where it goes."""
+    return min(values) / ROOM, max(values) * ROOM
 
 
-def _y(rate: float, most: float) -> float:
-    return HEIGHT - (HEIGHT - TOP) * rate / most
+def _share(value: float, axis: tuple[float, float]) -> float:
+    least, most = axis
+    return math.log(value / least) / math.log(most / least)
+
+
+def _x(ms: float, axis: tuple[float, float]) -> float:
+    return LEFT + (RIGHT - LEFT) * _share(ms, axis)
+
+
+def _y(rate: float, axis: tuple[float, float]) -> float:
+    return HEIGHT - (HEIGHT - TOP) * _share(rate, axis)

@@ -6,6 +6,11 @@ REPORT: dict[str, tuple[str, str]] = {
     "title": ("PERFORMANCE REPORT", "RAPPORT DE PERFORMANCE"),
     "latency": ("LATENCY", "LATENCE"),
     "latency_note": ("whole generation, ms, mean of trials", "génération entière, ms, moyenne des essais"),
+    "counts_all": ("{counts} of each lane", "{counts} pour chaque voie"),
+    "counts_most": (
+        "{counts} of each lane, where nothing else stands below its name",
+        "{counts} pour chaque voie, sauf indication contraire sous son nom",
+    ),
     "throughput": ("THROUGHPUT", "DÉBIT"),
     "throughput_note": ("output tokens per second", "jetons produits par seconde"),
     "memory": ("MEMORY", "MÉMOIRE"),
@@ -279,13 +284,19 @@ REPORT: dict[str, tuple[str, str]] = {
         "Jetons produits par seconde de chaque essai ; plus c'est haut, mieux c'est",
     ),
     "plot_sweep": (
-        "Output tokens per second against the latency of a whole generation, every cell; up and left is better",
-        "Jetons produits par seconde selon la latence d'une génération entière, chaque cellule ; le mieux est en haut à gauche",
+        "Output tokens per second against the latency of a whole generation, every cell, both logarithmic; up and left is better",
+        "Jetons produits par seconde selon la latence d'une génération entière, chaque cellule, échelles logarithmiques ; le mieux est en haut à gauche",
     ),
     "plot_time": (
         "Where one generation's time goes; less is better",
         "Où passe le temps d'une génération ; plus c'est court, mieux c'est",
     ),
+    "plot_reaches": ("the interval ends at {high:n} →", "l'intervalle finit à {high:n} →"),
+    "plot_wide": (
+        "interval too wide to draw: {low:n}-{high:n} →",
+        "intervalle trop large pour être dessiné : {low:n}-{high:n} →",
+    ),
+    "plot_beyond": ("→ runs out of the plot", "→ sort du graphique"),
     "plot_point": ("one trial", "un essai"),
     "plot_span": ("95 % interval of the mean", "intervalle à 95 % de la moyenne"),
     "plot_range": (
@@ -325,7 +336,7 @@ REPORT: dict[str, tuple[str, str]] = {
     "load_ms": ("Load", "Chargement"),
     "prepare_ms": ("Prepare or compile", "Préparation ou compilation"),
     "first_call_ms": ("First call", "Premier appel"),
-    "cached": ("from the cache", "depuis le cache"),
+    "cached": ("once, and kept since", "une fois, puis conservé"),
     "page_memory": ("Memory", "Mémoire"),
     "peak_rss": ("Peak RSS (MiB)", "Pic RSS (Mio)"),
     "gpu_peak": ("GPU peak (MiB)", "Pic GPU (Mio)"),
