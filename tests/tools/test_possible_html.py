@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,10 +15,6 @@ from trtbench.report.claim_page import document
 from trtbench.report.words.claim import CLAIM
 from trtbench.report.words.claim_page import CLAIM_PAGE
 from trtbench.settings.knobs import ROOT
-
-sys.path.append(str(ROOT / "tests" / "model"))
-from test_published_sizes import SIZES
-from test_shape import PUBLISHED
 
 PAGE = (ROOT / "docs" / "possible.html").read_text(encoding="utf-8")
 
@@ -55,12 +49,6 @@ def test_every_card_has_its_own_name_in_the_command() -> None:
     for gpu, card in names.items():
         assert cards.fastest(gpu).name == card["name"]
         assert not set(gpu) & set("\"$`\\!'"), "it stands between double quotes in a command"
-
-
-def test_the_models_are_those_whose_sizes_are_tested() -> None:
-    configs = json.loads((document.FOLDER / "models.json").read_text(encoding="utf-8"))
-    tested = {name: config for name, (config, _) in {**PUBLISHED, **SIZES}.items()}
-    assert configs == {name: config for name, config in tested.items() if name != "TinyLlama-1.1B"}
 
 
 def test_no_word_of_the_page_is_there_for_nothing() -> None:
