@@ -24,6 +24,8 @@ from trtbench.referee.claim_formats import table
 from trtbench.referee.claim_formats.row import Reading, Row
 from trtbench.referee.claim_table import FAIL, PASS, check
 from trtbench.referee.claim_units import settled
+from trtbench.report.claim_text import told
+from trtbench.report.language import ENGLISH
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,9 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for note in (*reading.notes, *notes):
         _say(note)
     if roof is not None:
-        _say(
-            f"Held against {roof.shape.architecture}, {roof.shape.parameters / 1e6:,.1f} M parameters, on {roof.places}."
-        )
+        _say(f"Held against {told(ENGLISH, roof.on)}")
         for cards, number in sorted(Counter(row.cards or 1 for row in rows).items()):
             if cards != roof.cards:
                 _say(

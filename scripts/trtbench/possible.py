@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from trtbench.errors import UserError, run_main
 from trtbench.referee import claim_options, fits
 from trtbench.referee.claim import Claim, examine
+from trtbench.report.claim_text import told
+from trtbench.report.language import ENGLISH
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,8 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.tokens_per_s,
     )
     answer = examine(roof.shape, roof.precision, fits.together(roof.machine, roof.cards), claim)
-    print(f"{roof.shape.architecture}, {roof.shape.parameters / 1e6:,.1f} M parameters, on {roof.places}.")
-    print("\n".join(answer.lines))
+    print("\n".join(told(ENGLISH, line) for line in (roof.on, *answer.lines)))
     return 0 if answer.possible else 1
 
 

@@ -3,51 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import browsing
 import reports
 from once import made_once, session_folder
 from trtbench.report.page import document
 
-BROWSER = Path(__file__).parents[1] / "browser"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 KINDS = ("honest", "audited", "refused", "simulated", "few", "hostile", "beside")
-
-
-def lacking(reason: str) -> None:
-    """Skip with the reason; in CI nothing may be lacking."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"CI lacks what the browser test needs: {reason}")
-    pytest.skip(reason)
-
-
-def starts(browser: str) -> bool:
-    """Whether it is a browser: Ubuntu has a program of that name that only says where to get one."""
-    return subprocess.run([browser, "--version"], capture_output=True).returncode == 0
 
 
 @pytest.fixture(scope="module")
 def chromium() -> str:
-    found = next((path for name in NAMES if (path := shutil.which(name)) and starts(path)), None)
-    if found is None:
-        lacking(f"none of {', '.join(NAMES)} is installed and starts")
-    for tool in ("node", "npm"):
-        if shutil.which(tool) is None:
-            lacking(f"{tool} is not installed")
-    if not (BROWSER / "node_modules" / ".package-lock.json").is_file():
-        made = subprocess.run(
-            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=BROWSER, capture_output=True, text=True
-        )
-        if made.returncode != 0:
-            lacking(f"npm ci failed: {made.stderr.strip()[-300:]}")
-    assert found is not None
-    return found
+    return browsing.chromium()
 
 
 def look(chromium: str, folder: Path, *kinds: str) -> dict[str, dict[str, Any]]:
@@ -56,7 +28,10 @@ def look(chromium: str, folder: Path, *kinds: str) -> dict[str, dict[str, Any]]:
     for path, kind in zip(paths, kinds):
         document.write(path, getattr(reports, kind)(), "en")
     made = subprocess.run(
-        ["node", str(BROWSER / "look.mjs"), chromium, *map(str, paths)], capture_output=True, text=True, timeout=300
+        ["node", str(browsing.BROWSER / "look.mjs"), chromium, *map(str, paths)],
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert made.returncode == 0, made.stderr[-2000:]
     return dict(zip(kinds, json.loads(made.stdout), strict=True))

@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from test_shape import PUBLISHED
 
 from trtbench.errors import UserError
 from trtbench.model import kv_cache
 from trtbench.model.shape import ModelShape
+from trtbench.report.claim_page import document
 
 
 def _sizes(
@@ -288,3 +290,9 @@ def test_a_text_config_that_is_none_is_refused_in_a_sentence(text: object) -> No
 def test_a_huge_number_of_layers_is_not_counted_one_by_one() -> None:
     config = {**SIZES["Llama-4-Maverick"][0], "num_hidden_layers": 10**12}
     assert ModelShape.from_config(config).sparse_layers == 10**12 // 2
+
+
+def test_the_page_on_claims_offers_the_models_that_are_counted_here() -> None:
+    configs = json.loads((document.FOLDER / "models.json").read_text(encoding="utf-8"))
+    counted = {name: config for name, (config, _) in {**PUBLISHED, **SIZES}.items()}
+    assert configs == {name: config for name, config in counted.items() if name != "TinyLlama-1.1B"}

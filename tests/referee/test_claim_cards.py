@@ -15,6 +15,8 @@ from trtbench.errors import UserError
 from trtbench.referee import fits
 from trtbench.referee.claim import Claim, examine
 from trtbench.referee.claim_formats import table
+from trtbench.report.claim_text import told
+from trtbench.report.language import ENGLISH
 
 SAMPLES = Path(__file__).parent / "claim_samples"
 
@@ -48,7 +50,8 @@ def test_possible_of_several_cards(tmp_path: Path, capsys: pytest.CaptureFixture
     for number, why in (("0", "at least 1"), ("1025", "more than 1,024 cards"), ("many", "whole number")):
         with pytest.raises(UserError, match=why):
             trtbench.possible.main([*claim, "--cards", number])
-    assert "the 2 cards hold" in examine(LLAMA_70B, FP16, fits.together(RTX_4090, 2), Claim(1, 0, 0, None, 1)).lines[2]
+    of_two = examine(LLAMA_70B, FP16, fits.together(RTX_4090, 2), Claim(1, 0, 0, None, 1))
+    assert "the 2 cards hold" in told(ENGLISH, of_two.lines[2])
 
 
 SERVED = {

@@ -17,9 +17,11 @@ from trtbench.errors import UserError
 from trtbench.machine import cards
 from trtbench.model.shape import TINYLLAMA, ModelShape
 from trtbench.referee import claim_table, fits, roofline
-from trtbench.referee.claim import Claim, examine
+from trtbench.referee.claim import Answer, Claim, examine
 from trtbench.referee.claim_table import Row
 from trtbench.referee.roofline import PRECISIONS, Machine
+from trtbench.report.claim_text import told
+from trtbench.report.language import ENGLISH
 
 
 def _llama(hidden: int, mlp: int, layers: int, heads: int, kv_heads: int) -> ModelShape:
@@ -38,6 +40,10 @@ machines = st.builds(
 )
 
 
+def lines_of(answer: Answer) -> list[str]:
+    return [told(ENGLISH, line) for line in answer.lines]
+
+
 def test_bytes_by_hand() -> None:
     fit = fits.fit(LLAMA_7B, FP16, RTX_4090, 512, 2048, 129)
     assert fit is not None
@@ -54,7 +60,8 @@ def test_all_experts_are_held_and_a_step_reads_the_active_ones() -> None:
     fit = fits.fit(mixture, FP16, card, 1, 1, 1)
     assert fit is not None and not fit.whole and fit.weights == 2 * mixture.parameters > 70e9
     assert fits.link_seconds(roofline.decode_floor(mixture, FP16, card, 1, 1), 1, card) == 0
-    assert any("rules out no more" in line for line in fits.sentences(mixture, FP16, card, 1, 1, 1))
+    sentences = [told(ENGLISH, line) for line in fits.sentences(mixture, FP16, card, 1, 1, 1)]
+    assert any("rules out no more" in sentence for sentence in sentences)
 
 
 @settings(deadline=None)
@@ -137,7 +144,7 @@ def test_what_fits_is_judged_as_if_the_memory_were_not_known(
 
 
 @pytest.mark.parametrize(
-    ("shape", "batch", "prompt", "tokens", "rate", "possible", "told"),
+    ("shape", "batch", "prompt", "tokens", "rate", "possible", "words"),
     [
         # Llama-2-13B in fp16 on a 24 GB card, as sonar #598 has it with offload at 2.4 tok/s.
         (LLAMA_13B, 1, 0, 0, 2.4, True, "POSSIBLE only with offload of 0.26 GB to the host"),
@@ -151,12 +158,14 @@ def test_what_fits_is_judged_as_if_the_memory_were_not_known(
     ],
 )
 def test_what_does_not_fit_an_rtx_4090(
-    shape: ModelShape, batch: int, prompt: int, tokens: int, rate: float, possible: bool, told: str
+    shape: ModelShape, batch: int, prompt: int, tokens: int, rate: float, possible: bool, words: str
 ) -> None:
     answer = examine(shape, FP16, RTX_4090, Claim(batch, prompt, tokens, None, rate))
     assert answer.possible == possible, answer.lines
-    assert told in "\n".join(answer.lines)
-    assert answer.lines[-1].startswith("POSSIBLE" if possible else "IMPOSSIBLE: the rate is above what the link allows")
+    assert words in "\n".join(lines_of(answer))
+    assert lines_of(answer)[-1].startswith(
+        "POSSIBLE" if possible else "IMPOSSIBLE: the rate is above what the link allows"
+    )
 
 
 def test_a_time_is_held_against_the_link_too() -> None:
@@ -165,7 +174,7 @@ def test_a_time_is_held_against_the_link_too() -> None:
         assert answer.possible == possible
     assert (
         "IMPOSSIBLE: the time is shorter than the link allows"
-        in examine(LLAMA_70B, FP16, RTX_4090, Claim(1, 128, 100, 100, None)).lines[-1]
+        in lines_of(examine(LLAMA_70B, FP16, RTX_4090, Claim(1, 128, 100, 100, None)))[-1]
     )
 
 
@@ -182,7 +191,7 @@ def test_what_is_beyond_a_gh200_comes_over_its_own_link() -> None:
     machine = fits.machine_of(cards.fastest("GH200 96GB"))
     assert machine.link == 450e9
     answer = examine(LLAMA_70B, FP16, machine, Claim(1, 0, 0, None, 14))
-    assert not answer.possible and "450 GB/s at most" in "\n".join(answer.lines)
+    assert not answer.possible and "450 GB/s at most" in "\n".join(lines_of(answer))
     assert examine(LLAMA_70B, FP16, machine, Claim(1, 0, 0, None, 12)).possible
 
 

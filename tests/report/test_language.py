@@ -30,9 +30,9 @@ MADE_UP = (  # keys that a name from elsewhere completes
     *("audit.theme.", "audit.fail", "audit.warn"),
     *("history.what.", "history.run", "history.folder", "history.bundle", "history.report"),
     *("history.lane", "history.then", "history.now", "history.ratio", "history.interval", "history.word"),
-    *("ceiling_nominal", "ceiling_measured", "source.", "disturbed.", "weak.", "card.reason."),
+    *("ceiling_nominal", "ceiling_measured", "source.", "disturbed.", "weak.", "card.reason.", "claim_page."),
 )
-PLAIN = ("", "n", "i", "p", "x", "label", "word")  # kinds that agree with nothing
+PLAIN = ("", "n", "n0", "n1", "n2", "n3", "w", "i", "p", "p0", "x", "label", "word")  # kinds that agree with nothing
 ROWS_OF_WORDS = {
     **SENTENCES,
     **{f"{code} (sentence)": said.sentence for code, said in FINDINGS.items()},
@@ -242,7 +242,7 @@ def test_the_check_of_punctuation_finds_english_in_french(wrong: str) -> None:
 
 def test_no_sentence_is_there_for_nothing() -> None:
     house = ROOT / "scripts" / "trtbench"
-    files = [path for kind in ("*.py", "*.jinja") for path in house.rglob(kind) if path.parent.name != "words"]
+    files = [path for kind in ("*.py", "*.js", "*.jinja") for path in house.rglob(kind) if path.parent.name != "words"]
     sources = "\n".join(path.read_text(encoding="utf-8") for path in files)
     said = set(re.findall(r"""["']([\w.]+)["']""", sources))
     assert [key for key in SENTENCES if key not in said and not key.startswith(MADE_UP)] == []

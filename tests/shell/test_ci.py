@@ -171,10 +171,10 @@ def test_both_generations_of_compose_or_a_sentence(tmp_path: Path) -> None:
 
 
 def test_tests_and_ci_know_the_same_browsers() -> None:
-    import e2e.test_page_browser as page
+    import browsing
 
     table = (ROOT / ".ci" / "packages.txt").read_text()
-    assert page.NAMES == BROWSERS and f"{'|'.join(BROWSERS)} " in table
+    assert browsing.NAMES == BROWSERS and f"{'|'.join(BROWSERS)} " in table
 
 
 def test_actions_are_pinned_by_digest() -> None:

@@ -1,4 +1,4 @@
-"""One published speed against the roofline of a card and against itself, in sentences."""
+"""One published speed against the roofline of a card and against itself, in sentences that any language can fill in."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from trtbench.model.shape import ModelShape
 from trtbench.referee import fits, roofline
 from trtbench.referee.claim_rate import AGREES, CONTRADICTS, DECODE, ONE, PROMPT, REQUESTS, Held, held
+from trtbench.referee.claim_said import Said, joined, said
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Answer:
     """The verdict and the sentences that explain it, in reading order."""
 
     possible: bool
-    lines: tuple[str, ...]
+    lines: tuple[Said, ...]
 
 
 def examine(shape: ModelShape, precision: roofline.Precision, machine: roofline.Machine, claim: Claim) -> Answer:
@@ -40,38 +41,42 @@ def examine(shape: ModelShape, precision: roofline.Precision, machine: roofline.
     if claim.latency_s is not None:
         whole = roofline.generation_floor(shape, precision, machine, claim.batch, claim.prompt, claim.tokens)
         lines.append(
-            f"Claimed: {claim.latency_s * 1e3:,.1f} ms for {claim.batch} x {claim.tokens} new tokens"
-            f" where the least is {whole.seconds * 1e3:,.1f} ms" + _compared(whole, claim.latency_s, machine)
+            said(
+                "claim.time",
+                ms=claim.latency_s * 1e3,
+                batch=claim.batch,
+                tokens=claim.tokens,
+                least=whole.seconds * 1e3,
+                compared=_compared(whole, claim.latency_s, machine),
+            )
         )
         if whole.refutes(claim.latency_s):
-            faults.append("the time is shorter than the memory or the tensor cores allow")
+            faults.append(said("claim.time_too_short"))
         elif fits.refutes(whole, claim.tokens, machine, claim.latency_s):
-            faults.append(
-                f"the time is shorter than the link allows for what does not fit one card in {precision.name}, if it computed all"
-            )
+            faults.append(said("claim.time_against_link", precision=precision.name))
     if claim.rate is not None:
         seconds = claim.batch * steps / claim.rate
-        lines.append(f"Claimed: {claim.rate:,.1f} tokens/s" + _compared(decode, seconds, machine))
+        lines.append(said("claim.rate", rate=claim.rate, compared=_compared(decode, seconds, machine)))
         if decode.refutes(seconds):
-            faults.append("the rate is above the ceiling")
+            faults.append(said("claim.rate_too_high"))
         elif fits.refutes(decode, steps, machine, seconds):
-            faults.append(
-                f"the rate is above what the link allows for what does not fit one card in {precision.name}, if it computed all"
-            )
+            faults.append(said("claim.rate_against_link", precision=precision.name))
     if claim.rate is not None and claim.latency_s is not None:
         prefill = roofline.prefill_floor(shape, precision, machine, claim.batch, max(claim.prompt, 1))
         verdict = held(claim.batch, claim.prompt, claim.tokens, claim.latency_s, claim.rate, prefill)
         if verdict.word != AGREES:
             lines.append(_disagreement(verdict, claim, claim.latency_s, prefill.seconds))
         if verdict.word in (PROMPT, REQUESTS, CONTRADICTS):
-            faults.append("rate and time contradict each other")
-    fit = fits.fit(shape, precision, machine, claim.batch, claim.prompt, claim.tokens)
-    only = "" if fit is None or fit.whole else f" only with offload of {fit.outside / 1e9:,.2f} GB to the host"
-    lines.append(
-        f"IMPOSSIBLE: {'; '.join(faults)}."
-        if faults
-        else f"POSSIBLE{only}: nothing here rules it out, which doesn't make it true."
-    )
+            faults.append(said("claim.contradict"))
+    if faults:
+        word, why = said("claim.impossible"), joined("claim.and", faults)
+    else:
+        fit = fits.fit(shape, precision, machine, claim.batch, claim.prompt, claim.tokens)
+        word = said("claim.possible")
+        if fit is not None and not fit.whole:
+            word = said("claim.possible_offloaded", outside=fit.outside / 1e9)
+        why = said("claim.nothing_against")
+    lines.append(said("claim.verdict", word=word, why=why))
     return Answer(not faults, tuple(lines))
 
 
@@ -82,67 +87,71 @@ def _allowed(
     decode: roofline.Floor,
     steps: int,
     batch: int,
-) -> list[str]:
+) -> list[Said]:
     """What a decode step reads, and how many tokens a second the machine allows at most."""
     top_rate = roofline.ceiling(decode, batch * steps)
     per_step = decode.traffic / steps
-    cache = " and the KV cache" if per_step > roofline.weight_bytes(shape, precision) else ""
-    together = "" if machine.cards == 1 else f" of {machine.cards:,} cards together"
+    reading = said("claim.reading", gbs=machine.bandwidth / 1e9)
+    if machine.cards != 1:
+        reading = said("claim.reading_together", gbs=machine.bandwidth / 1e9, cards=machine.cards)
     lines = [
-        f"A decode step reads {_amount(per_step)}: {shape.parameters_read / 1e6:,.1f} M weights in "
-        f"{precision.name}{cache}.",
-        f"At {machine.bandwidth / 1e9:,.0f} GB/s{together} that allows at most {top_rate:,.1f} tokens/s"
-        + (" (the peak of the tensor cores is the bound)" if decode.bound == "peak" else "")
-        + f" at batch {batch}.",
+        said(
+            "claim.step_cache" if per_step > roofline.weight_bytes(shape, precision) else "claim.step",
+            amount=_amount(per_step),
+            weights=shape.parameters_read / 1e6,
+            precision=precision.name,
+        ),
+        said(
+            "claim.most_peak" if decode.bound == "peak" else "claim.most", reading=reading, rate=top_rate, batch=batch
+        ),
     ]
     if per_step <= machine.cache:
-        lines.append(
-            f"But all of it fits into the last-level cache ({machine.cache / 2**20:.0f} MiB), "
-            "so memory bandwidth rules nothing out."
-        )
+        lines.append(said("claim.in_cache", mib=machine.cache / 2**20))
     return lines
 
 
-def _amount(count: float) -> str:
-    return f"{count / 1e9:.3f} GB" if count >= 1e8 else f"{count / 1e6:.3f} MB"
+def _amount(count: float) -> Said:
+    return said("claim.gigabytes", count=count / 1e9) if count >= 1e8 else said("claim.megabytes", count=count / 1e6)
 
 
-def _compared(floor: roofline.Floor, seconds: float, machine: roofline.Machine) -> str:
+def _compared(floor: roofline.Floor, seconds: float, machine: roofline.Machine) -> Said:
     """How a time (s) stands to its floor, as the end of a sentence."""
     ratio = floor.seconds / seconds
     if floor.refutes(seconds):
-        return f": {ratio:.2f} times the ceiling."
+        return said("claim.above", ratio=ratio)
     if ratio > 1:
-        return f": {ratio:.2f} times the ceiling, which rounded figures or the last-level cache explain."
-    share = roofline.mbu(floor, seconds, machine.bandwidth)
-    return f": {ratio:.0%} of the ceiling (memory bandwidth utilisation {share:.0%})."
+        return said("claim.rounded", ratio=ratio)
+    return said("claim.share", ratio=ratio, share=roofline.mbu(floor, seconds, machine.bandwidth))
 
 
-def _disagreement(verdict: Held, claim: Claim, seconds: float, prefill: float) -> str:
+def _disagreement(verdict: Held, claim: Claim, seconds: float, prefill: float) -> Said:
     """Why rate x time is not the tokens made; `seconds` is the whole time, `prefill` the prompt's floor (s)."""
-    product, made = verdict.product, verdict.made
-    start = f"Rate x time is {product:,.0f} tokens where {made:,.0f} were made ({product / made:.2f} times as many): "
+    product, made = verdict.product, claim.batch * claim.tokens
+    why = _why(verdict, claim, seconds * 1e3, prefill * 1e3)
+    return said("claim.product", product=round(product), made=made, ratio=product / made, why=why)
+
+
+def _why(verdict: Held, claim: Claim, ms: float, least: float) -> Said:
+    """What explains it, as the end of a sentence; `ms` is the whole time, `least` the prompt's floor (ms)."""
     if verdict.word == PROMPT:
-        return f"{start}that is prompt and output together: prompt tokens were counted as output."
+        return said("claim.with_prompt")
     if verdict.word == REQUESTS:
-        return f"{start}that is the batch of {claim.batch}, a rate of requests and not of tokens."
+        return said("claim.requests", batch=claim.batch)
     if verdict.word == ONE:
-        return f"{start}that is a rate of one of the {claim.batch} sequences, not of all."
-    if verdict.left is None and product < made:
-        return f"{start}fewer tokens came than were asked for, or the time holds more than the generation."
-    counted = "prompt tokens were counted, ratios were averaged or padding was counted"
+        return said("claim.one", batch=claim.batch)
+    if verdict.left is None and verdict.product < verdict.made:
+        return said("claim.fewer")
+    counted = said("claim.counted")
     if verdict.left is None:
-        return f"{start}{counted}, or the rate leaves out part of the time."
-    left = f"{verdict.left * 1e3:,.1f} ms of the {seconds * 1e3:,.1f} ms"
-    least = f"its least is {prefill * 1e3:,.1f} ms"
+        return said("claim.part", counted=counted)
+    left = verdict.left * 1e3
     if verdict.word == DECODE:
-        return f"{start}the rate leaves the prompt out: the steps after the first token leave {left} for the prompt, and {least}."
-    if verdict.word == CONTRADICTS:
-        if verdict.most is not None:
-            which = f"{claim.prompt:,} ids take" if claim.prompt else "one of a length that is not said takes"
-            least = f"{which} {verdict.most * 1e3:,.1f} ms at most"
-        return f"{start}{counted}; a rate that leaves the prompt out would leave {left} for the prompt, and {least}."
-    return (
-        f"{start}rate and time contradict each other unless the rate leaves the prompt out, which then took {left}; "
-        f"else {counted}."
-    )
+        return said("claim.decode", left=left, ms=ms, least=least)
+    if verdict.word != CONTRADICTS:
+        return said("claim.unless", left=left, ms=ms, counted=counted)
+    if verdict.most is None:
+        return said("claim.too_short", counted=counted, left=left, ms=ms, least=least)
+    most = verdict.most * 1e3
+    if not claim.prompt:
+        return said("claim.too_long_unsaid", counted=counted, left=left, ms=ms, most=most)
+    return said("claim.too_long", counted=counted, left=left, ms=ms, prompt=claim.prompt, most=most)

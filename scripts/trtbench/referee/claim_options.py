@@ -16,6 +16,7 @@ from trtbench.machine import cards
 from trtbench.model.shape import TINYLLAMA, ModelShape, config_of
 from trtbench.referee import claim_precision, fits, roofline
 from trtbench.referee.claim_formats.numbers import LEAST, MOST, MOST_CARDS
+from trtbench.referee.claim_said import Said, said
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,15 @@ class Roof:
     shape: ModelShape
     precision: roofline.Precision
     machine: roofline.Machine
-    place: str
+    place: Said
     cards: int
 
     @property
-    def places(self) -> str:
-        """The cards in words."""
-        return self.place if self.cards == 1 else f"{self.place}, {self.cards:,} of them together"
+    def on(self) -> Said:
+        """Model and cards in words."""
+        places = self.place if self.cards == 1 else said("claim.several", place=self.place, cards=self.cards)
+        millions = self.shape.parameters / 1e6
+        return said("claim.on", architecture=self.shape.architecture, parameters=millions, place=places)
 
 
 class Parser(argparse.ArgumentParser):
@@ -98,7 +101,7 @@ def model(name: str) -> tuple[ModelShape, roofline.Precision]:
     return ModelShape.from_config(config), claim_precision.of_config(config)
 
 
-def card(gpu: str | None, bandwidth_gbs: float | None) -> tuple[roofline.Machine, str]:
+def card(gpu: str | None, bandwidth_gbs: float | None) -> tuple[roofline.Machine, Said]:
     """What bounds a card by its name or its bandwidth, and the card in words."""
     if gpu is not None and bandwidth_gbs is not None:
         raise UserError(
@@ -107,10 +110,10 @@ def card(gpu: str | None, bandwidth_gbs: float | None) -> tuple[roofline.Machine
         )
     if gpu is not None:
         named = cards.fastest(gpu)
-        return fits.machine_of(named), f"{named.name} (figures from: {named.source})"
+        return fits.machine_of(named), said("claim.card", name=named.name, source=named.source)
     if bandwidth_gbs is not None:
         # Peak and cache stay unknown: no bound by the one, no credit for the other.
-        return roofline.Machine(bandwidth_gbs * 1e9), f"a card of {bandwidth_gbs:g} GB/s"
+        return roofline.Machine(bandwidth_gbs * 1e9), said("claim.other_card", gbs=bandwidth_gbs)
     raise UserError("No card is named; give --gpu, or --bandwidth-gbs for one that isn't in the table.")
 
 

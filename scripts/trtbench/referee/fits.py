@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from trtbench.machine import cards
 from trtbench.model.shape import ModelShape
 from trtbench.referee import roofline
+from trtbench.referee.claim_said import Said, joined, said
 
 LINK = cards.PCIE * 1e9  # of a card that is not in the table
 
@@ -109,32 +110,34 @@ def precisions_that_fit(
 
 def sentences(
     shape: ModelShape, precision: roofline.Precision, machine: roofline.Machine, batch: int, prompt: int, tokens: int
-) -> list[str]:
+) -> list[Said]:
     """How model and cache stand to the card's memory, and what would have to be true if they don't fit; nothing where the
     memory is not known."""
     found = fit(shape, precision, machine, batch, prompt, tokens)
     if found is None:
         return []
-    parts = f" ({_gb(found.weights)}) and KV cache ({_gb(found.cache)})" if found.cache else ""
-    taken = f"Weights{parts} take at least {_gb(found.needed)} in {precision.name}"
-    holds = "the card holds" if found.cards == 1 else f"the {found.cards:,} cards hold"
-    held = f"{holds} {_gb(found.held)} ({found.held / 2**30:,.4g} GiB)"
+    needed = found.needed / 1e9
+    taken = said("claim.taken", needed=needed, precision=precision.name)
+    if found.cache:
+        parts = {"weights": found.weights / 1e9, "cache": found.cache / 1e9}
+        taken = said("claim.taken_cache", **parts, needed=needed, precision=precision.name)
+    holds = {"held": found.held / 1e9, "gib": found.held / 2**30}
+    held = said("claim.held", **holds)
+    if found.cards != 1:
+        held = said("claim.held_together", cards=found.cards, **holds)
     if found.whole:
-        return [f"{taken}; {held}."]
+        return [said("claim.fits", taken=taken, held=held)]
     steps = max(tokens - 1, 1)
     decode = roofline.decode_floor(shape, precision, machine, batch, prompt, steps)
     crossing = link_seconds(decode, steps, machine)
-    limit = "which rules out no more than the card's own memory does"
+    limit = said("claim.link_idle")
     if crossing > decode.seconds:
-        limit = f"which allows at most {batch * steps / crossing:,.2f} tokens/s at batch {batch}"
-    ways = [" or ".join(names)] if (names := precisions_that_fit(shape, machine, batch, prompt, tokens)) else []
-    ways += [f"at least {found.machines} such cards", "layers that the host's own processor computes"]
+        limit = said("claim.link_allows", rate=batch * steps / crossing, batch=batch)
+    names = precisions_that_fit(shape, machine, batch, prompt, tokens)
+    ways = [joined("claim.either", names)] if names else []
+    ways += [said("claim.more_cards", cards=found.machines), said("claim.host")]
     return [
-        f"{taken}, and {held}: {_gb(found.outside)} of it lies outside.",
-        f"What a step reads of that comes over a link of {(machine.link or 0.0) / 1e9:,.0f} GB/s at most, {limit}.",
-        f"Otherwise it takes {', or '.join(ways)}.",
+        said("claim.outside", taken=taken, held=held, outside=found.outside / 1e9),
+        said("claim.link", gbs=(machine.link or 0.0) / 1e9, limit=limit),
+        said("claim.ways", ways=joined("claim.or", ways)),
     ]
-
-
-def _gb(count: float) -> str:
-    return f"{count / 1e9:,.2f} GB"

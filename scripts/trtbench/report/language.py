@@ -8,8 +8,10 @@ it is written, and one that does not is refused, so that "1 trials" can't come a
     {ids:which trial} the numbers of trials, which are text: trial 3, trials 1, 2
     {n:# is|# are}    a count, or only the words that agree with it: the form for one, the form for several; # is the count
     {ms:n}            a number with as many digits as mean something: 1,048.2
+    {gb:n2}           a number with so many digits behind the point: 12.88
+    {gib:w}           a whole number where it is one, else as n: 12
     {batch:i}         a number that is a name: 2048
-    {share:p}         a share in per cent: 58.5%
+    {share:p}         a share in per cent: 58.5%; {share:p0} without the digit
     {ratio:x}         a ratio: 2.41x
     {base:label}      a lane's id, shown as its label
     {what:word}       words that findings know by an id, behind commas: génération entière
@@ -24,22 +26,25 @@ import dataclasses
 import functools
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from trtbench.figures.speedup import Interval
 from trtbench.report.words.audit import FIGURES, HEADINGS
 from trtbench.report.words.beside import BESIDE
+from trtbench.report.words.claim import CLAIM
+from trtbench.report.words.claim_page import CLAIM_PAGE
 from trtbench.report.words.disturbed import DISTURBED
 from trtbench.report.words.failed import FAILED
 from trtbench.report.words.history import HISTORY
 from trtbench.report.words.report import REPORT
 from trtbench.report.words.terms import TERMS
 from trtbench.report.words.tried import TRIED
-from trtbench.settings.lanes import LANES
+
+if TYPE_CHECKING:  # the commands on claims need nothing but Python, and start at once
+    from trtbench.figures.speedup import Interval
 
 LEAST_RATIO = 0.01
 NO_BREAK, THIN, RANGE = "\u00a0", "\u202f", "-"
-SENTENCES = REPORT | HISTORY | DISTURBED | FAILED | TRIED | BESIDE | HEADINGS
+SENTENCES = REPORT | HISTORY | DISTURBED | FAILED | TRIED | BESIDE | HEADINGS | CLAIM | CLAIM_PAGE
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -78,9 +83,13 @@ class Language:
             digits = 0 if isinstance(value, int) else 1 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3
         return self._written(f"{value:,.{digits}f}")
 
-    def percent(self, share: float, sign: str = "") -> str:
-        """A share in per cent with one digit; `sign` "+" shows the plus too."""
-        return self._written(f"{share:{sign},.1%}")
+    def whole_or_number(self, value: float) -> str:
+        """A whole number without digits behind the point, any other with as many as mean something."""
+        return self.number(value, 0 if value == int(value) else None)
+
+    def percent(self, share: float, sign: str = "", digits: int = 1) -> str:
+        """A share in per cent with one digit, or that many; `sign` "+" shows the plus too."""
+        return self._written(f"{share:{sign},.{digits}%}")
 
     def _written(self, english: str) -> str:
         return english.translate({ord(","): self.group, ord("."): self.decimal, ord("%"): self.spaces[" %"]})
@@ -150,13 +159,21 @@ class _Figure:
             words = str(value).split(", ")
             return ", ".join(FIGURES[word][language.place] if word in FIGURES else word for word in words)
         if kind == "label":
+            from trtbench.settings.lanes import LANES  # only reports have lanes
+
             return LANES[value].label if value in LANES else str(value)
         if kind == "n":
             return language.number(value)
+        if kind in ("n0", "n1", "n2", "n3"):
+            return language.number(value, int(kind[1]))
+        if kind == "w":
+            return language.whole_or_number(value)
         if kind == "i":
             return str(int(value))
         if kind == "p":
             return language.percent(value)
+        if kind == "p0":
+            return language.percent(value, digits=0)
         if kind == "x":
             return language.times(value)
         forms = [f"# {form}" for form in _forms(kind, language)] or kind.split("|")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from pathlib import Path
 
 from trtbench.comparison.result import Comparison
@@ -33,14 +31,10 @@ def render(comparison: Comparison, lang: str) -> str:
             first=articles[lang],
             most=cells,
             style=style,
-            style_hash=_hash(style),
+            style_hash=templates.digest(style),
             script=script,
-            script_hash=_hash(script),
+            script_hash=templates.digest(script),
         )
         if len(page.encode()) < LIMIT:
             break
     return page
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

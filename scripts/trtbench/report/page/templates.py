@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import hashlib
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,10 +16,10 @@ FOLDER = Path(__file__).parent
 
 
 @functools.cache
-def environment() -> Environment:
-    """The one environment of this process, with the folder's templates."""
+def environment(folder: Path = FOLDER) -> Environment:
+    """The one environment of this process, with a folder's templates."""
     return Environment(
-        loader=FileSystemLoader(FOLDER),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=shown,
@@ -40,6 +42,11 @@ def shown(value: str | int | float) -> str:
     return safe(value)
 
 
-def beside(name: str) -> Markup:
+def beside(name: str, folder: Path = FOLDER) -> Markup:
     """A file of the folder that goes into the page as it is: the style sheet, the script."""
-    return Markup((FOLDER / name).read_text(encoding="utf-8"))
+    return Markup((folder / name).read_text(encoding="utf-8"))
+
+
+def digest(text: str) -> str:
+    """What the page's policy knows a style sheet or script by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
