@@ -46,9 +46,7 @@ print("TOLD " + json.dumps([get_compile_threads(), AsyncCompile.use_process_pool
 
 
 @pytest.mark.slow
-@pytest.mark.ngc
-@pytest.mark.parametrize("asked", [None, "4"])
-@pytest.mark.parametrize("lane", ["pytorch-tuned", "pytorch-compile"])
+@pytest.mark.parametrize(("lane", "asked"), [("pytorch-tuned", None), ("pytorch-tuned", "4"), ("pytorch-compile", "4")])
 def test_a_trial_that_finds_all_compiled_compiles_in_its_own_process(
     lane: str, asked: str | None, tmp_path: Path
 ) -> None:
