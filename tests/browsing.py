@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from lacking import lacking
 
 BROWSER = Path(__file__).parent / "browser"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-def lacking(reason: str) -> None:
-    """Skip with the reason; in CI nothing may be lacking."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"CI lacks what the browser test needs: {reason}")
-    pytest.skip(reason)
 
 
 def starts(browser: str) -> bool:
@@ -39,5 +31,4 @@ def chromium() -> str:
         )
         if made.returncode != 0:
             lacking(f"npm ci failed: {made.stderr.strip()[-300:]}")
-    assert found is not None
     return found

@@ -143,9 +143,20 @@ def _foot(rows: Sequence[Row], cut: int, say: Language) -> str:
 
 def _cut(row: Row) -> bool:
     """Whether something of the cell runs out of one of its plots."""
-    lanes = [(f.latency_trials, ceiling.excess(f) is None) for f in row.figures]
-    end = axis_end(lanes, (), ROOM, times=True)
-    return any(beyond(max([edges(values).high, *values]), end) for values, _ in lanes)
+    for latency in (True, False):
+        trials, _, end = _drawn(row, latency)
+        if any(beyond(max([edges(values).high, *values]), end) for values in trials):
+            return True
+    return False
+
+
+def _drawn(row: Row, latency: bool) -> tuple[list[list[float]], list[float | None], float]:
+    """What a plot of the cell draws of each lane, its trials and its ceiling, and where the axis ends. The latency, of which less
+    is better, has no ceiling."""
+    trials = [f.latency_trials if latency else rates(f, row) for f in row.figures]
+    limits = [None if latency else ceiling.line(f) for f in row.figures]
+    possible = [ceiling.excess(f) is None for f in row.figures]
+    return trials, limits, axis_end(list(zip(trials, possible)), limits, ROOM, times=latency)
 
 
 def _without_figures(rows: Sequence[Row], comparison: Comparison, say: Language) -> list[str]:
@@ -164,15 +175,12 @@ def _without_figures(rows: Sequence[Row], comparison: Comparison, say: Language)
 
 def _bars(axis: Any, row: Row, comparison: Comparison, say: Language, latency: bool) -> None:
     """One plot: a bar a lane, of its latency or of its throughput."""
-    trials = [f.latency_trials if latency else rates(f, row) for f in row.figures]
-    # A ceiling is the most of something: the latency, of which less is better, has none to draw.
-    limits = [None if latency else ceiling.line(f) for f in row.figures]
-    possible = [ceiling.excess(f) is None for f in row.figures]
-    end = axis_end(list(zip(trials, possible)), limits, ROOM, times=latency)
+    trials, limits, end = _drawn(row, latency)
+    out = refused(row)
     ceilings = [None] * len(limits) if latency else ceiling.told(row.figures, end, say)
     for i, (f, values, limit) in enumerate(zip(row.figures, trials, limits)):
         centre = f.latency if latency else f.throughput
-        void = (f.lane, f.precision) in refused(row)
+        void = (f.lane, f.precision) in out
         _bar(axis, i, f.lane, centre, values, void)
         _figure_beside(axis, i, centre, values, end, say, void)
         told = [ceilings[i], reaches(values, end, say)]
