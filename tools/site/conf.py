@@ -31,9 +31,8 @@ exclude_patterns = [path.name for path in ROOT.iterdir() if path.is_dir() and pa
 myst_heading_anchors = 6
 myst_enable_extensions = ["strikethrough"]
 myst_disable_syntax = ["myst_role", "myst_target", "myst_line_comment", "myst_block_break"]
-suppress_warnings = [
-    "myst.header"
-]  # a run's report begins with a heading of the second level: it is made for a pull request
+# A run's report begins with a heading of the second level: it is made for a pull request.
+suppress_warnings = ["myst.header"]
 smartquotes = False  # GitHub has none, and two strokes before an option are two
 
 html_theme = "furo"
