@@ -1,5 +1,5 @@
 # For habit's sake; the scripts are the real thing.
-.PHONY: bench vllm test fast lint lock lock-card
+.PHONY: bench vllm test fast lint site lock lock-card
 
 bench:
 	bash scripts/bench_local.sh
@@ -16,8 +16,11 @@ fast:
 lint:
 	bash scripts/test.sh --lint
 
+site: # the documents as pages, in site/
+	bash scripts/site.sh
+
 lock: # uv (pip install uv) resolves for every Python from 3.10 on
-	cd requirements && for name in local compare test ngc image; do \
+	cd requirements && for name in local compare test ngc image site; do \
 	  constraint=$$([ $$name = compare ] || [ $$name = test ] && echo "-c local.lock"); \
 	  given="--override provided.txt $$([ $$name != image ] || echo "--override provided-by-image.txt")"; \
 	  { echo "# Made from $$name.in by: make lock"; uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate $$constraint $$given $$name.in; } > $$name.lock.new && mv $$name.lock.new $$name.lock; done

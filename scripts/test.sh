@@ -117,11 +117,13 @@ case ${1:-} in
     ;;
 esac
 if command -v bats >/dev/null; then begin shell selection shell; else lacking bats; fi
+[ $# -gt 0 ] || begin site bash scripts/site.sh --install
 lint
 if [ $# -gt 0 ]; then
   [ -z "${beside[shell]:-}" ] || finish shell
   .venv/bin/python -m pytest "$@"
 else
+  finish site
   begin environment make_ngc_environment "$ROOT/.venv-ngc"
   status=0
   selection plain || status=$?

@@ -70,3 +70,10 @@ def test_vllm_brings_the_torch_that_the_pytorch_lanes_have() -> None:
 @pytest.mark.parametrize("name", ["cuda", "onnxruntime-cuda", "vllm"])
 def test_a_trial_finds_what_it_imports(name: str) -> None:
     assert {"msgspec", "psutil", "typing-extensions", "nvidia-ml-py"} <= set(pins(name))
+
+
+def test_what_makes_the_site_is_in_no_lock_of_the_program() -> None:
+    tools = {"sphinx", "myst-parser", "furo"}
+    assert tools <= set(pins("site"))
+    others = {path.stem for path in REQUIREMENTS.glob("*.lock")} - {"site"}
+    assert {name for name in others if tools & set(pins(name))} == set()
