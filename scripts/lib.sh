@@ -215,7 +215,7 @@ bench_here() {
   local python plan lines line word folder build need locks
   python=$(python_command) || exit
   case " $* " in
-    *" --help "* | *" -h "*) PYTHONPATH="$ROOT/scripts" exec "$python" -B -m trtbench.doctor.needed --help ;;
+    *" --help "* | *" -h "* | *" --version "*) PYTHONPATH="$ROOT/scripts" exec "$python" -B -m trtbench.doctor.needed "${@:2}" ;;
   esac
   plan=$(PYTHONPATH="$ROOT/scripts" "$python" -B -m trtbench.doctor.needed "${@:2}") || exit
   mapfile -t lines <<<"$plan"

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from trtbench import __version__
 from trtbench.errors import UserError
 from trtbench.measure import rules
 from trtbench.model.shape import ModelShape
@@ -143,6 +144,7 @@ def environment(**more: Any) -> Environment:
         libraries={"numpy": "2.0.0", **dict.fromkeys(distributions(), "1.0")},
         git_commit=None,
         container=None,
+        program=__version__,
     )
     fields |= more
     name = machine_name(fields["cpu_model"], fields["cores"], fields["memory"], fields.get("gpus"))

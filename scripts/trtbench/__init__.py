@@ -3,7 +3,7 @@
 import os
 import sys
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 # What scripts/lib.sh added beside an image's own packages: at the end, where nothing in it can take the place of one.
 if os.environ.get("TRTBENCH_PACKAGES", "") not in ("", *sys.path):

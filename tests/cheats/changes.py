@@ -115,7 +115,7 @@ def recorded_earlier(t: Trial) -> None:
     assert t.telemetry is not None
     t.telemetry.cpu = t.telemetry.waited = None
     t.model = msgspec.structs.replace(t.model, config_text=None, files=None)
-    t.environment = msgspec.structs.replace(t.environment, cards=None)
+    t.environment = msgspec.structs.replace(t.environment, cards=None, program=None)
     for record in t.cells:
         record.cpu = record.began = record.ended = None
         for part in (record.e2e, record.ttft):

@@ -134,7 +134,7 @@ def as_recorded_before(data: dict[str, Any]) -> None:
     data["cells"][0]["began"] = data["cells"][0]["ended"] = None
     data["telemetry"]["cpu"] = data["telemetry"]["waited"] = data["cells"][0]["cpu"] = None
     data["settings"].pop("QUIET", None)
-    data["model"]["config_text"] = data["model"]["files"] = None
+    data["model"]["config_text"] = data["model"]["files"] = data["environment"]["program"] = None
 
 
 def test_a_record_of_schema_1_is_read(file: Path) -> None:
@@ -155,6 +155,7 @@ LATER = {
     "model.files": {"config.json": "0" * 64},
     "environment.cards": [{"uuid": "GPU-0", "name": "NVIDIA L4"}],
     "environment.venv": ".venv-vllm",
+    "environment.program": "1.0.0",
     "began": 1,
     "cold.lookup": 1,
     "cells.0.ended": 1,

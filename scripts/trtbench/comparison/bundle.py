@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from trtbench import __version__
 from trtbench.comparison.safe_reading import PACKED, UNPACKED
 from trtbench.comparison.sieve import Sieve, names_in
 from trtbench.errors import UserError
@@ -27,14 +28,14 @@ from trtbench.records import judgement
 from trtbench.records.files import SCHEMA, encode, write_whole
 from trtbench.records.judgement import Judgement
 from trtbench.records.run import Run
-from trtbench.records.trial import Trial, checksum
+from trtbench.records.trial import Trial, Version, checksum
 
 NOTE = "anonymised by trtbench: texts in brackets were taken out, and each record was sealed anew"
 
 
 class Bundle(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag="bundle", tag_field="kind"):
     """A run in one file: gzip around this JSON. `note` says what was done to the records; `originals` are the checksums
-    that the records had before, in the order of `trials`."""
+    that the records had before, in the order of `trials`; `program` is the version of this program that made it."""
 
     schema: int
     note: str
@@ -43,6 +44,7 @@ class Bundle(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, tag="bund
     judgement: Judgement | None
     trials: list[Trial]
     originals: list[str]
+    program: Version | None = None
 
 
 def make(
@@ -60,6 +62,7 @@ def make(
         judgement=_judgement(judged, sieve),
         trials=[_trial(trial, sieve) for trial in trials],
         originals=[trial.checksum for trial in trials],
+        program=__version__,
     )
     content = encode(bundle)
     packed = io.BytesIO()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from trtbench import __version__
 from trtbench.comparison import software
 from trtbench.comparison.cards import card_states
 from trtbench.comparison.result import Against, Comparison, Disturbed, FailedAttempt, Row, Stated
@@ -103,6 +104,7 @@ def compare(
         failed_attempts=list(_failed_attempts(trials)),
         cards=card_states(groups),
         software=list(software_of.values()),
+        program=__version__,
     )
 
 

@@ -183,6 +183,7 @@ def _conditions(side: Comparison) -> dict[str, dict[str, Any]]:
             "CUDA": machine.cuda,
             "system": machine.os,
             "kernel": machine.kernel,
+            "program": machine.program,
             "commit": machine.git_commit,
         },
         "model": {"model": model.name, "revision": model.revision, "digest": model.digest[:12]},

@@ -187,7 +187,8 @@ class FailedAttempt(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Comparison(msgspec.Struct, kw_only=True, tag="comparison", tag_field="kind"):
-    """What the report files are printed from."""
+    """What the report files are printed from; `program` is the version of this program that compared, the environment has the
+    one that measured."""
 
     schema: int
     run: str
@@ -214,6 +215,7 @@ class Comparison(msgspec.Struct, kw_only=True, tag="comparison", tag_field="kind
     failed_attempts: list[FailedAttempt] = []
     cards: list[CardState] = []
     software: list[Software] = []
+    program: str | None = None
 
     @property
     def void(self) -> bool:

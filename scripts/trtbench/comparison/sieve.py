@@ -48,6 +48,7 @@ _FIXED = {
     "rule",
     "quiet",
     "venv",
+    "program",
 }
 _RUNTIMES = {row.runtime for row in LANES.values()}
 # Names of fields are ours, whatever people are called.

@@ -10,6 +10,7 @@ import os
 import sys
 from typing import NoReturn
 
+from trtbench import __version__
 from trtbench.doctor.docker import IMAGE
 from trtbench.doctor.estimate import sentence
 from trtbench.doctor.report import NEEDED, estimated, examine, json_report, text_report, ways_here, weigh
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         epilog="Exit status: 0 ready, 1 something needed fails, 2 an option or a setting is wrong.",
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"trtbench {__version__}")
     parser.add_argument(
         "--for",
         dest="purpose",

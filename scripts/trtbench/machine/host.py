@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from trtbench import __version__
 from trtbench.records.identity import machine_name
 from trtbench.records.telemetry import Card
 from trtbench.records.trial import Environment
@@ -69,6 +70,7 @@ def environment(
         last_level_cache=last_level_cache(),
         cards=cards,
         venv=python.name or None,
+        program=__version__,
     )
 
 

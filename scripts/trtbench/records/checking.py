@@ -95,7 +95,7 @@ def later_fields(trial: Trial) -> dict[str, Any]:
         f"model.{name}": getattr(trial.model, name) for name in ("dequantised", "converted", "config_text", "files")
     }
     later |= {"cold.lookup": trial.cold.lookup, "environment.cards": trial.environment.cards}
-    later |= {"environment.venv": trial.environment.venv}
+    later |= {f"environment.{name}": getattr(trial.environment, name) for name in ("venv", "program")}
     later |= {"statement.asked": trial.statement.asked if trial.statement else None}
     later |= {name: getattr(trial, name) for name in ("began", "ended", "announced", "sealed", "left_out")}
     for i, record in enumerate(trial.cells):

@@ -23,6 +23,7 @@ from trtbench.settings.lanes import LANES
 CONFIG_TEXT = 20_000  # characters of a config.json that a record holds at most: what is read of a text from strangers
 MODEL_FILES = 4096  # files of one model at most
 Folder = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]  # of an environment: no path
+Version = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[0-9][A-Za-z0-9.+-]*$")]
 Asked = Literal["compute_precision", "weight_precision", "kv_precision", "cuda_graphs"]
 
 
@@ -155,7 +156,7 @@ class CellRecord(Strict):
 class Environment(Strict):
     """The machine and the software. `machine` is a digest of what must be equal for records to be comparable;
     `last_level_cache` is the CPU's, all of its parts together, in bytes; `cards` are what `gpus` names; `venv` is the environment
-    of its own in which the lane ran, `python` and `libraries` are of that one (schema 2)."""
+    of its own in which the lane ran, `python` and `libraries` are of that one; `program` is the version of this program (schema 2)."""
 
     machine: str
     cpu_model: str
@@ -175,6 +176,7 @@ class Environment(Strict):
     last_level_cache: Count | None = None
     cards: list[Card] | None = None
     venv: Folder | None = None
+    program: Version | None = None
 
 
 class Model(Strict):

@@ -15,7 +15,7 @@ from trtbench.records.files import write_whole
 from trtbench.report import ceiling
 from trtbench.report.headline import lead, refused
 from trtbench.report.language import Language, language
-from trtbench.report.names import cell_name, label, place
+from trtbench.report.names import cell_name, label, place, program
 from trtbench.report.notices import marks
 from trtbench.report.scale import axis_end, beyond, height, labels, reaches, thinned, ticks
 from trtbench.report.spread import edges, rates
@@ -78,7 +78,7 @@ def write(path: Path, comparison: Comparison, lang: str) -> None:
         ]
         figure.supxlabel("\n".join(foot), fontsize=14, color=SOFT)
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
+        figure.savefig(buffer, format="png", metadata={"Software": program(comparison, say)})
         plt.close(figure)
     write_whole(path, buffer.getvalue())
 

@@ -89,6 +89,7 @@ HEAD = (
     *("clock_held_back", "asked_for"),
     *("torch", "python", "environment", "base_torch", "torch_differs"),
     "untried",
+    "program",
 )
 
 
@@ -106,6 +107,7 @@ def render(comparison: Comparison) -> str:
         "dequantised": plain(comparison.model.dequantised or "", NAME),
         "place": place(comparison),
         "workload_digest": comparison.workload_digest,
+        "program": comparison.environment.program,
     }
     states = {(state.lane, state.precision): state for state in comparison.cards}
     asked_for = asked.of_lanes(comparison)

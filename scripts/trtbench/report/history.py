@@ -13,7 +13,7 @@ from trtbench.report.notices import mark
 from trtbench.report.text_layout import WIDTH, wrapped
 
 SHOWN = 40  # differences shown; the JSON document holds all
-_OF_PAGE = ("gpu", "cpu", "cores", "ram", "system", "container", "driver", "commit", "model", "revision", "digest",
+_OF_PAGE = ("gpu", "cpu", "cores", "ram", "system", "container", "driver", "program", "commit", "model", "revision", "digest",
             "workload_digest")  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from trtbench.report import (
 )
 from trtbench.report.headline import lead
 from trtbench.report.language import Language, language
-from trtbench.report.names import bare_label, cell_name, label, place, several_precisions
+from trtbench.report.names import bare_label, cell_name, label, place, program, several_precisions
 from trtbench.report.notices import mark, stopped, warnings
 from trtbench.report.remarks import failure_sentences, left, remarks
 from trtbench.report.rerun import again, changed
@@ -172,6 +172,7 @@ def _conditions(comparison: Comparison, say: Language) -> list[str]:
         (say("run"), comparison.run),
         (say("machine"), ", ".join([*(machine.gpus or []), machine.cpu_model, machine.os])),
         *software.packages(comparison, say),
+        (say("program"), program(comparison, say)),
         (say("workload_digest"), comparison.workload_digest),
         (say("digest"), comparison.model.digest),
         (say("order"), say("interleaved_yes" if comparison.interleaved else "interleaved_no")),

@@ -45,6 +45,14 @@ def moment(written: str) -> str:
         return plain(written, NAME)
 
 
+def program(comparison: Comparison, say: Language) -> str:
+    """The version of this program that measured, and of that which compared, where they are not one."""
+    measured, compared = (
+        plain(v or say("unknown"), NAME) for v in (comparison.environment.program, comparison.program)
+    )
+    return say("program_versions" if measured != compared else "program_version", measured=measured, compared=compared)
+
+
 def place(comparison: Comparison) -> str:
     """The card, or the CPU where there is none."""
     return ", ".join(plain(name, NAME) for name in comparison.environment.gpus or [comparison.environment.cpu_model])

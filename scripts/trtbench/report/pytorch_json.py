@@ -145,8 +145,10 @@ def _runner(comparison: Comparison) -> dict[str, Any]:
 def _dependencies(software: Software, comparison: Comparison) -> dict[str, dict[str, str]]:
     """What was installed where the lane ran."""
     libraries = {plain(name, NAME): {"version": plain(v, NAME)} for name, v in software.libraries.items()}
-    commit = comparison.environment.git_commit
-    return libraries | ({"trtbench": {"sha": plain(commit, NAME)}} if commit else {})
+    machine = comparison.environment
+    ours = {"version": machine.program, "sha": machine.git_commit and plain(machine.git_commit, NAME)}
+    known = {name: value for name, value in ours.items() if value}
+    return libraries | ({"trtbench": known} if known else {})
 
 
 def _flag(value: bool) -> str:

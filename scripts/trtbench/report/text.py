@@ -21,7 +21,7 @@ from trtbench.report import (
 )
 from trtbench.report.headline import verdict_sentence
 from trtbench.report.language import Language, language
-from trtbench.report.names import bare_label, cell_name, label, several_precisions
+from trtbench.report.names import bare_label, cell_name, label, program, several_precisions
 from trtbench.report.notices import stopped, warnings
 from trtbench.report.remarks import counts, remarks
 from trtbench.report.text_layout import WIDTH as WIDTH
@@ -67,6 +67,7 @@ def _top(comparison: Comparison, say: Language) -> list[str]:
         *wrapped(say.pair(say("model"), named_model)),
         *wrapped(say.pair(say("machine"), place)),
         *wrapped(say.pair(say("run"), f"{comparison.run}{end}")),
+        *wrapped(say.pair(say("program"), program(comparison, say))),
     ]
 
 

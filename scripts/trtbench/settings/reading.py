@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from trtbench import __version__
 from trtbench.errors import UserError
 from trtbench.settings import env_file
 from trtbench.settings.knobs import (
@@ -204,6 +205,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        self.add_argument("--version", action="version", version=f"trtbench {__version__}")
 
     def error(self, message: str) -> NoReturn:
         start = "unrecognized arguments: "

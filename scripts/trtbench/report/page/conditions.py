@@ -6,7 +6,7 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison
 from trtbench.report import cards, software
 from trtbench.report.language import Language
-from trtbench.report.names import label, moment
+from trtbench.report.names import label, moment, program
 from trtbench.report.notices import stopped
 from trtbench.report.page.fields import Field, Table
 from trtbench.report.rerun import changed
@@ -46,6 +46,7 @@ def machine(comparison: Comparison, say: Language) -> Facts:
         "bandwidth": f"{say.number(bandwidth / 1e9, 1)} {say('gigabytes_s')}" if bandwidth else None,
         "system": plain(f"{of.os}, {of.kernel}", 2 * NAME),
         "container": _known(of.container),
+        "program": program(comparison, say),
         "commit": _known(of.git_commit),
     }
 

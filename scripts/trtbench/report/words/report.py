@@ -415,6 +415,12 @@ REPORT: dict[str, tuple[str, str]] = {
     "gpu": ("GPU", "GPU"),
     "driver": ("Driver", "Pilote"),
     "container": ("Container", "Conteneur"),
+    "program": ("Version of this program", "Version de ce programme"),
+    "program_version": ("trtbench {measured}", "trtbench {measured}"),
+    "program_versions": (
+        "trtbench {measured} measured, {compared} compared",
+        "mesures de trtbench {measured}, comparaison par {compared}",
+    ),
     "commit": ("Commit of this program", "Commit de ce programme"),
     "versions": ("Versions", "Versions"),
     "read_bandwidth": ("Measured read bandwidth", "Bande passante de lecture mesurée"),
