@@ -36,7 +36,7 @@ class Tree(html.parser.HTMLParser):
 
     def handle_starttag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
         self.elements.append((name, dict(attributes)))
-        if name not in ("meta", "link", "br", "hr"):
+        if name not in ("meta", "link", "br", "hr", "wbr"):
             self.open.append(name)
 
     def handle_endtag(self, name: str) -> None:

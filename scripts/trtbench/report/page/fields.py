@@ -37,7 +37,7 @@ def ratio(a: Against, say: Language, remark: str = "", badge: bool = True) -> li
     if not badge and not void:
         return [*figures, "-"]
     return [
-        *(Field("void", figure) if void else figure for figure in figures),
+        *(Field("void", figure) if void and figure != "-" else figure for figure in figures),
         Field(
             "word",
             say(a.verdict.word),
