@@ -108,7 +108,9 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> tuple[list[str], 
     against = row.by_lane
     gpu = any(f.gpu_memory is not None for f in row.figures)
     head = [say("lane"), say("page_latency"), say("interval_head"), say("page_throughput"), say("prefill")]
-    head += [say("gpu_peak" if gpu else "peak_rss"), say("ceiling_share"), say("speedup"), say("verdict")]
+    shares = any(ceiling.share_text(f, say) for f in row.figures)
+    head += [say("gpu_peak" if gpu else "peak_rss"), *([say("ceiling_share")] if shares else [])]
+    head += [say("speedup"), say("verdict")]
     body = []
     for f in row.figures:
         held, interval = memory_of(f), span(f.latency_trials)
@@ -120,7 +122,7 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> tuple[list[str], 
             say.number(f.throughput),
             say.number(f.ttft),
             say.number(held / 2**20) if held is not None else "-",
-            ceiling.share_text(f, say) or "-",
+            *([ceiling.share_text(f, say) or "-"] if shares else []),
         ]
         a = against.get((f.lane, f.precision))
         if a is None:
