@@ -98,7 +98,7 @@ async function look(url) {
       dark: seen.filter((one) => !one.closest("svg, .key") && dark(of(one, "backgroundColor"))).map((one) => one.className || one.tagName),
       left: of(lead, "borderLeftStyle"),
       shadows: seen.filter((one) => one.matches(".scroll") && of(one, "backgroundImage") !== "none").length,
-      torn: seen.filter((one) => one.matches("figure, tr, .scroll") && !one.querySelector("table .wide") && of(one, "breakInside") !== "avoid").length,
+      torn: seen.filter((one) => one.matches("figure, tr, .scroll, h2, h3") && !one.querySelector("table .wide") && of(one, "breakInside") !== "avoid").length,
       folded: document.querySelectorAll("details:not([open])").length,
     };
   });

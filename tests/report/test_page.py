@@ -410,3 +410,8 @@ def test_all_that_follows_from_a_refused_time_is_struck_out(kind: str) -> None:
     rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', times, re.DOTALL)
     assert [row.count("<s>") for row in rows] == [0, 4, 0]  # prefill with its interval, decode, time per token
     assert "<s>-</s>" not in mine
+    lanes = mine[mine.index("<h3>Lanes</h3>") : mine.index("<h3>Where the time goes</h3>")]
+    struck = [
+        "<s>2.00x</s>" in row and "<s>1.98-2.02</s>" in row for row in re.findall("<tr>(.*?)</tr>", lanes, re.DOTALL)
+    ]
+    assert struck == [False, False, True, False]

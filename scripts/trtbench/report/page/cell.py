@@ -147,7 +147,7 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> Table:
         ]
         a = against.get((f.lane, f.precision))
         if a is not None:
-            line += ratio(a, say, "" if a.headline else say("descriptive"), badge=a.headline or settled)
+            line += ratio(a, say, void, "" if a.headline else say("descriptive"), badge=a.headline or settled)
         else:
             line += ["-", "-", say("base") if (f.lane, f.precision) in bases else "-"]
         lines.append(line)
