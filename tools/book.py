@@ -99,6 +99,7 @@ COLUMNS: dict[str, tuple[tuple[str, str], Callable[[Figures, Row, Comparison, La
     ),
 }
 IN_README = ("lane", "batch", "shape", "rate", "speedup", "mbu", "ttft")
+EXPLAINED_IN_README = ("speedup", "mbu", "ttft")
 
 WORDS = {
     "synthetic": ("{model} (synthetic weights)", "{model} (poids synthétiques)"),
@@ -343,6 +344,7 @@ def shown_table(read: Sequence[Book], say: Language) -> str:
     parts = [
         say.fill(WORDS["line"], link=f"docs/results/{book.folder.name}/runs/{said.name}.md", **told),
         figures_table(comparison, say, IN_README),
+        " ".join(say(f"explained.{term}") for term in EXPLAINED_IN_README),
         say.pair(f"**{sentence.capitals(say)}**", escape(sentence.sentence, 2000)) + ".",
     ]
     measured = {f.lane for b in read for _, c in b.runs for row in c.cells for f in row.figures}

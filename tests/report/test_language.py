@@ -30,7 +30,16 @@ MADE_UP = (  # keys that a name from elsewhere completes
     *("audit.theme.", "audit.fail", "audit.warn"),
     *("history.what.", "history.run", "history.folder", "history.bundle", "history.report"),
     *("history.lane", "history.then", "history.now", "history.ratio", "history.interval", "history.word"),
-    *("ceiling_nominal", "ceiling_measured", "source.", "disturbed.", "weak.", "card.reason.", "claim_page."),
+    *(
+        "ceiling_nominal",
+        "ceiling_measured",
+        "source.",
+        "disturbed.",
+        "weak.",
+        "card.reason.",
+        "claim_page.",
+        "explained.",
+    ),
 )
 PLAIN = ("", "n", "n0", "n1", "n2", "n3", "w", "i", "p", "p0", "x", "label", "word")  # kinds that agree with nothing
 ROWS_OF_WORDS = {

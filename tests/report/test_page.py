@@ -16,7 +16,7 @@ from trtbench.comparison.clean_text import plain, safe
 from trtbench.comparison.result import Comparison
 from trtbench.report import rerun, scale, spread
 from trtbench.report.language import ENGLISH, FRENCH
-from trtbench.report.page import document, templates
+from trtbench.report.page import document, plot, templates
 from trtbench.settings.knobs import defaults_of
 
 KINDS = ["honest", "audited", "refused", "simulated", "few", "hostile", "beside"]
@@ -36,7 +36,7 @@ class Tree(html.parser.HTMLParser):
 
     def handle_starttag(self, name: str, attributes: list[tuple[str, str | None]]) -> None:
         self.elements.append((name, dict(attributes)))
-        if name not in ("meta", "link", "br", "hr"):
+        if name not in ("meta", "link", "br", "hr", "wbr"):
             self.open.append(name)
 
     def handle_endtag(self, name: str) -> None:
@@ -389,3 +389,29 @@ def test_numbers_of_trials_are_said_once() -> None:
     mine = article(made("honest"), "en")
     assert mine.count("5 trials x 2 iterations") == 1
     assert "5 trials x 2 iterations of each lane" in mine
+
+
+def test_a_figure_stands_beside_its_marks_beyond_a_ceiling_and_where_it_has_no_room_at_the_edge() -> None:
+    def place(figure: float, limit: float | None = None) -> plot.Value:
+        return plot._value(figure, [figure], 1000.0, ENGLISH, limit)
+
+    beside = place(200.0)
+    assert (beside.text, beside.anchor) == ("200.0", "start")
+    assert place(200.0, 900.0) == beside
+    assert place(200.0, 250.0).x > beside.x + 10  # the ceiling would go through it
+    wide = place(960.0)
+    assert (wide.x, wide.anchor) == (plot.RIGHT, "end")
+
+
+@pytest.mark.parametrize("kind", ["refused", "simulated"])
+def test_all_that_follows_from_a_refused_time_is_struck_out(kind: str) -> None:
+    mine = article(made(kind), "en")
+    times = mine[mine.index("<h3>Where the time goes</h3>") : mine.index("<h3>One-off costs</h3>")]
+    rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', times, re.DOTALL)
+    assert [row.count("<s>") for row in rows] == [0, 4, 0]  # prefill with its interval, decode, time per token
+    assert "<s>-</s>" not in mine
+    lanes = mine[mine.index("<h3>Lanes</h3>") : mine.index("<h3>Where the time goes</h3>")]
+    struck = [
+        "<s>2.00x</s>" in row and "<s>1.98-2.02</s>" in row for row in re.findall("<tr>(.*?)</tr>", lanes, re.DOTALL)
+    ]
+    assert struck == [False, False, True, False]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from trtbench.comparison.result import Comparison, Row
 from trtbench.report.columns import Column, maybe_number, maybe_share
 from trtbench.report.columns import table as table_of
+from trtbench.report.explained import Explained
 from trtbench.report.language import Language
 from trtbench.report.text_layout import headed, wrapped
 
@@ -27,10 +28,11 @@ def table(row: Row, comparison: Comparison, say: Language) -> tuple[list[str], l
     return head, lines if len(head) > 1 else []
 
 
-def text(row: Row, comparison: Comparison, say: Language) -> list[str]:
+def text(row: Row, comparison: Comparison, say: Language, explained: Explained) -> list[str]:
     """The block of the text report; nothing where nothing was judged."""
     head, lines = table(row, comparison, say)
     if not lines:
         return []
-    title = f"{say('answers').upper()} ({note(comparison, say)})"
+    notes = [note(comparison, say), *explained.heads(head)]
+    title = f"{say('answers').upper()} ({' '.join(notes)})"
     return ["", *wrapped(title), *headed(head, lines)]

@@ -63,7 +63,8 @@ def evidence(figures: Sequence[Figures], names: Sequence[str], say: Language) ->
     """How far each lane is from its ceiling; nothing where that is not known."""
     if all(f.ceiling_basis is None for f in figures):
         return []
-    lines = ["", *wrapped(f"{say('audit.evidence')} ({' '.join(ceiling.notes(figures, say))})")]
+    notes = [*ceiling.notes(figures, say), *ceiling.utilisation_notes(figures, say)]
+    lines = ["", *wrapped(f"{say('audit.evidence')} ({' '.join(notes)})")]
     columns: list[tuple[str, int, list[float | None], Callable[[float], str]]] = [
         (say("audit.ceiling"), 11, [ceiling.most(f) for f in figures], say.number),
         (say("audit.share"), 9, [ceiling.share(f) for f in figures], say.percent),

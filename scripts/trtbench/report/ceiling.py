@@ -71,12 +71,16 @@ def share_text(f: Figures, say: Language) -> str | None:
     return say.percent(part) if part is not None else words(f, say)
 
 
-def notes(figures: Sequence[Figures], say: Language, utilisation: bool = True) -> list[str]:
-    """A sentence for each of the shares that stand in a table; `utilisation`: MBU and MFU stand there too."""
+def notes(figures: Sequence[Figures], say: Language) -> list[str]:
+    """What the ceiling is, and its share."""
     keys = [f"ceiling_{basis}" for basis in (NOMINAL, MEASURED) if any(f.ceiling_basis == basis for f in figures)]
     if not keys and any(f.ceiling_basis == CACHED for f in figures):
-        keys = ["ceiling_only_cached"]
-    if utilisation:
-        keys += ["mbu_note"] if any(f.mbu is not None for f in figures) else []
-        keys += ["mfu_note"] if any(f.mfu is not None for f in figures) else []
+        return [say("ceiling_only_cached")]
+    return [say(key) for key in ["explained.ceiling", *keys]] if keys else []
+
+
+def utilisation_notes(figures: Sequence[Figures], say: Language) -> list[str]:
+    """What MBU and MFU are, where they are known."""
+    keys = ["explained.mbu", "mbu_note"] if any(f.mbu is not None for f in figures) else []
+    keys += ["mfu_note"] if any(f.mfu is not None for f in figures) else []
     return [say(key) for key in keys]

@@ -33,6 +33,7 @@ from trtbench.report.words.beside import BESIDE
 from trtbench.report.words.claim import CLAIM
 from trtbench.report.words.claim_page import CLAIM_PAGE
 from trtbench.report.words.disturbed import DISTURBED
+from trtbench.report.words.explained import EXPLAINED
 from trtbench.report.words.failed import FAILED
 from trtbench.report.words.history import HISTORY
 from trtbench.report.words.report import REPORT
@@ -44,7 +45,7 @@ if TYPE_CHECKING:  # the commands on claims need nothing but Python, and start a
 
 LEAST_RATIO = 0.01
 NO_BREAK, THIN, RANGE = "\u00a0", "\u202f", "-"
-SENTENCES = REPORT | HISTORY | DISTURBED | FAILED | TRIED | BESIDE | HEADINGS | CLAIM | CLAIM_PAGE
+SENTENCES = REPORT | HISTORY | DISTURBED | FAILED | TRIED | BESIDE | EXPLAINED | HEADINGS | CLAIM | CLAIM_PAGE
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

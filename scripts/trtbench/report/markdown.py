@@ -22,6 +22,7 @@ from trtbench.report import (
     software,
     tried,
 )
+from trtbench.report.explained import Explained
 from trtbench.report.headline import lead
 from trtbench.report.language import Language, language
 from trtbench.report.names import bare_label, cell_name, label, place, program, several_precisions
@@ -59,8 +60,9 @@ def render(comparison: Comparison, lang: str) -> str:
     for warning in warnings(comparison, say):
         capitals = mark(warning)
         lines += ["", f"> **{capitals}**{escape(warning[len(capitals) :])}" if capitals else f"> {escape(warning)}"]
+    explained = Explained(say)
     for row in comparison.cells:
-        lines += ["", *_cell(row, comparison, say)]
+        lines += ["", *_cell(row, comparison, say, explained)]
     if comparison.failed:
         lines += ["", f"### {say('failed')}", ""]
         for a in comparison.failed:
@@ -81,32 +83,34 @@ def render(comparison: Comparison, lang: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(row: Row, comparison: Comparison, say: Language) -> list[str]:
+def _cell(row: Row, comparison: Comparison, say: Language, explained: Explained) -> list[str]:
     lines = [f"### {cell_name(row, say)}", ""]
     if row.figures:
-        lines += _lanes(row, comparison, say)
-        notes = ceiling.notes(row.figures, say, utilisation=False)
-        lines += ["", *map(escape, notes)] if notes else []
+        head, body = _lanes(row, comparison, say)
+        notes = [*ceiling.notes(row.figures, say), *explained.heads(head)]
+        lines += [*_table(head, body), *([""] if notes else []), *map(escape, notes)]
     head, scores = answers.table(row, comparison, say)
     if scores:
-        note = escape(answers.note(comparison, say), 600)
+        note = escape(" ".join([answers.note(comparison, say), *explained.heads(head)]), 1000)
         body = [[escape(text) for text in line] for line in scores]
         lines += ["", say.pair(f"**{say('answers')}**", note), "", *_table(head, body)]
     head, lines_of_others = other_clocks.table(row, comparison, say)
     if lines_of_others:
         body = [[escape(text) for text in line] for line in lines_of_others]
-        note = escape(other_clocks.note(row, say), 1000)
+        note = escape(" ".join([other_clocks.note(row, say), *explained.heads(head)]), 1200)
         lines += ["", say.pair(f"**{say('clocks.title')}**", note), "", *_table(head, body)]
     sentences = remarks(row, comparison, say)
     return lines + ([""] if row.figures and sentences else []) + [f"- {escape(sentence)}" for sentence in sentences]
 
 
-def _lanes(row: Row, comparison: Comparison, say: Language) -> list[str]:
-    """The table of the figures, one line a lane."""
+def _lanes(row: Row, comparison: Comparison, say: Language) -> tuple[list[str], list[list[str]]]:
+    """The table of the figures, its head and one line a lane."""
     against = row.by_lane
     gpu = any(f.gpu_memory is not None for f in row.figures)
     head = [say("lane"), say("page_latency"), say("interval_head"), say("page_throughput"), say("prefill")]
-    head += [say("gpu_peak" if gpu else "peak_rss"), say("ceiling_share"), say("speedup"), say("verdict")]
+    shares = any(ceiling.share_text(f, say) for f in row.figures)
+    head += [say("gpu_peak" if gpu else "peak_rss"), *([say("ceiling_share")] if shares else [])]
+    head += [say("speedup"), say("verdict")]
     body = []
     for f in row.figures:
         held, interval = memory_of(f), span(f.latency_trials)
@@ -118,7 +122,7 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> list[str]:
             say.number(f.throughput),
             say.number(f.ttft),
             say.number(held / 2**20) if held is not None else "-",
-            ceiling.share_text(f, say) or "-",
+            *([ceiling.share_text(f, say) or "-"] if shares else []),
         ]
         a = against.get((f.lane, f.precision))
         if a is None:
@@ -129,7 +133,7 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> list[str]:
             weak = f" ({say('weak')})" if a.weak else ""
             cells.append(f"**{word.upper()}**" if a.verdict.word == "void" else word + weak)
         body.append(cells)
-    return _table(head, body)
+    return head, body
 
 
 def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:

@@ -19,6 +19,7 @@ from trtbench.report import (
     software,
     tried,
 )
+from trtbench.report.explained import Explained
 from trtbench.report.headline import verdict_sentence
 from trtbench.report.language import Language, language
 from trtbench.report.names import bare_label, cell_name, label, program, several_precisions
@@ -33,8 +34,9 @@ def render(comparison: Comparison, lang: str) -> str:
     """The whole text, ending in a newline."""
     say = language(lang)
     lines = [*_top(comparison, say), *notices(comparison, say)]
+    explained = Explained(say)
     for row in comparison.cells:
-        lines += ["", *_cell(row, comparison, say)]
+        lines += ["", *_cell(row, comparison, say, explained)]
     lines += _told("failed_attempts.title", failed_attempts.sentences(comparison, say), say)
     lines += _told("disturbed.title", disturbed.sentences(comparison, say), say)
     lines += _told("tried.title", tried.sentences(comparison, say), say)
@@ -76,7 +78,7 @@ def notices(comparison: Comparison, say: Language) -> list[str]:
     return [line for warning in warnings(comparison, say) for line in ["", *wrapped("! " + warning)]]
 
 
-def _cell(row: Row, comparison: Comparison, say: Language) -> list[str]:
+def _cell(row: Row, comparison: Comparison, say: Language, explained: Explained) -> list[str]:
     lines = [ruled(cell_name(row, say))]
     for a in row.against:
         if a.headline:
@@ -86,11 +88,11 @@ def _cell(row: Row, comparison: Comparison, say: Language) -> list[str]:
         lines += _throughput(row, comparison, say)
         lines += _memory(row, comparison, say)
         lines += _energy(row, comparison, say)
-        lines += _phases(row, comparison, say)
+        lines += _phases(row, comparison, say, explained)
         lines += other_clocks.text(row, comparison, say)
         names = [label(f.lane, f.precision, comparison) for f in row.figures]
         lines += audit_text.evidence(row.figures, names, say)
-        lines += answers.text(row, comparison, say)
+        lines += answers.text(row, comparison, say, explained)
     sentences = remarks(row, comparison, say)
     if sentences:
         lines += ["", *(line for sentence in sentences for line in wrapped("* " + sentence))]
@@ -157,7 +159,7 @@ def _energy(row: Row, comparison: Comparison, say: Language) -> list[str]:
     return ["", f"{say('energy')} ({say('energy_note')})", *lines] if lines else []
 
 
-def _phases(row: Row, comparison: Comparison, say: Language) -> list[str]:
+def _phases(row: Row, comparison: Comparison, say: Language, explained: Explained) -> list[str]:
     """The first token and what is spent once."""
     widths = (9, 9, 12, 14, 12)
     head = [say(name) for name in ("ttft", "tpot", "load", "first_call", "prepare")]
@@ -171,7 +173,7 @@ def _phases(row: Row, comparison: Comparison, say: Language) -> list[str]:
         columns = [say.number(ms) if ms is not None else "-" for ms in figures]
         aligned = "".join(f"{column:>{width}}" for column, width in zip(columns, widths))
         lines += named(label(f.lane, f.precision, comparison), 22, aligned)
-    return lines
+    return lines + [line for sentence in explained.heads(head) for line in wrapped(sentence)]
 
 
 def headline(a: Against, comparison: Comparison, say: Language) -> str:

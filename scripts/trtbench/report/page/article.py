@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from trtbench.comparison.result import Comparison
 from trtbench.report import answers, disturbed, failed_attempts, software, tried
+from trtbench.report.explained import Explained
 from trtbench.report.headline import Lead, lead
 from trtbench.report.language import Language
 from trtbench.report.names import place
@@ -30,6 +31,7 @@ class Article(NamedTuple):
     marks: Sequence[str]
     rows: int  # cells of the run; `cells` holds the first ones only
     overview: Table | None
+    overview_explained: Sequence[str]
     cut_rows: int
     sweep: Sweep | None
     cells: Sequence[Cell]
@@ -56,6 +58,7 @@ def article(comparison: Comparison, say: Language, cells: int) -> Article:
     """What the page says in one language, with at most so many cells in full."""
     rows = comparison.cells
     listed = rows[:OVERVIEW] if len(rows) > 1 else []
+    overview, explained = sections.overview(listed, comparison, say), Explained(say)
     return Article(
         say=say,
         place=place(comparison),
@@ -63,10 +66,11 @@ def article(comparison: Comparison, say: Language, cells: int) -> Article:
         notices=sections.notices(comparison, say),
         marks=marks(comparison, say),
         rows=len(rows),
-        overview=sections.overview(listed, comparison, say),
+        overview=overview,
+        overview_explained=explained.heads(overview.head) if overview else [],
         cut_rows=len(rows[OVERVIEW:]),
         sweep=sweep(listed, comparison, say),
-        cells=[cell(row, comparison, say) for row in rows[:cells]],
+        cells=[cell(row, comparison, say, explained) for row in rows[:cells]],
         answers_note=answers.note(comparison, say),
         failed=sections.failed(comparison),
         failed_attempts=failed_attempts.sentences(comparison, say),

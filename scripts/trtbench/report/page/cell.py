@@ -11,6 +11,7 @@ from trtbench.figures.summary import Figures
 from trtbench.report import answers, ceiling, other_clocks
 from trtbench.report.columns import Column, filled, maybe_number, maybe_share
 from trtbench.report.columns import table as columns_of
+from trtbench.report.explained import Explained
 from trtbench.report.headline import VERDICTS, headlines, refused
 from trtbench.report.language import Language
 from trtbench.report.names import cell_name, label
@@ -28,17 +29,22 @@ class Measured(NamedTuple):
 
     lanes: Table
     lanes_note: str
+    lanes_explained: Sequence[str]
     ceiling_notes: Sequence[str]
     rates: Plot
     times: Plot
     phases: Table
+    phases_explained: Sequence[str]
     other_clocks: Table | None
     other_clocks_note: str
+    clocks_explained: Sequence[str]
     once: Table
     memory: Table | None
+    memory_explained: Sequence[str]
     on_gpu: bool  # the memory of a GPU is among the figures
     energy: Table | None
     answers: Table | None
+    answers_explained: Sequence[str]
 
 
 class Cell(NamedTuple):
@@ -49,13 +55,13 @@ class Cell(NamedTuple):
     remarks: Sequence[str]
 
 
-def cell(row: Row, comparison: Comparison, say: Language) -> Cell:
-    """What the page says of one cell."""
-    measured = _measured(row, comparison, say) if row.figures else None
+def cell(row: Row, comparison: Comparison, say: Language, explained: Explained) -> Cell:
+    """What the page says of one cell; `explained` has what stood above it."""
+    measured = _measured(row, comparison, say, explained) if row.figures else None
     return Cell(cell_name(row, say), measured, remarks(row, comparison, say))
 
 
-def _measured(row: Row, comparison: Comparison, say: Language) -> Measured:
+def _measured(row: Row, comparison: Comparison, say: Language, explained: Explained) -> Measured:
     def table(columns: Sequence[Column[str | Field]]) -> Table:
         lines: Sequence[Sequence[str | Field]]
         head, lines = columns_of(row, columns, comparison, say)
@@ -64,20 +70,27 @@ def _measured(row: Row, comparison: Comparison, say: Language) -> Measured:
     memory = table(_memory(row, say))
     clocks_head, clocks = other_clocks.table(row, comparison, say)
     head, lines = answers.table(row, comparison, say)
+    lanes, phases = _lanes(row, comparison, say), table(_phases(row, say))
+    # In the order in which they stand on the page, for a term is explained where it stands first.
     return Measured(
-        lanes=_lanes(row, comparison, say),
+        lanes=lanes,
         lanes_note=_lanes_note(row, say),
+        lanes_explained=[*ceiling.utilisation_notes(row.figures, say), *explained.heads(lanes.head)],
         ceiling_notes=ceiling.notes(row.figures, say),
         rates=rate_plot(row, comparison, say),
         times=time_plot(row, comparison, say),
-        phases=table(_phases(row, say)),
+        phases=phases,
+        phases_explained=explained.heads(phases.head),
         other_clocks=Table(clocks_head, clocks, range(1, len(clocks_head))) if clocks else None,
         other_clocks_note=other_clocks.note(row, say),
+        clocks_explained=explained.heads(clocks_head),
         once=table(_once(say)),
         memory=memory if len(memory.head) > 1 else None,
+        memory_explained=explained.heads(memory.head),
         on_gpu=any(f.gpu_memory is not None for f in row.figures),
-        energy=table(_energy(say)) if any(f.energy is not None for f in row.figures) else None,
+        energy=table(_energy(row, say)) if any(f.energy is not None for f in row.figures) else None,
         answers=Table(head, lines, range(1, len(head))) if lines else None,
+        answers_explained=explained.heads(head) if lines else [],
     )
 
 
@@ -89,6 +102,10 @@ def _with_spread(value: float, values: Sequence[float], say: Language, void: boo
         say.number(value),
         say.span(whisker.low, whisker.high) if len(values) > 1 else "",
     )
+
+
+def _struck(text: str | None, void: bool) -> str | Field | None:
+    return Field("void", text) if text is not None and void else text
 
 
 def _usual(row: Row, say: Language) -> str:
@@ -126,11 +143,11 @@ def _lanes(row: Row, comparison: Comparison, say: Language) -> Table:
             Field("lane", label(f.lane, f.precision, comparison), "" if counted == usual else counted, simulated),
             _with_spread(f.latency, f.latency_trials, say, (f.lane, f.precision) in void),
             _with_spread(f.throughput, rates(f, row), say, (f.lane, f.precision) in void),
-            *(field[i] or "-" for field in fields),
+            *(_struck(field[i], (f.lane, f.precision) in void) or "-" for field in fields),
         ]
         a = against.get((f.lane, f.precision))
         if a is not None:
-            line += ratio(a, say, "" if a.headline else say("descriptive"), badge=a.headline or settled)
+            line += ratio(a, say, void, "" if a.headline else say("descriptive"), badge=a.headline or settled)
         else:
             line += ["-", "-", say("base") if (f.lane, f.precision) in bases else "-"]
         lines.append(line)
@@ -146,10 +163,14 @@ def _any_verdict(comparison: Comparison) -> bool:
 
 def _phases(row: Row, say: Language) -> list[Column[str | Field]]:
     void = refused(row)
+
+    def struck(f: Figures, value: float | None) -> str | Field | None:
+        return _struck(maybe_number(value, say), (f.lane, f.precision) in void)
+
     return [
         ("prefill", lambda f: _with_spread(f.ttft, f.ttft_trials, say, (f.lane, f.precision) in void)),
-        ("decode", lambda f: say.number(f.latency - f.ttft)),
-        ("tpot_ms", lambda f: maybe_number(f.tpot, say)),
+        ("decode", lambda f: struck(f, f.latency - f.ttft)),
+        ("tpot_ms", lambda f: struck(f, f.tpot)),
     ]
 
 
@@ -188,12 +209,17 @@ def _memory(row: Row, say: Language) -> list[Column[str | Field]]:
     ]
 
 
-def _energy(say: Language) -> list[Column[str | Field]]:
+def _energy(row: Row, say: Language) -> list[Column[str | Field]]:
+    void = refused(row)
+
+    def struck(f: Figures, value: float | None) -> str | Field | None:
+        return _struck(maybe_number(value, say), (f.lane, f.precision) in void)
+
     def net(f: Figures) -> float | None:
         return f.energy - f.idle_energy if f.energy is not None and f.idle_energy is not None else None
 
     return [
-        ("energy_token", lambda f: maybe_number(f.energy, say)),
-        ("energy_idle_part", lambda f: maybe_number(f.idle_energy, say)),
-        ("energy_net", lambda f: maybe_number(net(f), say)),
+        ("energy_token", lambda f: struck(f, f.energy)),
+        ("energy_idle_part", lambda f: struck(f, f.idle_energy)),
+        ("energy_net", lambda f: struck(f, net(f))),
     ]

@@ -97,7 +97,7 @@ def statements(comparison: Comparison, say: Language) -> Table | None:
                 label(stated.lane, stated.precision, comparison),
                 plain(f"{of.runtime} {of.runtime_version}", NAME),
                 *(fact(getattr(of, name), name in (of.asked or [])) for name in (*said, "prefix_reuse")),
-                Field("long", plain(say.clauses(part for part in (versions, *of.notes) if part))),
+                Field("long", plain(say.clauses(part for part in (versions, *of.notes) if part)) or "-"),
             ]
         )
     return Table([say(name) for name in head], rows) if rows else None

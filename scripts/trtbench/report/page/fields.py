@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Literal, NamedTuple
 
 from trtbench.comparison.result import Against
@@ -29,15 +29,19 @@ class Table(NamedTuple):
     numeric: Sequence[int] = ()
 
 
-def ratio(a: Against, say: Language, remark: str = "", badge: bool = True) -> list[str | Field]:
-    """Three fields of a line: the ratio, its interval and the verdict with a remark; what is void is struck out, and what
-    little hangs on is called weak. Without a `badge` only what is void is said."""
+def ratio(
+    a: Against, say: Language, refused: Container[tuple[str, str]], remark: str = "", badge: bool = True
+) -> list[str | Field]:
+    """Three fields of a line: the ratio, its interval and the verdict with a remark; what is void or of a refused lane is
+    struck out, and what little hangs on is called weak. Without a `badge` only what is void is said."""
     figures = [say.times(a.speedup.ratio), say.limits(a.speedup) or "-"]
     void = a.verdict.word == "void"
+    struck = void or (a.lane, a.precision) in refused or (a.base, a.base_precision) in refused
+    told = [Field("void", figure) if struck and figure != "-" else figure for figure in figures]
     if not badge and not void:
-        return [*figures, "-"]
+        return [*told, "-"]
     return [
-        *(Field("void", figure) if void else figure for figure in figures),
+        *told,
         Field(
             "word",
             say(a.verdict.word),

@@ -18,6 +18,7 @@ WIDTH, LEFT, RIGHT = 380.0, 6.0, 374.0
 LANE, TOLD, FOOT = 46.0, 16.0, 40.0  # of a lane, of a line of words below it, and of the axis' figures and title
 DOTS = 100  # points of one lane; more would lie on one another and make the page heavy
 ROOM = 1.22  # of the axis, for the figure beside its marks
+DIGIT = 8.5  # of a figure's text, about, in the widest of usual fonts
 BESIDE = 7.0  # between a lane's last mark and its figure
 
 
@@ -116,7 +117,7 @@ def rate_plot(row: Row, comparison: Comparison, say: Language) -> Plot:
             RateLane(
                 name=name,
                 void=(f.lane, f.precision) in refused(row),
-                value=_value(f.throughput, values, end, say),
+                value=_value(f.throughput, values, end, say, rate),
                 told=words,
                 spoken=_spoken(f, edges(values), name, say),
                 y=y,
@@ -197,12 +198,16 @@ def _x(value: float, end: float) -> float:
     return LEFT + (RIGHT - LEFT) * min(max(value / end, 0.0), 1.0)
 
 
-def _value(figure: float, values: Sequence[float], end: float, say: Language) -> Value:
-    """The figure beside its marks; where they run out of the plot, above their line at the edge."""
-    last = _x(max(figure, edges(values).high, *values), end)
-    if last < RIGHT:
-        return Value(say.number(figure), last + BESIDE, "start")
-    return Value(f"{say.number(figure)}{' →' if beyond(figure, end) else ''}", RIGHT, "end")
+def _value(figure: float, values: Sequence[float], end: float, say: Language, limit: float | None = None) -> Value:
+    """The figure beside its marks, and beyond their ceiling where it would cross that; where it has no room there, above
+    their line at the edge."""
+    last, text = _x(max(figure, edges(values).high, *values), end), say.number(figure)
+    width = DIGIT * len(text)
+    if limit is not None and last < _x(limit, end) < last + BESIDE + width:
+        last = _x(limit, end)
+    if last + BESIDE + width < WIDTH:
+        return Value(text, last + BESIDE, "start")
+    return Value(f"{text}{' →' if beyond(figure, end) else ''}", RIGHT, "end")
 
 
 def _whisker(values: Sequence[float], end: float, y: float) -> Whisker | None:

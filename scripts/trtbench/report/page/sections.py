@@ -9,6 +9,7 @@ from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.referee.audit.findings import FAIL, WARN, Finding
 from trtbench.report import audit_text, history
+from trtbench.report.headline import refused
 from trtbench.report.language import Language
 from trtbench.report.names import bare_label, cell_name, label, several_precisions
 from trtbench.report.notices import mark, warnings
@@ -69,7 +70,7 @@ def notices(comparison: Comparison, say: Language) -> list[Notice]:
 def overview(rows: Sequence[Row], comparison: Comparison, say: Language) -> Table | None:
     """One line a cell: what the headline says there."""
     lines = [
-        [cell_name(row, say), label(a.lane, a.precision, comparison), *ratio(a, say)]
+        [cell_name(row, say), label(a.lane, a.precision, comparison), *ratio(a, say, refused(row))]
         for row in rows
         for a in row.against
         if a.headline

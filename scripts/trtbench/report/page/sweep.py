@@ -11,7 +11,7 @@ from trtbench.report.language import Language
 from trtbench.report.names import cell_name, label
 from trtbench.report.scale import decades, labels
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 380.0, 242.0, 48.0, 372.0, 24.0, 44.0
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, FOOT = 380.0, 242.0, 60.0, 372.0, 24.0, 44.0
 ROOM = 1.25  # of both axes, which are logarithmic, on either side, so that every spot is whole
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # letters tell lanes apart without colours
 

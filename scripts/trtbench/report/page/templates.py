@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -13,12 +14,13 @@ from markupsafe import Markup
 from trtbench.comparison.clean_text import safe
 
 FOLDER = Path(__file__).parent
+LONG = 16  # signs of a word; a shorter one has room on a phone
 
 
 @functools.cache
 def environment(folder: Path = FOLDER) -> Environment:
     """The one environment of this process, with a folder's templates."""
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
@@ -28,6 +30,8 @@ def environment(folder: Path = FOLDER) -> Environment:
         keep_trailing_newline=True,
         auto_reload=False,
     )
+    made.filters["pieces"] = pieces
+    return made
 
 
 def shown(value: str | int | float) -> str:
@@ -40,6 +44,16 @@ def shown(value: str | int | float) -> str:
     if isinstance(value, int):
         return str(value)
     return safe(value)
+
+
+def pieces(text: str) -> list[str]:
+    """The text cut where a name that no screen may have room for can break: a browser breaks it anywhere else."""
+    cut: list[str] = [""]
+    for word in re.split(r"(\s+)", text):
+        first, *others = re.split(r"(?<=[_/.,:=+])(?=\w)", word) if len(word) > LONG else [word]
+        cut[-1] += first
+        cut += others
+    return cut
 
 
 def beside(name: str, folder: Path = FOLDER) -> Markup:

@@ -415,7 +415,7 @@ REPORT: dict[str, tuple[str, str]] = {
     "gpu": ("GPU", "GPU"),
     "driver": ("Driver", "Pilote"),
     "container": ("Container", "Conteneur"),
-    "program": ("Version of this program", "Version de ce programme"),
+    "program": ("Made by", "Produit par"),
     "program_version": ("trtbench {measured}", "trtbench {measured}"),
     "program_versions": (
         "trtbench {measured} measured, {compared} compared",
