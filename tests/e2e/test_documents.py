@@ -66,7 +66,14 @@ QUICK = {
     "PROMPT_LENGTHS": "16",
     "NEW_TOKENS": "4",
     "THREADS": "1",
-    "LANES": "pytorch-eager,onnxruntime,openvino",
+}
+# Of each family a lane is run once; where all would run, one is enough to see that the command is right.
+LANES = {
+    "bash scripts/bench_local.sh": "pytorch-eager,onnxruntime,openvino",
+    "bash scripts/bench_onnx.sh": "onnxruntime",
+    "bash scripts/bench_openvino.sh": "openvino",
+    "bash scripts/run_all.sh": "pytorch-eager,tensorrt-engine",
+    "bash scripts/bench_trt.sh": "tensorrt-engine",
 }
 # The table that README.md tells of.
 CLAIMS = """name,batch,new tokens,latency (ms),tokens/s,precision
@@ -192,9 +199,9 @@ class Typing:
             (top / "no-docker" / name).symlink_to(str(shutil.which(name)))
 
     def environment(self, command: str) -> dict[str, str]:
-        here = {**os.environ, **QUICK, "MODEL_NAME": str(self.model)}
+        lanes = LANES.get(command, "pytorch-eager")
+        here = {**os.environ, **QUICK, "MODEL_NAME": str(self.model), "LANES": lanes}
         if any(script in command for script in ENGINE):
-            lanes = "pytorch-eager,tensorrt-engine,tensorrt-pytorch"
             here = Product(self.model, self.place / "data").environment(LANES=lanes)
         path = str(self.top / "no-docker") if "setup_nvidia_auth" in command else here["PATH"]
         # TRTBENCH_IMAGE: the interpreter on PATH in place of an environment of its own
