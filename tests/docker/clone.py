@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cloning import bring_changes
 from trtbench.settings.knobs import ROOT
 
 IMAGES = "trtbench", "trtbench-compare", "trtbench-cpu"
@@ -33,12 +34,9 @@ def may_lift_limits() -> bool:
 
 
 def git_clone(root: Path) -> None:
-    """What git has of this repository, with the changes that it knows of and that are not committed yet: a file that was not
-    added, or is ignored, is in no clone. A cautious umask hides all of it from others, as it does with many users."""
+    """What git has of this repository. A cautious umask hides all of it from others, as it does with many users."""
     subprocess.run(["git", "clone", "--quiet", "--shared", str(ROOT), str(root)], check=True, umask=0o077)
-    change = subprocess.run(["git", "diff", "--binary", "HEAD"], cwd=ROOT, capture_output=True, check=True).stdout
-    if change:
-        subprocess.run(["git", "apply", "-"], cwd=root, input=change, check=True, umask=0o077)
+    bring_changes(root)
 
 
 class Clone:

@@ -15,8 +15,8 @@ import pytest
 from clone import CPU, GPU, IMAGES, SHORT, Clone
 from opening_proxy import HOST, OpeningProxy
 
+from documents import as_shown
 from hub_server import COMMIT, Hub
-from trtbench.settings.knobs import ROOT
 
 pytestmark = pytest.mark.docker
 
@@ -40,6 +40,7 @@ from trtbench.model import finding
 from trtbench.settings import reading
 errors.run_main(lambda: print(finding.resolve(reading.resolve({}, file=pathlib.Path("none"))[0])) or 0)
 """
+NOWHERE = {**GPU, "LANES": "", "MODEL_NAME": "/nowhere"}
 WHO = "id -u; id -g; grep -E '^(Cap|NoNew)' /proc/self/status; touch data/made data/results/made"
 
 
@@ -187,14 +188,12 @@ def test_nvidias_environment_is_kept_and_scripts_are_read_only(new_clone: MakeCl
 def test_the_line_of_the_readme_builds_measures_and_compares(new_clone: MakeClone) -> None:
     """Typed as it stands there: it builds the image and takes its own lanes. What is set makes it short, and does without a
     hub and a GPU. As uid 1001, in a clone whose data/ belongs to root, as Docker makes it."""
-    line = "docker compose --profile auto up benchmark-full"
-    assert f"\n```bash\n{line}\n```\n" in (ROOT / "README.md").read_text(encoding="utf-8")
     clone = new_clone(1001)
     subprocess.run(["chown", "-R", "0:0", str(clone.data)], check=True)
     subprocess.run(["chmod", "-R", "go+rX", str(clone.data)], check=True)
     subprocess.run(["chown", "1001:1001", str(clone.results)], check=True)
     assert clone.run("docker", "image", "rm", "--force", "trtbench").returncode == 0
-    done = clone.run(*line.split(), **{**SHORT, "PRECISION": "float16"})
+    done = as_shown(clone.run, "docker compose --profile auto up benchmark-full", **{**SHORT, "PRECISION": "float16"})
     assert "exited with code 0" in done.stdout, done.stdout
     assert "SIMULATED" in done.stdout
     assert verdict(clone)["simulated"] is True
@@ -229,8 +228,12 @@ def test_the_steps_one_by_one(new_clone: MakeClone) -> None:
     assert missing.returncode == 2 and "holds no run" in missing.stdout, missing.stdout
     no_engine = clone.up("tensorrt-only", **GPU)
     assert no_engine.returncode == 2, no_engine.stdout
-    for profile in ("build-only", "pytorch-only", "tensorrt-only", "compare-only"):
-        done = clone.up(profile, **GPU)
+    for done in (
+        as_shown(clone.run, "bash scripts/up.sh build-only", **GPU),
+        as_shown(clone.run, "bash scripts/up.sh pytorch-only", **GPU),
+        as_shown(clone.run, "bash scripts/up.sh tensorrt-only", **GPU),
+        as_shown(clone.run, "bash scripts/up.sh compare-only", **GPU),
+    ):
         assert done.returncode == 0, done.stdout
     assert verdict(clone)["simulated"] is True
     assert clone.owners() == {1000}
@@ -238,6 +241,8 @@ def test_the_steps_one_by_one(new_clone: MakeClone) -> None:
 
 def test_the_manual_shell_runs_what_is_typed(new_clone: MakeClone) -> None:
     clone = new_clone(0)
+    shell = as_shown(clone.run, "docker compose --profile manual run --rm tensorrt-llm-benchmark bash")
+    assert shell.returncode == 0, shell.stdout  # nobody types anything, so it ends
     done = clone.shell(TYPED, **GPU)
     assert done.returncode == 0, done.stdout
     assert "synthetic-demo" in done.stdout.splitlines()[-1]
@@ -247,7 +252,7 @@ def test_the_manual_shell_runs_what_is_typed(new_clone: MakeClone) -> None:
 def test_vllm_has_an_image_of_its_own_and_refuses_a_machine_without_a_gpu(new_clone: MakeClone) -> None:
     """The stand-in of vLLM has no figures to give; that its step starts in its own image is what can be seen here."""
     clone = new_clone(1000)
-    done = clone.up("vllm-only", **{**SHORT, "LANES": ""})
+    done = as_shown(clone.run, "bash scripts/up.sh vllm-only", **{**SHORT, "LANES": ""})
     assert done.returncode == 2 and "Traceback" not in done.stdout, done.stdout
     # That vLLM is there is seen by what is missing: the card alone.
     assert "error: no lane of the family vllm can run here on cpu: vllm runs on cuda.\n" in done.stdout, done.stdout
@@ -312,19 +317,29 @@ def test_a_model_comes_through_a_proxy_that_opens_tls(
 
 def test_the_cpu_lanes_need_no_gpu(new_clone: MakeClone) -> None:
     clone = new_clone(1001)
-    done = clone.up("cpu", **CPU)
+    done = as_shown(clone.run, "bash scripts/up.sh cpu", **CPU)
     assert done.returncode == 0, done.stdout
     assert verdict(clone)["simulated"] is False
     assert (clone.results / "onnxruntime_benchmark.json").is_file()
     assert clone.owners() == {1001}
 
 
-@pytest.mark.parametrize("profile", ["auto", "build-only", "pytorch-only", "tensorrt-only", "vllm-only", "cpu"])
+@pytest.mark.parametrize("profile", ["build-only", "pytorch-only", "tensorrt-only", "vllm-only", "cpu"])
 def test_a_step_that_fails_says_so_with_its_status(new_clone: MakeClone, profile: str) -> None:
-    clone = new_clone(1000)
-    done = clone.up(profile, **{**GPU, "LANES": "", "MODEL_NAME": "/nowhere"})
+    done = new_clone(1000).up(profile, **NOWHERE)
     assert done.returncode == 2, done.stdout
     assert "error: " in done.stdout and "Traceback" not in done.stdout
+
+
+def test_all_of_it_fails_with_its_status_too(new_clone: MakeClone) -> None:
+    done = as_shown(new_clone(1000).run, "bash scripts/up.sh auto", **NOWHERE)
+    assert done.returncode == 2, done.stdout
+    assert "error: " in done.stdout and "Traceback" not in done.stdout
+
+
+def test_the_engine_is_asked_for_its_runtimes_as_the_setup_shows(new_clone: MakeClone) -> None:
+    done = as_shown(new_clone(1000).run, "docker info --format '{{json .Runtimes}}'")
+    assert done.returncode == 0 and "runc" in json.loads(done.stdout), done.stdout
 
 
 def test_plain_up_hides_a_failure(new_clone: MakeClone) -> None:

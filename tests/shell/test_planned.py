@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import os
 import platform
+import shlex
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from documents import as_shown
 from trtbench.settings.environments import UNFINISHED
 from trtbench.settings.knobs import ROOT
 
@@ -60,7 +62,10 @@ class Clone:
 
     def script(self, words: str) -> tuple[int, str]:
         """A script of the clone on a machine with a card, as nvidia-smi tells it: its status and what it said."""
-        return self(f"cd {self.folder} && PATH={self.folder}/bin:$PATH bash scripts/{words}")
+        return self.typed("bash", *f"scripts/{words}".split())
+
+    def typed(self, *words: str) -> tuple[int, str]:
+        return self(f"cd {self.folder} && PATH={self.folder}/bin:$PATH {shlex.join(words)}")
 
     def lock(self, name: str, digest: str) -> None:
         (self.folder / "requirements" / f"{name}.lock").write_text(f"engine==1.0 --hash=sha256:{digest}\n")
@@ -156,7 +161,7 @@ def test_install_makes_what_the_step_s_lanes_run_in_and_stops(clone: Clone) -> N
     digest = wheel(clone.default / "engine", "engine", "1.0")
     for name in ("vllm", "cuda-torch", "cuda", "onnxruntime-cuda"):
         clone.lock(name, digest)
-    status, said = clone.script("bench_vllm.sh --install")
+    status, said = as_shown(clone.typed, "bash scripts/bench_vllm.sh --install")
     assert status == 0, said
     assert [path.name for path in sorted(clone.folder.glob(".venv*"))] == [".venv-vllm"]
     status, said = clone.script("bench_local.sh --install")

@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
+from documents import fences, in_block
+from trtbench.records.result_files import benchmark_name
 from trtbench.settings.knobs import ROOT
+from trtbench.settings.lanes import LANES
 
 ENGLISH, FRENCH = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.fr.md"))
 
@@ -27,9 +30,65 @@ def test_the_same_headings_at_the_same_levels() -> None:
 
 
 def test_the_same_commands() -> None:
-    blocks = [re.findall(r"```(\w*)\n(.*?)```", prose(text), re.DOTALL) for text in (ENGLISH, FRENCH)]
+    """Beside remarks, which are in the page's language."""
+    blocks = [[(kind, [*in_block(block)]) for kind, block in fences(prose(text))] for text in (ENGLISH, FRENCH)]
     assert blocks[0] == blocks[1]
-    assert blocks[0]
+    assert len(blocks[0]) > 10
+
+
+def rows_after(text: str, heading: str) -> list[list[str]]:
+    """The cells of the table under a heading, without its first two lines."""
+    part = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in prose(part).splitlines() if line[:1] == "|"][
+        2:
+    ]
+
+
+@pytest.mark.parametrize(("text", "heading"), [(ENGLISH, "Lanes"), (FRENCH, "Les voies")])
+def test_the_table_of_lanes_has_all_and_says_what_each_needs(text: str, heading: str) -> None:
+    rows = rows_after(text, heading)
+    assert [lane for lane, *_ in rows] == [f"`{name}`" for name in LANES]
+    for (_, _, on, needs), row in zip(rows, LANES.values()):
+        assert on == ", ".join({"cpu": "CPU", "cuda": "GPU"}[device] for device in row.devices)
+        assert all(f"`{name}`" in needs for name in row.environments.values()), needs
+        assert bool(row.image) == ("image" in needs), needs
+
+
+@pytest.mark.parametrize(("text", "heading"), [(ENGLISH, "What comes out"), (FRENCH, "Ce qui en sort")])
+def test_the_table_of_result_files_has_the_file_of_every_family(text: str, heading: str) -> None:
+    (cell,) = [row[0] for row in rows_after(text, heading) if "_benchmark.json" in row[0]]
+    assert sorted(re.findall("`(.*?)`", cell)) == sorted({benchmark_name(row.family) for row in LANES.values()})
+
+
+def test_the_lanes_precisions_in_fairness_are_the_programs() -> None:
+    rows = rows_after((ROOT / "docs" / "fairness.md").read_text(encoding="utf-8"), "What each lane is allowed")
+    assert [row[:2] for row in rows] == [
+        [
+            f"`{name}`",
+            "; ".join(
+                f"{shown} {', '.join(row.precisions[device])}"
+                for device, shown in (("cpu", "CPU"), ("cuda", "GPU"))
+                if device in row.devices
+            ),
+        ]
+        for name, row in LANES.items()
+    ]
+
+
+@pytest.mark.parametrize("text", [ENGLISH, FRENCH])
+def test_what_stands_below_the_picture_is_what_its_run_says(text: str) -> None:
+    """One picture, before the first section, of the run whose report is shown further down."""
+    (picture,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    assert f"({picture})" in text.partition("\n## ")[0]
+    folder = (ROOT / picture).parent
+    assert (ROOT / picture).read_bytes().startswith(b"\x89PNG") and (folder / "run.bundle").is_file()
+    caption = text.partition(f"({picture})")[2].partition("\n## ")[0]
+    report = (folder / "report.txt").read_text(encoding="utf-8")
+    (day,) = re.findall(r"\d{4}-\d\d-\d\d", caption)
+    assert f"Run: {day.replace('-', '')}-" in report
+    assert "AMD EPYC" in caption and "Machine: AMD EPYC" in report
+    assert re.search("weak|faible", caption) and "weak" in report.partition("HEADLINE")[2].partition("LATENCY")[0]
+    assert "TensorRT" in caption and "TensorRT" not in report
 
 
 @pytest.mark.parametrize(
