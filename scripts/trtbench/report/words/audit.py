@@ -107,7 +107,11 @@ FIGURES: dict[str, tuple[str, str]] = {
     "iterations": ("a timed call", "un appel chronométré"),
     "files": ("the digests of the model's files", "les empreintes des fichiers du modèle"),
     "sealed": ("what was fixed before", "ce qui était fixé avant"),
-    "SM clock": ("SM clock", "horloge SM"),
+    "SM clock": ("SM clock", "fréquence SM"),
+    "hw_slowdown": ("hw_slowdown", "par le matériel (hw_slowdown)"),
+    "sw_thermal_slowdown": ("sw_thermal_slowdown", "par le pilote à cause de la chaleur (sw_thermal_slowdown)"),
+    "hw_thermal_slowdown": ("hw_thermal_slowdown", "par le matériel à cause de la chaleur (hw_thermal_slowdown)"),
+    "hw_power_brake_slowdown": ("hw_power_brake_slowdown", "par l'alimentation électrique (hw_power_brake_slowdown)"),
     "throttle reasons": ("throttle reasons", "raisons de bridage"),
     "GPU processes": ("GPU processes", "processus du GPU"),
     "GPU": ("GPU", "GPU"),
@@ -118,7 +122,7 @@ FIGURES: dict[str, tuple[str, str]] = {
     "CUDA graphs": ("CUDA graphs", "graphes CUDA"),
     "GPU use before": ("the GPU's use before the trial", "l'usage du GPU avant l'essai"),
     "memory bus width": ("memory bus width", "largeur du bus mémoire"),
-    "memory clock": ("memory clock", "horloge mémoire"),
+    "memory clock": ("memory clock", "fréquence mémoire"),
     "uuid": ("identifier", "identifiant"),
     "CPU cache": ("CPU cache in bytes", "cache du processeur en octets"),
     "memory of the card": ("memory of the card in bytes", "mémoire de la carte en octets"),
@@ -247,7 +251,7 @@ FINDINGS: dict[str, Said] = {
         ),
         advice=(
             "Both are the same work: one of the two was not timed as it ran, or something slowed it unseen. Run again.",
-            "C'est le même travail : l'un des deux n'est pas chronométré tel quel, ou fut ralenti sans témoin. Recommencez.",
+            "C'est le même travail : l'un des deux n'est pas chronométré tel quel, ou a été ralenti sans que rien ne le montre. Recommencez.",
         ),
     ),
     "time.excused": Said(
@@ -307,7 +311,7 @@ FINDINGS: dict[str, Said] = {
         ),
         advice=(
             "Run again with this version: these times can only be believed.",
-            "Recommencez avec cette version : ces temps ne peuvent qu'être crus.",
+            "Recommencez avec cette version : ces temps sont à croire sur parole.",
         ),
     ),
     "ceiling.generation": Said(
@@ -584,7 +588,7 @@ FINDINGS: dict[str, Said] = {
     "fairness.unmade": Said(
         sentence=(
             "A pass has more than {most:# prompt id|# prompt ids}, the most that are made again: whether the workload's were handed over is not known ({trials:which trial}).",
-            "Une passe a plus de {most:# identifiant|# identifiants} d'entrée, le maximum qui est refait : nul ne sait si ceux du jeu d'entrées ont été remis ({trials:which trial}).",
+            "Une passe a plus de {most:# identifiant|# identifiants} d'entrée, le maximum qui est refait : on ignore si ceux du jeu d'entrées ont été remis ({trials:which trial}).",
         ),
         advice=(
             "Take it as unproven, or measure smaller cells (BATCH_SIZES, PROMPT_LENGTHS, NUM_ITERATIONS).",
@@ -699,7 +703,7 @@ FINDINGS: dict[str, Said] = {
     "fairness.no_workload": Said(
         sentence=(
             "workload.json is absent: whether every lane got the prompts of the workload was not checked, only whether all got the same; nor was whether any returned its prompt.",
-            "workload.json est absent : si chaque voie a reçu les entrées du jeu d'entrées n'a pas été vérifié, seulement si toutes ont reçu les mêmes ; ni si l'une a rendu son entrée.",
+            "workload.json est absent : il n'a pas été vérifié que chaque voie a reçu les entrées du jeu d'entrées, seulement que toutes ont reçu les mêmes, ni qu'aucune n'a rendu son entrée.",
         ),
         advice=(
             "Put the run's workload.json back, or take the prompts on trust.",
@@ -723,14 +727,14 @@ FINDINGS: dict[str, Said] = {
     "steady.first": Said(
         sentence=(
             "The first timed call takes {ratio:x} the time of the others ({trials:which trial}).",
-            "Le premier appel chronométré prend {ratio:x} le temps des autres ({trials:which trial}).",
+            "Le premier appel chronométré prend {ratio:r} fois le temps des autres ({trials:which trial}).",
         ),
         advice=("Raise WARMUP_LIMIT.", "Augmentez WARMUP_LIMIT."),
     ),
     "steady.first_busy": Said(
         sentence=(
             "The first timed call takes {ratio:x} the time of the others, and other processes were at work meanwhile ({trials:which trial}).",
-            "Le premier appel chronométré prend {ratio:x} le temps des autres, et d'autres processus travaillaient alors ({trials:which trial}).",
+            "Le premier appel chronométré prend {ratio:r} fois le temps des autres, et d'autres processus travaillaient alors ({trials:which trial}).",
         ),
         advice=(
             "Close what else runs, and run again; a longer warm-up would change nothing.",
@@ -744,7 +748,7 @@ FINDINGS: dict[str, Said] = {
         ),
         advice=(
             "Warm up with the same shapes, so that it compiles before.",
-            "Échauffez avec les mêmes formes, pour qu'elle compile avant.",
+            "Échauffez avec les mêmes formes, pour que la compilation ait lieu avant.",
         ),
     ),
     "steady.unsettled": Said(
@@ -783,8 +787,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "machine.throttled": Said(
         sentence=(
-            "The GPU was throttled: {reasons} ({trials:which trial}).",
-            "Le GPU a été bridé : {reasons} ({trials:which trial}).",
+            "The GPU was throttled: {reasons:word} ({trials:which trial}).",
+            "Le GPU a été bridé : {reasons:word} ({trials:which trial}).",
         ),
         advice=(
             "Cool it, or set a lower power cap that it can hold.",
@@ -794,11 +798,11 @@ FINDINGS: dict[str, Said] = {
     "machine.clock": Said(
         sentence=(
             "SM clock {mhz:n} MHz where the median is {middle:n} MHz ({trials:which trial}).",
-            "Horloge SM à {mhz:n} MHz pour une médiane de {middle:n} MHz ({trials:which trial}).",
+            "Fréquence SM de {mhz:n} MHz pour une médiane de {middle:n} MHz ({trials:which trial}).",
         ),
         advice=(
             "Lock the clocks (nvidia-smi -lgc), or let the card cool.",
-            "Verrouillez les horloges (nvidia-smi -lgc), ou laissez refroidir la carte.",
+            "Verrouillez les fréquences (nvidia-smi -lgc), ou laissez refroidir la carte.",
         ),
     ),
     "machine.neighbour": Said(
@@ -1107,7 +1111,7 @@ FINDINGS: dict[str, Said] = {
     "provenance.failed": Said(
         sentence=(
             "{trials:Trial # is said to have failed and holds|Trials # are said to have failed and hold} what only a finished one has.",
-            "{trials:L'essai # aurait échoué et contient|Les essais # auraient échoué et contiennent} ce que seul un essai terminé peut contenir.",
+            "{trials:L'essai # aurait échoué, mais contient|Les essais # auraient échoué, mais contiennent} ce que seul un essai terminé peut contenir.",
         ),
         advice=(
             "A trial that was merely slow counts: fetch the original, or run again.",
@@ -1188,7 +1192,7 @@ FINDINGS: dict[str, Said] = {
     "provenance.unsealed": Said(
         sentence=(
             "Not checked: whether headline, lanes, candidates and bandwidth were fixed before; trials don't carry them ({trials:place #|places #}).",
-            "Non vérifié : si résultat principal, voies, candidates et bande passante étaient fixés avant ; des essais ne les portent pas ({trials:place #|places #}).",
+            "Non vérifié : le résultat principal, les voies, les candidates et la bande passante étaient-ils fixés d'avance ? Des essais n'en portent pas la trace ({trials:place #|places #}).",
         ),
         advice=("Run again with this version.", "Recommencez avec cette version."),
     ),
