@@ -31,6 +31,7 @@ from trtbench.settings.knobs import ROOT
 HOUSE = ROOT / "scripts" / "trtbench"
 ROOMS = ("lanes", "measure", "referee/judge", "model/torch_loading.py", "engine/on_disk.py", "engine/worker_process.py")
 RAISED = ("Unsupported", "WrongCount")  # exceptions whose text a record keeps
+SHAPES = ("model/config_*.py", "referee/roofline.py")  # and here UserError: why a ceiling is not known
 KEPT = ("reason", "hint", "hole", "failure", "notes", "attention")  # arguments that a record keeps
 RETURNED = (  # functions of which it keeps what they return
     *("notes", "graphs_for", "attention", "refusal", "set_for_the_card", "waiting", "set_place", "where"),
@@ -38,7 +39,7 @@ RETURNED = (  # functions of which it keeps what they return
 )
 LISTS = ("notes",)  # variables that become such an argument
 HOLE = "\0"  # what only the run knows
-FILLED = ("WORD", "7", "WORD and WORD")
+FILLED = ("WORD", "7", "WORD and WORD", "")
 NO_SENTENCE = (
     "",
     "TRTLLM",
@@ -109,6 +110,14 @@ class _Inlined(ast.NodeTransformer):
         return self.texts.get(node.id, node) if isinstance(node.ctx, ast.Load) else node
 
 
+def of_shapes() -> Iterator[str]:
+    """Why no ceiling is known for a model or a precision."""
+    for file in (file for pattern in SHAPES for file in sorted(HOUSE.glob(pattern))):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "UserError":
+                yield from variants(node.args[0])
+
+
 def collected(tree: ast.AST) -> Iterator[str]:
     """Every sentence of a source that goes into a record."""
     for node in ast.walk(tree):
@@ -144,7 +153,7 @@ def known(sentence: str) -> bool:
     return False
 
 
-WRITTEN = sorted({said for tree in sources() for said in collected(tree)} - set(NO_SENTENCE))
+WRITTEN = sorted(({said for tree in sources() for said in collected(tree)} | set(of_shapes())) - set(NO_SENTENCE))
 
 
 def test_the_sources_are_read() -> None:

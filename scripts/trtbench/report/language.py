@@ -16,6 +16,7 @@ it is written, and one that does not is refused, so that "1 trials" can't come a
     {base:label}      a lane's id, shown as its label
     {what:word}       words that findings know by an id, behind commas: génération entière
     {free:size}       an amount of memory as a library wrote it, 20.00 MiB: 20,00 Mio
+    {file:name}       text that is one word in a record (report/recorded.py)
     {reason:said}     a sentence that was told in the language before (report/recorded.py)
 
 This is the plural format of ICU in little. gettext chooses by one number a message; here most sentences hold several.
@@ -181,7 +182,7 @@ class _Figure:
 
     def __format__(self, kind: str) -> str:
         value, language = self.value, self.language
-        if kind in ("", "said") and isinstance(value, str):
+        if kind in ("", "name", "said") and isinstance(value, str):
             return value
         if kind == "size":
             return language.size(str(value))
@@ -235,7 +236,10 @@ def _elided(template: str, values: Mapping[str, _Figure]) -> str:
 
     def short(found: re.Match[str]) -> str:
         try:
-            vowel = found[2].format(**values)[:1] in VOWELS
+            begins = found[2].format(**values)
+            vowel = (
+                begins and begins[0] in VOWELS and not re.fullmatch(r"[0-9a-f]{8,}", begins)
+            )  # a digest is read letter by letter
         except KeyError:  # told where the sentence is filled
             return found[0]
         return f"{found[1]}{APOSTROPHE}{found[2]}" if vowel else found[0]

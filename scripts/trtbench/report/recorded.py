@@ -18,7 +18,7 @@ from trtbench.report.words.terms import TERMS
 if TYPE_CHECKING:  # language.py asks this module for the parts of a sentence
     from trtbench.report.language import Language
 
-TEXT = ("", "said", "label", "size")  # kinds of places that hold text; any other holds a number
+TEXT = ("", "said", "label", "name", "size")  # kinds of places that hold text; any other holds a number
 LONGEST = 2000  # characters of a sentence that may be ours: the longest has a third of that
 DEEPEST = 4  # sentences within one another
 NUMBER = r"\d[\d,]{0,14}(?:\.\d{1,9})?"
@@ -66,7 +66,7 @@ def _pattern(english: str) -> re.Pattern[str]:
             continue
         forms = [f"# {form}" for form in TERMS[kind].english[:2]] if kind in TERMS else (kind or "").split("|")
         if (kind or "") in TEXT:
-            made += f"(?P<{name}>.+?)"
+            made += rf"(?P<{name}>{'[^ ]+?' if kind == 'name' else '.+?'})"
         elif len(forms) == 2:  # a count with its noun: "# sequence|# sequences"
             nouns = "|".join(re.escape(form.removeprefix("# ")) for form in forms)
             made += f"(?P<{name}>{NUMBER}) (?:{nouns})"

@@ -85,6 +85,8 @@ FIGURES: dict[str, tuple[str, str]] = {
     "model": ("model", "modèle"),
     "gpu": ("GPU", "GPU"),
     "version": ("version", "version"),
+    "unknown": ("unknown", "inconnu"),
+    "engine": ("engine", "moteur"),
     "environment": ("environment", "environnement"),
     "run's Python": ("the run's own Python", "le Python de l'exécution"),
     "runtime": ("runtime", "moteur d'exécution"),
@@ -257,7 +259,7 @@ FINDINGS: dict[str, Said] = {
     "time.excused": Said(
         sentence=(
             "Calls of {what:word} took longer than the timed ones, which only somebody else on the machine explains ({trials:which trial}).",
-            "Des appels pour {what:word} ont duré plus que les appels chronométrés, ce que seul un autre sur la machine explique ({trials:which trial}).",
+            "Des appels pour {what:word} ont duré plus que les appels chronométrés, ce que seule une autre activité sur la machine explique ({trials:which trial}).",
         ),
         advice=(
             "Run again on a quiet machine for a verdict that is not weak.",
@@ -424,7 +426,7 @@ FINDINGS: dict[str, Said] = {
     "parity.near": Said(
         sentence=(
             "{share:p} of {positions:the # judged id is|the # judged ids are} near the reference's first choice; {limit:p} is asked for ({trials:which trial}).",
-            "{share:p} {positions:de # identifiant jugé est proche|des # identifiants jugés sont proches} du premier choix de la référence ; {limit:p} sont exigés ({trials:which trial}).",
+            "Proches du premier choix de la référence : {share:p} sur {positions:# identifiant jugé|# identifiants jugés} ; {limit:p} sont exigés ({trials:which trial}).",
         ),
         advice=(
             "It computes another model: check weights, layers, rotary base and heads.",
@@ -434,7 +436,7 @@ FINDINGS: dict[str, Said] = {
     "parity.first": Said(
         sentence=(
             "{share:p} of {positions:the # judged first token is|the # judged first tokens are} near the reference's first choice; of so few, {limit:p} is asked for ({trials:which trial}).",
-            "{share:p} {positions:du # premier jeton jugé est proche|des # premiers jetons jugés sont proches} du premier choix de la référence ; pour si peu, {limit:p} sont exigés ({trials:which trial}).",
+            "Proches du premier choix de la référence : {share:p} sur {positions:# premier jeton jugé|# premiers jetons jugés} ; pour si peu, {limit:p} sont exigés ({trials:which trial}).",
         ),
         advice=(
             "The pass of first tokens computes something else than the whole generation: look at how it asks for one token.",
@@ -551,7 +553,7 @@ FINDINGS: dict[str, Said] = {
     "parity.earlier": Said(
         sentence=(
             "What the judge says of it can't be checked: an earlier program did not say which trials it looked at ({what:word}).",
-            "Ce que le juge en dit ne peut être vérifié : un programme antérieur n'a pas noté quels essais il a vus ({what:word}).",
+            "Ce que le juge en dit ne peut être vérifié : un programme antérieur n'a pas noté quels essais le juge a vus ({what:word}).",
         ),
         advice=(
             "Have the run judged again: python3 -m trtbench.bench --resume.",
@@ -636,7 +638,7 @@ FINDINGS: dict[str, Said] = {
     "fairness.device": Said(
         sentence=(
             "It ran on {found} instead of {wanted} ({trials:which trial}).",
-            "Elle a tourné sur {found} au lieu de {wanted} ({trials:which trial}).",
+            "Appareil : {found} au lieu de {wanted} ({trials:which trial}).",
         ),
         advice=("Compare lanes on the same device (DEVICE).", "Comparez les voies sur le même appareil (DEVICE)."),
     ),
@@ -673,7 +675,7 @@ FINDINGS: dict[str, Said] = {
     "fairness.choice": Said(
         sentence=(
             "{setting}={found} was taken, and what was tried speaks for {wanted}.",
-            "{setting}={found} a été pris, alors que les mesures préalables parlent pour {wanted}.",
+            "{setting}={found} a été retenu, alors que les mesures préalables plaident pour {wanted}.",
         ),
         advice=(
             "Take no figure of this lane: start a new run.",
@@ -909,8 +911,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "provenance.card": Said(
         sentence=(
-            "{what:word}: {found} by the lane or by telemetry, {wanted} by the description of the machine ({trials:which trial}).",
-            "{what:word} : {found} d'après la voie ou la télémétrie, {wanted} d'après la description de la machine ({trials:which trial}).",
+            "{what:word}: {found:word} by the lane or by telemetry, {wanted:word} by the description of the machine ({trials:which trial}).",
+            "{what:word} : {found:word} d'après la voie ou la télémétrie, {wanted:word} d'après la description de la machine ({trials:which trial}).",
         ),
         advice=(
             "Show the run one card only (CUDA_VISIBLE_DEVICES), and run again.",
@@ -974,7 +976,7 @@ FINDINGS: dict[str, Said] = {
     "provenance.rules": Said(
         sentence=(
             "Disturbed trials were told by the limit {name}={found:n}; this program's is {wanted:n}.",
-            "Les essais perturbés ont été jugés avec la limite {name}={found:n} ; celle de ce programme est {wanted:n}.",
+            "Les essais perturbés ont été jugés avec la limite {name}={found:n} ; celle de ce programme est de {wanted:n}.",
         ),
         advice=("Run again with this version.", "Recommencez avec cette version."),
     ),
@@ -1097,7 +1099,7 @@ FINDINGS: dict[str, Said] = {
     "provenance.rounds": Said(
         sentence=(
             "The run says that it ended after {told:round}; there are trials of {found:i}.",
-            "L'exécution dit s'être terminée après {told:round} ; il y a des essais de {found:i}.",
+            "L'exécution dit s'être terminée après {told:round} ; il y a des essais de {found:round}.",
         ),
         advice=(
             "Keep every trial; run what is missing with --resume.",
@@ -1155,7 +1157,7 @@ FINDINGS: dict[str, Said] = {
     "provenance.headline": Said(
         sentence=(
             "The run's headline is {found:label}; before the first trial it was {wanted:label}.",
-            "La voie du résultat principal de l'exécution est {found:label} ; avant le premier essai c'était {wanted:label}.",
+            "La voie du résultat principal de l'exécution est {found:label} ; avant le premier essai, c'était {wanted:label}.",
         ),
         advice=(
             "Start a new run for another headline (--new-run).",

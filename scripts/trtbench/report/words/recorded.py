@@ -2,7 +2,7 @@
 
 A record stays in one language. The English side of a row is the sentence as it is recorded, with places for what differs;
 `trtbench.report.recorded` makes a pattern of it. `{x}` is a name, `{x:said}` a part that may be a sentence of this table too, and
-is quoted where it is none (an engine's own words), `{x:label}` a lane's id, `{x:size}` an amount of memory; any other kind is a
+is quoted where it is none (an engine's own words), `{x:label}` a lane's id, `{x:name}` one word, `{x:size}` an amount of memory; any other kind is a
 number. No sentence has its full stop here. The first row that fits counts, so a row with more words of its own stands before one with fewer.
 
 Tests collect what lanes, trials and audit can write from the source, and fail for a sentence that has no row here.
@@ -73,7 +73,7 @@ REASONS: tuple[tuple[str, str], ...] = (
     # ONNX Runtime and TensorRT for RTX
     ("no CUDA driver answers here: {error:said}", "aucun pilote CUDA ne répond ici : {error:said}"),
     ("the CUDA driver answers {error} to {function}", "le pilote CUDA répond {error} à {function}"),
-    ("the model builder of onnxruntime-genai failed: it wrote no {file}", "le convertisseur de modèles d'onnxruntime-genai a échoué : il n'a pas écrit {file}"),
+    ("the model builder of onnxruntime-genai failed: it wrote no {file:name}", "le convertisseur de modèles d'onnxruntime-genai a échoué : il n'a pas écrit {file:name}"),
     ("the model builder of onnxruntime-genai failed: {failure:said}", "le convertisseur de modèles d'onnxruntime-genai a échoué : {failure:said}"),
     ("ONNX Runtime GenAI takes {most:# sequence|# sequences} at most, not a batch of {batch:i}", "ONNX Runtime GenAI accepte {most:# séquence|# séquences} au plus, pas un lot de {batch:i}"),
     ("ONNX Runtime GenAI fills a row of a batch up after id {id:i}, and this model's output has that id", "ONNX Runtime GenAI complète une ligne d'un lot après l'identifiant {id:i}, et la sortie de ce modèle contient cet identifiant"),
@@ -86,15 +86,15 @@ REASONS: tuple[tuple[str, str], ...] = (
     ("the model's attention masks were looked at up to {most:# token|# tokens}, and this cell has {length:n}", "les masques d'attention du modèle ont été examinés jusqu'à {most:# jeton|# jetons}, et cette cellule en a {length:n}"),
     ("OpenVINO's paged attention does not compute this model's attention", "l'attention paginée d'OpenVINO ne calcule pas l'attention de ce modèle"),
     ("OpenVINO's paged attention leaves out this model's sliding window of {window:# token|# tokens}, and this cell has {length:n}", "l'attention paginée d'OpenVINO ignore la fenêtre glissante de {window:# jeton|# jetons} de ce modèle, et cette cellule en a {length:n}"),
-    ("{model} has layers that keep something other than keys and values from one id to the next, or nothing", "{model} a des couches qui, d'un identifiant au suivant, gardent autre chose que des clés et des valeurs, ou rien"),
-    ("{model} does not run with its past as keys and values ({error:said})", "{model} ne tourne pas avec son passé sous forme de clés et de valeurs ({error:said})"),
+    ("{model:name} has layers that keep something other than keys and values from one id to the next, or nothing", "{model:name} a des couches qui, d'un identifiant au suivant, gardent autre chose que des clés et des valeurs, ou rien"),
+    ("{model:name} does not run with its past as keys and values ({error:said})", "{model:name} ne tourne pas avec son passé sous forme de clés et de valeurs ({error:said})"),
     ("the attention mask of its {name} is neither causal nor a sliding window, which is all that is exported", "le masque d'attention de son {name} n'est ni causal ni une fenêtre glissante, et rien d'autre n'est exporté"),
     # TensorRT-LLM
     ("the TensorRT engine is damaged: {damage:said}; build it again: {command}", "le moteur TensorRT est endommagé : {damage:said} ; reconstruisez-le : {command}"),
     ("TensorRT engine not found: {reason:said}; build it: {command}", "moteur TensorRT introuvable : {reason:said} ; construisez-le : {command}"),
-    ("{file} is missing", "{file} manque"),
-    ("{file} has {bytes:i} bytes and was built with {built:i}", "{file} a {bytes:n} octets au lieu de {built:n} à la construction"),
-    ("{file} is not what was built (its SHA-256 differs)", "{file} n'est pas ce qui a été construit (son SHA-256 diffère)"),
+    ("{file:name} is missing", "{file:name} manque"),
+    ("{file:name} has {bytes:i} bytes and was built with {built:i}", "{file:name} a {bytes:n} octets au lieu de {built:n} à la construction"),
+    ("{file:name} is not what was built (its SHA-256 differs)", "{file:name} n'est pas ce qui a été construit (son SHA-256 diffère)"),
     ("none in {folder} is of this model", "aucun dans {folder} n'est de ce modèle"),
     ("those of this model are in {precisions}", "ceux de ce modèle sont en {precisions}"),
     ("those of this model and precision are for {sizes}", "ceux de ce modèle et de cette précision sont pour d'autres dimensions : {sizes}"),
@@ -131,19 +131,33 @@ REASONS: tuple[tuple[str, str], ...] = (
     ("are not in its files", "ne sont pas dans ses fichiers"),
     ("has another size in its files", "a une autre taille dans ses fichiers"),
     ("have another size in its files", "ont une autre taille dans ses fichiers"),
-    ("{name} and {n:i} more", "{name} et {n:# autre|# autres}"),
-    ("{name} of this model holds values that are infinite or no numbers in {precision}", "{name} de ce modèle contient des valeurs infinies, ou qui ne sont pas des nombres, en {precision}"),
+    ("{name:name} and {n:i} more", "{name:name} et {n:# autre|# autres}"),
+    ("{name:name} of this model holds values that are infinite or no numbers in {precision}", "{name:name} de ce modèle contient des valeurs infinies, ou qui ne sont pas des nombres, en {precision}"),
     # the report of trtllm-bench
-    ("{file} is truncated or not JSON: {error:said}", "{file} est tronqué ou n'est pas du JSON : {error:said}"),
-    ("{file} is not a valid {kind} record: {error:said}", "{file} n'est pas un enregistrement valide ({kind}) : {error:said}"),
-    ("{file} is not a regular file", "{file} n'est pas un fichier ordinaire"),
-    ("{file} is larger than {most:n} MiB, the most that is read", "{file} dépasse {most:n} Mio, le maximum qui est lu"),
-    ("{file} counts {prompt} prompt and {new} new tokens a request, and the cell has {asked:i} and {wanted:i}", "{file} compte {prompt} jetons d'entrée et {new} nouveaux jetons par requête, alors que la cellule en a {asked:i} et {wanted:i}"),
+    ("{file:name} is truncated or not JSON: {error:said}", "{file:name} est tronqué ou n'est pas du JSON : {error:said}"),
+    ("{file:name} is not a valid {kind} record: {error:said}", "{file:name} n'est pas un enregistrement valide ({kind}) : {error:said}"),
+    ("{file:name} is not a regular file", "{file:name} n'est pas un fichier ordinaire"),
+    ("{file:name} is larger than {most:n} MiB, the most that is read", "{file:name} dépasse {most:n} Mio, le maximum qui est lu"),
+    ("{file:name} counts {prompt} prompt and {new} new tokens a request, and the cell has {asked:i} and {wanted:i}", "{file:name} compte {prompt} jetons d'entrée et {new} nouveaux jetons par requête, alors que la cellule en a {asked:i} et {wanted:i}"),
     # the judge
     ("the judge ended with status {status:i}; its log is {log}", "le juge s'est terminé avec le code de retour {status:i} ; son journal est {log}"),
     ("workload.json is not the workload of this run", "workload.json n'est pas le jeu d'entrées de cette exécution"),
     ("the reference model cannot be loaded: {error:said}", "le modèle de référence ne peut pas être chargé : {error:said}"),
     # ceilings
+    ("A DeepSeek with attention_bias can't be counted here; those that were published have none", "un DeepSeek avec attention_bias ne peut pas être compté ici ; ceux qui ont été publiés n'en ont pas"),
+    ("A model of model_type={kind} can't be counted here; known are {kinds}", "un modèle de model_type={kind} ne peut pas être compté ici ; sont connus {kinds}"),
+    ("An OPT with {settings} and do_layer_norm_before={norm} can't be counted here; those with equal sizes and a final norm can (every OPT but 350m)", "un OPT avec {settings} et do_layer_norm_before={norm} ne peut pas être compté ici ; ceux de dimensions égales et à norme finale peuvent l'être (tous les OPT sauf 350m)"),
+    ("config.json has {heads:i} attention heads and {kv:i} key-value heads; the first must be a multiple of the second", "config.json a {heads:i} têtes d'attention et {kv:i} têtes de clés et valeurs ; le premier nombre doit être un multiple du second"),
+    ("config.json has a hidden size of {hidden:i} and {heads:i} attention heads; the first must be a multiple of the second", "config.json a une dimension cachée de {hidden:i} et {heads:i} têtes d'attention ; le premier nombre doit être un multiple du second"),
+    ("config.json has num_experts_per_tok={taken} of {experts} experts; it can't be more than there are", "config.json a num_experts_per_tok={taken} pour {experts} experts ; il ne peut en être pris plus qu'il n'y en a"),
+    ("config.json has {setting}; a list is needed", "config.json a {setting} ; il faut une liste"),
+    ("config.json has {setting}; a whole number above 0 is needed", "config.json a {setting} ; il faut un nombre entier supérieur à 0"),
+    ("config.json has {setting}; no model has more than {most} of anything", "config.json a {setting} ; aucun modèle n'a plus de {most} de quoi que ce soit"),
+    ("config.json has {setting}; true or false is needed", "config.json a {setting} ; il faut true ou false"),
+    ("config.json holds no object; give the config.json of a Hugging Face model", "config.json ne contient pas d'objet ; donnez le config.json d'un modèle Hugging Face"),
+    ("config.json lacks {names}; a whole number above 0 is needed", "config.json n'a pas {names} ; il faut un nombre entier supérieur à 0"),
+    ("config.json of model_type={kind} has text_config={value}; an object is needed", "config.json de model_type={kind} a text_config={value} ; il faut un objet"),
+    ("precision={precision} is not known; one of {known} is needed", "precision={precision} n'est pas connue ; il en faut une parmi {known}"),
     ("the memory bandwidth of {card} is not known", "la bande passante mémoire n'est pas connue pour : {card}"),
 )  # fmt: skip
 
@@ -225,7 +239,6 @@ NOTES: tuple[tuple[str, str], ...] = (
     ("the compiled kernel that chooses the first id: {note:said}", "noyau compilé qui choisit le premier identifiant : {note:said}"),
     ("threads wait by OMP_WAIT_POLICY={policy}", "les fils d'exécution attendent selon OMP_WAIT_POLICY={policy}"),
     ("OMP_WAIT_POLICY is not set: waiting threads spin", "OMP_WAIT_POLICY n'est pas fixé : les fils d'exécution attendent activement"),
-    ("{name}={value}", "{name}={value}"),
     ("provider CUDA", "fournisseur CUDA"),
     ("CUDA graphs on at batch {batches}", "graphes CUDA actifs pour un lot de {batches}"),
     ("CUDA graphs off at batch {batches}", "graphes CUDA inactifs pour un lot de {batches}"),
@@ -251,7 +264,7 @@ NOTES: tuple[tuple[str, str], ...] = (
     ("CUDA graphs for batch {batches}, smaller batches padded; overlap scheduler on, autotuner on", "graphes CUDA pour les lots de {batches}, lots plus petits complétés ; ordonnanceur à recouvrement actif, réglage automatique actif"),
     ("the precision is the engine's own word", "la précision est celle que dit le moteur lui-même"),
     ("the precision is that of the config.json that this runtime read; it does not tell it", "la précision est celle du config.json que ce moteur d'exécution a lu ; lui-même ne la dit pas"),
-    ("engine {name}", "moteur {name}"),
+    ("engine {name:name}", "moteur {name:name}"),
     ("built for batch {batch:i}, {prompt:# prompt token|# prompt tokens}, {all:i} in all, {step:# token|# tokens} a step; gemm plugin off, multiple profiles {profiles:said}", "construit pour un lot de {batch:i}, {prompt:# jeton|# jetons} d'entrée, {all:n} en tout, {step:# jeton|# jetons} par étape ; sans greffon gemm, profils multiples {profiles:said}"),
     ("built for batch {batch:i}, {prompt:# prompt token|# prompt tokens}, {all:i} in all, {step:# token|# tokens} a step; gemm plugin {plugin}, multiple profiles {profiles:said}", "construit pour un lot de {batch:i}, {prompt:# jeton|# jetons} d'entrée, {all:n} en tout, {step:# jeton|# jetons} par étape ; greffon gemm {plugin}, profils multiples {profiles:said}"),
     ("on", "actifs"),
@@ -268,8 +281,8 @@ NOTES: tuple[tuple[str, str], ...] = (
     ("capped products", "produits plafonnés"),
     ("SDPA", "SDPA"),
     ("hand-written Triton kernel; SDPA in prefill", "noyau Triton écrit à la main ; SDPA au préremplissage"),
-    ("{one} backend or {other} backend", "{one} ou {other}"),
-    ("{name} backend", "{name}"),
+    ("{one:name} backend or {other:name} backend", "{one:name} ou {other:name}"),
+    ("{name:name} backend", "{name:name}"),
     ("GPTAttention plugin", "greffon GPTAttention"),
 )  # fmt: skip
 
