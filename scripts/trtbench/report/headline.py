@@ -96,7 +96,7 @@ def _several(heads: list[Against], comparison: Comparison, say: Language, weak: 
     base, each set of them with the number of its cells, and what bears on it."""
     verdicts = [a.verdict.word for a in heads]
     order = ("void", "faster", "slower", "equivalent", "inconclusive", "none")
-    counts = ", ".join(f"{verdicts.count(word)} × {say(word)}" for word in order if word in verdicts)
+    counts = ", ".join(say("lead_count", n=verdicts.count(word), word=say(word)) for word in order if word in verdicts)
     ratios = [a.speedup.ratio for a in heads if a.verdict.word not in ("void", "none")]
     lanes = sorted({label(a.lane, a.precision, comparison) for a in heads})
     sentences = [say("lead_several", lane=", ".join(lanes), n=len(heads), counts=counts)]
