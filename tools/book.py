@@ -191,7 +191,7 @@ def headline_of(comparison: Comparison) -> Iterator[str]:
 def missing_in(comparison: Comparison) -> Iterator[str]:
     """What was asked for and has no figures: lanes, and cells of lanes that have the same reason."""
     for absent in comparison.failed:
-        yield f"- {escape(bare_label(absent.lane))}: {escape(failure_sentences(absent.failure))}"
+        yield f"- {escape(bare_label(absent.lane))}: {escape(failure_sentences(absent.failure, ENGLISH))}"
     for row in comparison.cells:
         for hole in row.holes:
             name = escape(label(hole.lane, hole.precision, comparison))

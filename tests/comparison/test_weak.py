@@ -68,7 +68,7 @@ def test_one_that_was_run_again_does_not() -> None:
     assert comparison.cells[0].against[0].weak == []
     assert comparison.cells[0].by_lane[ORT, "float32"].speedup == judged(QUIET).speedup
     assert disturbed.sentences(comparison, language("fr")) == [
-        "ONNX Runtime, essai 2\u00a0: d'autres ont pris 20,0\u202f% du processeur\u202f; refait, il ne compte donc pas"
+        "ONNX Runtime, essai 2\u00a0: d\u2019autres ont pris 20,0\u202f% du processeur\u202f; refait, il ne compte donc pas"
     ]
 
 
@@ -118,7 +118,7 @@ CELLS = {"faster": QUIET, "none": made([100, 101], [80, 81])}
     ("finding", "code", "english", "french"),
     [
         (found("parity.absent", reason=UNLOADABLE), "judge_failed", "the judge failed", "le juge a échoué"),
-        (found("parity.absent", reason="absent"), "unjudged", "nobody judged", "personne n'a jugé"),
+        (found("parity.absent", reason="absent"), "unjudged", "nobody judged", "personne n\u2019a jugé"),
         (found("parity.unscored", (ORT, "float32"), part="e2e", trials="1 2"), "unjudged", "nobody judged", "personne"),
     ],
 )

@@ -50,7 +50,7 @@ def test_what_was_seen_on_a_card_is_told_with_the_fastest_and_the_slowest_trial(
         "Each process may have made other choices, for example of kernels when it compiled: compare the logs of these two "
         "trials, and run more trials.",
     ]
-    assert "s'écartent de 10,2" in french[0] and "l'essai 4 le plus lent" in french[0]
+    assert "s\u2019écartent de 10,2" in french[0] and "l\u2019essai 4 le plus lent" in french[0]
 
 
 def test_noisy_calls_of_the_same_means_are_not_told() -> None:

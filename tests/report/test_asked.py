@@ -29,7 +29,7 @@ def asked() -> Comparison:
     ("lang", "title", "line"),
     [
         ("en", "Asked for, and not told by the engine", "OpenVINO: computes in float32, CUDA graphs yes"),
-        ("fr", "Demandé, et que le moteur ne dit pas", "OpenVINO : calcule en float32, graphes CUDA oui"),
+        ("fr", "Demandé, et que le moteur ne dit pas", "OpenVINO : calcule en float32, graphes CUDA (oui)"),
     ],
 )
 def test_text_and_markdown_name_the_lane_and_what_it_does_not_tell(lang: str, title: str, line: str) -> None:

@@ -20,7 +20,7 @@ from trtbench.report.language import ENGLISH, FRENCH, LANGUAGES
 from trtbench.report.page import document
 
 ENGINE = "tensorrt-engine"
-HEADINGS = ("other clocks", "d'autres horloges", "card during", "carte pendant")
+HEADINGS = ("other clocks", "d\u2019autres horloges", "card during", "carte pendant")
 
 
 def story(**more: Any) -> Story:

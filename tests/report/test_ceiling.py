@@ -21,8 +21,8 @@ from trtbench.report.page import document
 
 CACHED = {"en": "fits in the cache: no memory ceiling", "fr": "tient dans le cache : pas de plafond mémoire"}
 ABOVE = {
-    "nominal": {"en": "above the ceiling (1.26x of it)", "fr": "au-dessus du plafond (1,26x)"},
-    "measured": {"en": "above the measured ceiling (1.26x of it)", "fr": "au-dessus du plafond mesuré (1,26x)"},
+    "nominal": {"en": "above the ceiling (1.26x of it)", "fr": "au-dessus du plafond (1,26 fois)"},
+    "measured": {"en": "above the measured ceiling (1.26x of it)", "fr": "au-dessus du plafond mesuré (1,26 fois)"},
 }
 
 

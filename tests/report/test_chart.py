@@ -84,7 +84,7 @@ def test_a_near_ceiling_is_drawn_and_a_far_one_is_named(tmp_path: Path, drawn: d
     ("lang", "slow", "wide"),
     [
         ("en", "3,999.9 →", "the interval ends at 2,592.7 →"),
-        ("fr", "3\u202f999,9 →", "l'intervalle finit à 2\u202f592,7 →"),
+        ("fr", "3\u202f999,9 →", "l\u2019intervalle finit à 2\u202f592,7 →"),
     ],
 )
 def test_a_slow_lane_and_one_that_spreads_widely_run_out_of_the_plot(

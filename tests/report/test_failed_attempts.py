@@ -45,7 +45,7 @@ def test_each_is_named_with_its_reason_and_whether_it_was_run_again() -> None:
         "ONNX Runtime, trial 2, attempt 2: no room; run again",
     ]
     assert failed_attempts.sentences(made, FRENCH)[1].replace("\u202f", " ").replace("\u00a0", " ") == (
-        "ONNX Runtime, essai 5, tentative 1 : killed ; sans chiffres"
+        "ONNX Runtime, essai 5, tentative 1 : « killed » ; sans chiffres"
     )
 
 

@@ -16,10 +16,21 @@ from hypothesis import strategies as st
 import reports
 from trtbench.comparison.result import Comparison
 from trtbench.report import markdown, text
-from trtbench.report.language import ENGLISH, FRENCH, LANGUAGES, NO_BREAK, SENTENCES, THIN, Language, language
+from trtbench.report.language import (
+    ENGLISH,
+    FRENCH,
+    LANGUAGES,
+    NO_BREAK,
+    SENTENCES,
+    THIN,
+    VOWELS,
+    Language,
+    language,
+)
 from trtbench.report.names import moment
 from trtbench.report.page import document
 from trtbench.report.words.audit import FINDINGS
+from trtbench.report.words.recorded import RECORDED
 from trtbench.report.words.report import REPORT
 from trtbench.report.words.terms import TERMS
 from trtbench.settings.knobs import ROOT, ROWS
@@ -41,11 +52,30 @@ MADE_UP = (  # keys that a name from elsewhere completes
         "explained.",
     ),
 )
-PLAIN = ("", "n", "n0", "n1", "n2", "n3", "w", "i", "p", "p0", "x", "label", "word")  # kinds that agree with nothing
+PLAIN = (
+    "",
+    "n",
+    "n0",
+    "n1",
+    "n2",
+    "n3",
+    "w",
+    "i",
+    "p",
+    "p0",
+    "x",
+    "r",
+    "label",
+    "word",
+    "said",
+    "name",
+    "size",
+)  # kinds that agree with nothing
 ROWS_OF_WORDS = {
     **SENTENCES,
     **{f"{code} (sentence)": said.sentence for code, said in FINDINGS.items()},
     **{f"{code} (advice)": said.advice for code, said in FINDINGS.items()},
+    **{f"recorded: {row[0]}": row for row in RECORDED},
 }
 EVERY_ROW = pytest.mark.parametrize("name", ROWS_OF_WORDS)
 
@@ -55,15 +85,15 @@ def places(template: str) -> list[tuple[str, str]]:
     return [(name, kind or "") for _, name, kind, _ in string.Formatter().parse(template) if name is not None]
 
 
-def filled(row: tuple[str, str], say: Language, count: int) -> str:
+def filled(row: tuple[str, str], say: Language, count: int, text: str = "Text") -> str:
     """The sentence with that count in each of its places."""
     kinds = {name: kind for side in row for name, kind in places(side) if kind}
-    figures: dict[str, Any] = {name: "Text" for side in row for name, _ in places(side)}
+    figures: dict[str, Any] = {name: text for side in row for name, _ in places(side)}
     if "lanes" in figures:  # more than one
-        figures["lanes"] = say("listed", first="Text", last="Text")
+        figures["lanes"] = say("listed", first=text, last=text)
     for name, kind in kinds.items():
         numbers = ", ".join(map(str, range(1, min(count, 6) + 1)))
-        texts = {"label": "pytorch-eager", "word": "decode"}
+        texts = {"label": "pytorch-eager", "word": "decode", "said": text, "name": text, "size": "20.00 MiB"}
         figures[name] = numbers if _of_a_list(kind) else texts.get(kind, count)
         if {kind for side in row for other, kind in places(side) if other == name} == {"i"}:
             figures[name] = 2048  # a name, which no word agrees with
@@ -221,6 +251,9 @@ def test_the_check_of_forms_finds_a_wrong_one() -> None:
 
 @EVERY_ROW
 def test_a_lane_is_named_by_its_label(name: str) -> None:
+    """But for a record's own words, and what is typed into LANES."""
+    if name.startswith("recorded: "):
+        return
     for say in LANGUAGES.values():
         said = filled(ROWS_OF_WORDS[name], say, 2)
         assert not [lane for lane in LANES if "-" in lane and lane in said]
@@ -244,6 +277,70 @@ def test_punctuation_is_set_as_the_language_does(name: str) -> None:
 def test_the_check_of_punctuation_finds_english_in_french(wrong: str) -> None:
     assert misspaced(wrong, FRENCH)
     assert not misspaced(FRENCH.typeset(re.sub(r" ?([:;!?%])", r" \1", wrong)), FRENCH)
+
+
+# What French sets otherwise
+
+
+def test_french_sets_apostrophes_elides_and_keeps_a_number_with_its_unit() -> None:
+    row = ("", "l'essai de {lane} : {ms:n} ms, « {said} », {ratio:r} fois, jusqu'à {n:# jeton|# jetons} d'entrée")
+    said = FRENCH.fill(row, lane="ONNX Runtime", ms=3, said="it's", ratio=2.0, n=2)
+    n, apostrophe = NO_BREAK, "\u2019"
+    assert said == (
+        f"l{apostrophe}essai d{apostrophe}ONNX Runtime{n}: 3{n}ms, «{n}it's{n}», 2,00{n}fois, "
+        f"jusqu{apostrophe}à 2 jetons d{apostrophe}entrée"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lane", "told"),
+    [("OpenVINO", "d\u2019OpenVINO"), ("PyTorch", "de PyTorch"), ("int4", "d\u2019int4"), ("8 lots", "de 8 lots"),
+     ("ec08656233cd", "de ec08656233cd"), ("", "de ")],
+)  # fmt: skip
+def test_de_is_cut_short_before_a_vowel_and_not_before_a_digest(lane: str, told: str) -> None:
+    assert FRENCH.fill(("", "de {lane}"), lane=lane) == told
+    assert ENGLISH.fill(("de {lane}", ""), lane=lane) == f"de {lane}"
+
+
+def test_an_s_that_begins_a_word_is_no_unit() -> None:
+    assert FRENCH.fill(("", "{name} s'est annoncé"), name="x") == "x s\u2019est annoncé"
+
+
+@pytest.mark.parametrize(
+    ("written", "french"),
+    [("20.00 MiB", f"20,00{NO_BREAK}Mio"), ("512 bytes", f"512{NO_BREAK}octets"),
+     ("1234 GiB", f"1{THIN}234{NO_BREAK}Gio"), ("a lot", "a lot")],
+)  # fmt: skip
+def test_an_amount_of_memory_is_written_anew_in_french_alone(written: str, french: str) -> None:
+    assert FRENCH.size(written) == french
+    assert ENGLISH.size(written) == written
+
+
+def mistypeset(french: str) -> list[str]:
+    """What somebody who sets French would mark: straight apostrophes, points in numbers, `de` before a vowel, spaces that break
+    inside marks of quotation or before a unit."""
+    marks = (
+        r"[^\W\d_]'[^\W\d_]\w*",
+        r"(?<![\w.=:])\d+\.\d+(?:x\b|[ \u00a0\u202f]?(?:%|(?:ms|s|Go|Mio|Gio|fois)\b))",
+        rf"\b[Dd]e [{VOWELS}]\w+|\b[Qq]ue (?:il|elle|on|un)\w*|\bsi ils?\b",
+        r"«[^\u00a0]|[^\u00a0]»",
+        r"\d (?:ms|s|Go|Mio|Gio|MHz|W|°C|J|%)(?!\w)",
+    )
+    return [found[0] for mark in marks for found in re.finditer(mark, french)]
+
+
+@EVERY_ROW
+def test_every_french_sentence_is_typeset(name: str) -> None:
+    """Filled with a lane that begins with a vowel."""
+    said = filled(ROWS_OF_WORDS[name], FRENCH, 2, "ONNX Runtime")
+    assert mistypeset(said.replace("pytorch-eager", "")) == []
+
+
+@pytest.mark.parametrize(
+    "wrong", ["l'essai", "de ONNX Runtime", "que il", "1.5 ms", "12.0 %", "« x »", "3 ms", "plus de 2.41x"]
+)
+def test_the_check_of_typesetting_finds_what_is_not(wrong: str) -> None:
+    assert mistypeset(wrong)
 
 
 # The tables

@@ -121,7 +121,7 @@ def test_the_sentence_on_top_gives_verdict_and_interval() -> None:
     first = article(text, "en")[:2000]
     assert "FASTER" in first
     assert "ONNX Runtime is 2.00x faster than PyTorch eager (1.98-2.02)" in first
-    assert "ONNX Runtime est 2,00x plus rapide que PyTorch eager (1,98-2,02)" in article(text, "fr")
+    assert "ONNX Runtime est 2,00\u00a0fois plus rapide que PyTorch eager (1,98-2,02)" in article(text, "fr")
 
 
 def test_without_an_interval_it_says_why() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from trtbench.report.language import SENTENCES
 from trtbench.report.words.audit import FIGURES, FINDINGS
+from trtbench.report.words.recorded import RECORDED
 from trtbench.report.words.terms import TERMS
 from trtbench.settings.knobs import ROOT
 from trtbench.settings.knobs import ROWS as SETTINGS
@@ -19,6 +20,7 @@ ROWS = {
     **{f"figure: {name}": row for name, row in FIGURES.items()},
     **{f"{code} (sentence)": said.sentence for code, said in FINDINGS.items()},
     **{f"{code} (advice)": said.advice for code, said in FINDINGS.items()},
+    **{f"recorded: {row[0]}": row for row in RECORDED},
 }
 
 
@@ -35,7 +37,7 @@ def shown(sentence: str) -> str:
 def without_names(text: str) -> str:
     """The text without what is typed as it is: settings, files, units, a product."""
     settings = "|".join(SETTINGS)
-    return re.sub(rf"\b(?:{settings})\b|\b[\w.]+\.(?:json|py)\b|\btok/s|ONNX Runtime", "", text)
+    return re.sub(rf"\b(?:{settings})\b|\b[\w./]+\.(?:json|py)\b|\btok/s|ONNX Runtime|model\.forward", "", text)
 
 
 def mentioned(forms: tuple[str, ...], text: str) -> bool:

@@ -96,7 +96,7 @@ def test_energy_stands_where_it_was_measured_and_nowhere_else() -> None:
     assert "ENERGY (joules per new token of the whole card)" in lines(comparison)
     (line,) = [line for line in lines(comparison) if line.endswith("(of it idle: 0.400 J)")]
     assert line.split() == ["ONNX", "Runtime", "1.50", "J", "(of", "it", "idle:", "0.400", "J)"]
-    assert any("dont à vide\u00a0: 0,400 J" in line for line in lines(comparison, "fr"))
+    assert any("dont à vide\u00a0: 0,400\u00a0J" in line for line in lines(comparison, "fr"))
 
 
 def test_signs_turn_the_words() -> None:

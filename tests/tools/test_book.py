@@ -185,7 +185,7 @@ def test_cells_of_several_sizes_and_precisions_and_uneven_trials_are_told_apart(
     )
     assert "| ONNX Runtime int4 | 1 | 128 + 200 | 674 |" in told
     assert "| ONNX Runtime float16 | 8 | 1024 + 200 | 3,183 |" in told
-    assert "de 3 à 7 essais de chaque voie restée jusqu'au bout (" in book.shown_table(read, FRENCH)
+    assert "de 3 à 7 essais de chaque voie restée jusqu\u2019au bout (" in book.shown_table(read, FRENCH)
     assert [line.partition(":")[0] for line in book.headline_of(comparison)][-1] == "- Batch 8, 1024 + 200"
 
 

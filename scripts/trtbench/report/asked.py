@@ -27,5 +27,7 @@ def of_lanes(comparison: Comparison) -> Mapping[tuple[str, str], list[Asked]]:
 
 
 def _fact(name: Asked, value: object, say: Language) -> str:
-    shown = say("yes" if value else "no") if isinstance(value, bool) else plain(str(value), NAME)
-    return f"{say(f'history.what.{name}')} {shown}"
+    what = say(f"history.what.{name}")
+    if isinstance(value, bool):
+        return say("asked.flag", name=what, value=say("yes" if value else "no"))
+    return f"{what} {plain(str(value), NAME)}"

@@ -13,23 +13,28 @@ from trtbench.referee.audit.findings import FAIL, PASS, THEMES, WARN, Finding, r
 from trtbench.report import ceiling
 from trtbench.report.language import ENGLISH, Language
 from trtbench.report.names import bare_label, label
+from trtbench.report.recorded import told
 from trtbench.report.text_layout import WIDTH, named, ruled, wrapped
 from trtbench.report.words.audit import FINDINGS
 
 
 def sentence(finding: Finding, say: Language) -> str:
     """What was found, with its figures."""
-    return say.fill(FINDINGS[finding.code].sentence, **_figures(finding))
+    return say.fill(FINDINGS[finding.code].sentence, **_figures(finding, say))
 
 
 def advice(finding: Finding, say: Language) -> str:
     """What to do about it."""
-    return say.fill(FINDINGS[finding.code].advice, **_figures(finding))
+    return say.fill(FINDINGS[finding.code].advice, **_figures(finding, say))
 
 
-def _figures(finding: Finding) -> dict[str, Any]:
-    """The figures of a finding, those that are text made safe to show."""
-    return {name: plain(value) if isinstance(value, str) else value for name, value in finding.figures.items()}
+def _figures(finding: Finding, say: Language) -> dict[str, Any]:
+    """The figures of a finding, those that are text made safe to show, and a reason in the language."""
+
+    def shown(name: str, value: str) -> str:
+        return told(value, say) if name == "reason" else plain(value)
+
+    return {name: shown(name, value) if isinstance(value, str) else value for name, value in finding.figures.items()}
 
 
 def reason(comparison: Comparison, a: Against, say: Language) -> str:

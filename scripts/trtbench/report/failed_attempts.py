@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from trtbench.comparison.clean_text import plain
 from trtbench.comparison.result import Comparison
 from trtbench.report.language import Language
 from trtbench.report.names import label
+from trtbench.report.recorded import told
 
 SHOWN = 20  # the JSON document holds all
 REASON = 160  # characters of a reason: one or two lines
@@ -19,7 +19,7 @@ def sentences(comparison: Comparison, say: Language) -> list[str]:
             lane=label(one.lane, one.precision, comparison),
             index=one.index,
             attempt=one.attempt,
-            reason=plain(one.reason, REASON).rstrip("."),
+            reason=told(one.reason.rstrip("."), say, REASON),
         )
         for one in comparison.failed_attempts[:SHOWN]
     ]

@@ -13,7 +13,7 @@ from trtbench.comparison.software import differ
 from trtbench.figures.base import Key, may_be_base
 from trtbench.figures.speedup import Interval
 from trtbench.referee.audit.findings import FAIL
-from trtbench.report import audit_text
+from trtbench.report import audit_text, recorded
 from trtbench.report.language import NO_BREAK, RANGE, Language
 from trtbench.report.names import bare_label, label
 from trtbench.report.notices import demonstrates, mark
@@ -76,7 +76,7 @@ def lead(comparison: Comparison, say: Language) -> Lead:
         return _several(heads, comparison, say, weak)
     failed = next((a for a in comparison.failed if a.lane == comparison.headline_lane), None)
     if failed is not None:
-        reason = plain(failed.failure.reason)
+        reason = recorded.told(failed.failure.reason.rstrip("."), say)
         return Lead("none", say("lead_failed", lane=bare_label(failed.lane), reason=reason))
     measured = {(f.lane, f.precision) for row in comparison.cells for f in row.figures}
     if len(measured) < 2:
@@ -96,7 +96,7 @@ def _several(heads: list[Against], comparison: Comparison, say: Language, weak: 
     base, each set of them with the number of its cells, and what bears on it."""
     verdicts = [a.verdict.word for a in heads]
     order = ("void", "faster", "slower", "equivalent", "inconclusive", "none")
-    counts = ", ".join(f"{verdicts.count(word)} × {say(word)}" for word in order if word in verdicts)
+    counts = ", ".join(say("lead_count", n=verdicts.count(word), word=say(word)) for word in order if word in verdicts)
     ratios = [a.speedup.ratio for a in heads if a.verdict.word not in ("void", "none")]
     lanes = sorted({label(a.lane, a.precision, comparison) for a in heads})
     sentences = [say("lead_several", lane=", ".join(lanes), n=len(heads), counts=counts)]
@@ -106,7 +106,9 @@ def _several(heads: list[Against], comparison: Comparison, say: Language, weak: 
     for facts_of in (other_torch, noise, missing, doubtful):
         cells = Counter(fact for a in heads for fact in facts_of(a, comparison))
         sentences += [
-            say(fact.key, **fact.texts) if n == len(heads) else say(IN_SOME_CELLS[fact.key], n=n, **fact.texts)
+            say(fact.key, **_texts(fact, say))
+            if n == len(heads)
+            else say(IN_SOME_CELLS[fact.key], n=n, **_texts(fact, say))
             for fact, n in cells.items()
         ]
     sentences += list(dict.fromkeys(say(f"weak.{reason}") for a in heads for reason in a.weak))
@@ -154,7 +156,7 @@ def verdict_sentence(a: Against, comparison: Comparison, say: Language) -> str:
         sentence = say("headline_open", lane=lane, base=base, word=say(word))
     # Beside the lanes that it is about, where no format cuts it off.
     sentence += "".join(f" ({say(fact.key, **fact.texts)})" for fact in other_torch(a, comparison))
-    absent = [say(fact.key, **fact.texts) for fact in missing(a, comparison)]
+    absent = [say(fact.key, **_texts(fact, say)) for fact in missing(a, comparison)]
     if word == "void":
         weak = [say(f"weak.{reason}") for reason in a.weak]
         return f"{sentence} - {say.clauses([audit_text.reason(comparison, a, say).rstrip('.'), *absent, *weak])}."
@@ -216,13 +218,18 @@ def noise(a: Against, comparison: Comparison) -> list[Fact]:
     return [Fact.of("noise_of_candidate", candidate=label(*a.candidates[place], comparison))]
 
 
+def _texts(fact: Fact, say: Language) -> dict[str, str]:
+    """The texts of a fact; a reason comes from a record and is told in the language."""
+    return {name: recorded.told(text, say) if name == "reason" else text for name, text in fact.texts.items()}
+
+
 def missing(a: Against, comparison: Comparison) -> list[Fact]:
     """The PyTorch lanes that may be the base of this comparison and have no figures, in the run or in this cell, each with
     its reason."""
     reasons = {(f.lane, f.precision): f.failure.reason for f in comparison.failed}
     reasons |= {(hole.lane, hole.precision): hole.reason for row in _rows(a, comparison) for hole in row.holes}
     return [
-        Fact.of("base_missing", lane=label(*key, comparison), reason=plain(reason).rstrip("."))
+        Fact.of("base_missing", lane=label(*key, comparison), reason=reason.rstrip("."))
         for key, reason in sorted(reasons.items())
         if may_be_base(key, a.precision)
     ]
@@ -252,7 +259,7 @@ def _rows(a: Against, comparison: Comparison) -> list[Row]:
 def _no_base(comparison: Comparison, say: Language) -> str:
     """That no PyTorch lane has figures, and why those that were asked for have none."""
     reasons = [
-        say.pair(label(f.lane, f.precision, comparison), plain(f.failure.reason).rstrip("."))
+        say.pair(label(f.lane, f.precision, comparison), recorded.told(f.failure.reason.rstrip("."), say))
         for f in comparison.failed
         if f.lane in LANES and LANES[f.lane].baseline
     ]

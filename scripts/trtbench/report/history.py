@@ -10,6 +10,7 @@ from trtbench.comparison.result import Change, Comparison, Difference, History, 
 from trtbench.report.language import Language
 from trtbench.report.names import label, moment
 from trtbench.report.notices import mark
+from trtbench.report.recorded import told
 from trtbench.report.text_layout import WIDTH, wrapped
 
 SHOWN = 40  # differences shown; the JSON document holds all
@@ -90,7 +91,7 @@ def _cell(c: Change | Lost, say: Language) -> str:
 
 def remarks(history: History, comparison: Comparison, say: Language) -> list[str]:
     """What is in one run only."""
-    sentences = [say("history.lost", lane=_who(c, comparison, say), reason=plain(c.reason)) for c in history.lost]
+    sentences = [say("history.lost", lane=_who(c, comparison, say), reason=told(c.reason, say)) for c in history.lost]
     return [*sentences, say("history.unpaired", n=history.unpaired)] if history.unpaired else sentences
 
 
@@ -165,7 +166,7 @@ def gate(history: History, slower: Sequence[Change], share: float, comparison: C
             "history.regression_lost",
             lane=label(c.lane, c.precision, comparison),
             cell=_cell(c, say),
-            reason=plain(c.reason),
+            reason=told(c.reason, say),
         )
         for c in history.lost
     ]

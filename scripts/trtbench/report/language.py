@@ -12,12 +12,16 @@ it is written, and one that does not is refused, so that "1 trials" can't come a
     {gib:w}           a whole number where it is one, else as n: 12
     {batch:i}         a number that is a name: 2048
     {share:p}         a share in per cent: 58.5%; {share:p0} without the digit
-    {ratio:x}         a ratio: 2.41x
+    {ratio:x}         a ratio: 2.41x; {ratio:r} without its sign, before a word for it: 2,41 fois
     {base:label}      a lane's id, shown as its label
     {what:word}       words that findings know by an id, behind commas: génération entière
+    {free:size}       an amount of memory as a library wrote it, 20.00 MiB: 20,00 Mio
+    {file:name}       text that is one word in a record (report/recorded.py)
+    {reason:said}     a sentence that was told in the language before (report/recorded.py)
 
 This is the plural format of ICU in little. gettext chooses by one number a message; here most sentences hold several.
-Templates are written with plain spaces before : ; ! ? and %, in French; which spaces those are is known here.
+Templates are written with plain spaces before : ; ! ? % and units, in French, and with plain apostrophes; which signs those are is
+known here. So is elision: `de {lane}` becomes "d’ONNX Runtime".
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from trtbench.report.words.audit import FIGURES, HEADINGS
@@ -45,13 +49,17 @@ if TYPE_CHECKING:  # the commands on claims need nothing but Python, and start a
 
 LEAST_RATIO = 0.01
 NO_BREAK, THIN, RANGE = "\u00a0", "\u202f", "-"
+APOSTROPHE = "\u2019"
+VOWELS = "AEIOUYÀÂÉÈÊËÎÏÔÛaeiouyàâéèêëîïôû"
+UNITS = {"KiB": "Kio", "MiB": "Mio", "GiB": "Gio", "TiB": "Tio", "KB": "Ko", "MB": "Mo", "GB": "Go", "bytes": "octets"}
 SENTENCES = REPORT | HISTORY | DISTURBED | FAILED | TRIED | BESIDE | EXPLAINED | HEADINGS | CLAIM | CLAIM_PAGE
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Language:
     """One language. `place`: its place in the rows of the tables of words; `one`: whether a count takes the form for one
-    (the rules of Unicode's CLDR for whole numbers); `spaces`: what stands for a space and the sign behind it."""
+    (the rules of Unicode's CLDR for whole numbers); `spaces`: what stands for a space and the sign beside it; `quotes`: what stands
+    around words of others; `set_by_hand`: whether apostrophes, elision and spaces before units are the language's own."""
 
     code: str
     name: str
@@ -60,6 +68,8 @@ class Language:
     group: str
     one: Callable[[float], bool]
     spaces: dict[str, str]
+    quotes: tuple[str, str]
+    set_by_hand: bool = False
 
     def __contains__(self, key: str) -> bool:
         """Whether there is a sentence of that name, for names that come from records."""
@@ -72,7 +82,9 @@ class Language:
 
     def fill(self, row: tuple[str, str], /, **figures: Any) -> str:
         """The sentence of a row of a table with its figures; raises as a call does."""
-        return self.typeset(row[self.place]).format(**{name: _Figure(value, self) for name, value in figures.items()})
+        values = {name: _Figure(value, self) for name, value in figures.items()}
+        template = self.typeset(row[self.place])
+        return (_elided(template, values) if self.set_by_hand else template).format(**values)
 
     def typeset(self, template: str) -> str:
         """The template with this language's spaces before punctuation and the sign between the ends of a range."""
@@ -97,12 +109,25 @@ class Language:
 
     def times(self, ratio: float) -> str:
         """A ratio the way people write it: 2.41x, 24.1x, 241x; one that two decimal places make nothing of is <0.01x."""
-        return f"{self._ratio(float(ratio))}x"
+        return f"{self.ratio(float(ratio))}x"
 
-    def _ratio(self, ratio: float) -> str:
+    def ratio(self, ratio: float) -> str:
+        """A ratio with as many digits as people write, without the sign for times."""
         if 0 < ratio < LEAST_RATIO:
             return f"<{self.number(LEAST_RATIO, 2)}"
         return self.number(ratio, 2 if ratio < 10 else 1 if ratio < 100 else 0)
+
+    def size(self, written: str) -> str:
+        """An amount of memory as a library wrote it, in the language's digits and units."""
+        found = re.fullmatch(r"(\d{1,15})(?:\.(\d{1,9}))? ?([KMGT]i?B|bytes)", written)
+        if found is None or not self.set_by_hand:
+            return written
+        whole = self.number(int(found[1]))
+        return f"{whole}{self.decimal + found[2] if found[2] else ''}{NO_BREAK}{UNITS.get(found[3], found[3])}"
+
+    def quote(self, text: str) -> str:
+        """Words of others, between marks of quotation."""
+        return text.join(self.quotes)
 
     def span(self, low: float, high: float, digits: int | None = None) -> str:
         """From the one to the other: 98.50-101.5."""
@@ -112,7 +137,7 @@ class Language:
         """The interval of a ratio: 1.98-2.41; None where there is none."""
         if ratio.low is None or ratio.high is None:
             return None
-        return f"{self._ratio(ratio.low)}{RANGE}{self._ratio(ratio.high)}"
+        return f"{self.ratio(ratio.low)}{RANGE}{self.ratio(ratio.high)}"
 
     def in_brackets(self, ratio: Interval) -> str:
         """The interval behind a ratio or a sentence: ` (1.98-2.41)`; nothing where there is none."""
@@ -132,11 +157,15 @@ class Language:
 # before ; ! ? and %, a whole one before the colon.
 ENGLISH = Language(
     code="en", name="English", place=0, decimal=".", group=",", one=lambda n: n == 1,
-    spaces={" :": ":", " ;": ";", " !": "!", " ?": "?", " %": "%"},
+    spaces={" :": ":", " ;": ";", " !": "!", " ?": "?", " %": "%"}, quotes=("'", "'"),
 )  # fmt: skip
 FRENCH = Language(
     code="fr", name="Français", place=1, decimal=",", group=THIN, one=lambda n: abs(n) < 2,
-    spaces={" :": f"{NO_BREAK}:", " ;": f"{THIN};", " !": f"{THIN}!", " ?": f"{THIN}?", " %": f"{THIN}%"},
+    spaces={
+        " :": f"{NO_BREAK}:", " ;": f"{THIN};", " !": f"{THIN}!", " ?": f"{THIN}?", " %": f"{THIN}%",
+        "« ": f"«{NO_BREAK}", " »": f"{NO_BREAK}»",
+    },
+    quotes=(f"«{NO_BREAK}", f"{NO_BREAK}»"), set_by_hand=True,
 )  # fmt: skip
 LANGUAGES = {language.code: language for language in (ENGLISH, FRENCH)}
 
@@ -154,11 +183,15 @@ class _Figure:
 
     def __format__(self, kind: str) -> str:
         value, language = self.value, self.language
-        if kind == "" and isinstance(value, str):
+        if kind in ("", "name", "said") and isinstance(value, str):
             return value
+        if kind == "size":
+            return language.size(str(value))
         if kind == "word":
             words = str(value).split(", ")
-            return ", ".join(FIGURES[word][language.place] if word in FIGURES else word for word in words)
+            return ", ".join(
+                language.typeset(FIGURES[word][language.place]) if word in FIGURES else word for word in words
+            )
         if kind == "label":
             from trtbench.settings.lanes import LANES  # only reports have lanes
 
@@ -177,9 +210,11 @@ class _Figure:
             return language.percent(value, digits=0)
         if kind == "x":
             return language.times(value)
-        forms = [f"# {form}" for form in _forms(kind, language)] or kind.split("|")
+        if kind == "r":
+            return language.ratio(value)
+        forms = [f"# {language.typeset(form)}" for form in _forms(kind, language)] or kind.split("|")
         if kind.startswith("which "):
-            forms = [f"{form} #" for form in _forms(kind[6:], language)]
+            forms = [f"{language.typeset(form)} #" for form in _forms(kind[6:], language)]
         # Text that stands behind its word is a list of numbers, which agrees with how many they are.
         listed = isinstance(value, str) and all(form.find("#") > 0 for form in forms)
         if len(forms) != 2 or not (listed or (isinstance(value, (int, float)) and not isinstance(value, bool))):
@@ -194,7 +229,29 @@ def _forms(term: str, language: Language) -> tuple[str, ...]:
     return TERMS[term][language.place][:2] if term in TERMS else ()
 
 
+_BEFORE_UNITS = rf"(?<=\}}) (?=(?:[mn]?s|[KMGT]i?o|MHz|M|W|J|°C|tok|fois|octets)(?![\w{APOSTROPHE}]))"
+
+
+def _elided(template: str, values: Mapping[str, _Figure]) -> str:
+    """The template with `de` and `que` cut short before a figure that begins with a vowel."""
+
+    def short(found: re.Match[str]) -> str:
+        try:
+            begins = found[2].format(**values)
+            vowel = (
+                begins and begins[0] in VOWELS and not re.fullmatch(r"[0-9a-f]{8,}", begins)
+            )  # a digest is read letter by letter
+        except KeyError:  # told where the sentence is filled
+            return found[0]
+        return f"{found[1]}{APOSTROPHE}{found[2]}" if vowel else found[0]
+
+    return re.sub(r"\b([Dd]|[Qq]u)e (\{\w+(?::[^}]*)?\})", short, template)
+
+
 @functools.cache
 def _typeset(language: Language, template: str) -> str:
-    spaced = re.sub(r" [:;!?%]", lambda found: language.spaces[found[0]], template)
+    spaced = re.sub(r" [:;!?%»]|« ", lambda found: language.spaces.get(found[0], found[0]), template)
+    if language.set_by_hand:
+        spaced = re.sub(r"(?<=\w)'(?=[\w{])", APOSTROPHE, spaced)
+        spaced = re.sub(_BEFORE_UNITS, NO_BREAK, spaced)
     return spaced.replace("}-{", f"}}{RANGE}{{")

@@ -67,7 +67,7 @@ def render(comparison: Comparison, lang: str) -> str:
         lines += ["", f"### {say('failed')}", ""]
         for a in comparison.failed:
             who = f"- {escape(bare_label(a.lane), NAME)} {escape(a.precision, NAME)}"
-            lines.append(say.pair(who, escape(failure_sentences(a.failure))))
+            lines.append(say.pair(who, escape(failure_sentences(a.failure, say))))
     parts = {
         "failed_attempts.title": failed_attempts,
         "disturbed.title": disturbed,

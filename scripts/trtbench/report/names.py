@@ -47,10 +47,9 @@ def moment(written: str) -> str:
 
 def program(comparison: Comparison, say: Language) -> str:
     """The version of this program that measured, and of that which compared, where they are not one."""
-    measured, compared = (
-        plain(v or say("unknown"), NAME) for v in (comparison.environment.program, comparison.program)
-    )
-    return say("program_versions" if measured != compared else "program_version", measured=measured, compared=compared)
+    measured, compared = (plain(v or "", NAME) for v in (comparison.environment.program, comparison.program))
+    word = "program_version" if measured == compared else "program_versions" if measured else "program_unknown"
+    return say(word, measured=measured, compared=compared)
 
 
 def place(comparison: Comparison) -> str:

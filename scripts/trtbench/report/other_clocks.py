@@ -12,6 +12,7 @@ from trtbench.records.trtllm_report import LANE
 from trtbench.report.columns import maybe_number
 from trtbench.report.language import Language
 from trtbench.report.names import label, several_precisions
+from trtbench.report.recorded import told
 from trtbench.report.text_layout import headed, wrapped
 
 BENCH = "trtllm-bench latency"
@@ -66,7 +67,7 @@ def text(row: Row, comparison: Comparison, say: Language) -> list[str]:
 def problems(row: Row, say: Language) -> list[str]:
     """Reports of trtllm-bench that cannot be read, each with why."""
     return [
-        say("clocks.problem", precision=report.precision, reason=plain(report.problem))
+        say("clocks.problem", precision=report.precision, reason=told(report.problem, say))
         for report in row.trtllm_bench
         if report.problem
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from trtbench.comparison.clean_text import plain
 from trtbench.comparison.result import Comparison, Row
 from trtbench.figures.base import may_be_base
 from trtbench.figures.summary import Figures
@@ -10,6 +9,7 @@ from trtbench.records.trial import Failure
 from trtbench.report import other_clocks
 from trtbench.report.language import Language
 from trtbench.report.names import bare_label, label
+from trtbench.report.recorded import told
 
 NO_BASE = "no_pytorch_lane"  # why there is no verdict, for programs that read it
 
@@ -17,7 +17,7 @@ NO_BASE = "no_pytorch_lane"  # why there is no verdict, for programs that read i
 def remarks(row: Row, comparison: Comparison, say: Language) -> list[str]:
     """What must be known about the figures of one cell."""
     sentences = [
-        say.pair(label(h.lane, h.precision, comparison), say("hole", reason=plain(h.reason))) for h in row.holes
+        say.pair(label(h.lane, h.precision, comparison), say("hole", reason=told(h.reason, say))) for h in row.holes
     ]
     if len(row.figures) == 1 and not row.holes:
         sentences.append(say("no_comparison"))
@@ -60,7 +60,7 @@ def left(f: Figures, say: Language) -> str:
     return "" if f.left is None else say("left", round=f.left)
 
 
-def failure_sentences(failure: Failure) -> str:
-    """The reason and the hint of a failure as sentences on one line."""
-    parts = [plain(part).rstrip(".") for part in (failure.reason, failure.hint or "") if part.strip()]
+def failure_sentences(failure: Failure, say: Language) -> str:
+    """The reason and the hint of a failure as sentences on one line, each with a capital where it is a sentence of ours."""
+    parts = [told(part.rstrip("."), say) for part in (failure.reason, failure.hint or "") if part.strip()]
     return ". ".join(parts) + "."

@@ -16,6 +16,7 @@ from trtbench.report import (
     failed_attempts,
     history,
     other_clocks,
+    recorded,
     software,
     tried,
 )
@@ -191,9 +192,9 @@ def _absent(comparison: Comparison, say: Language) -> list[str]:
     if comparison.failed:
         lines += ["", say.pair(say("failed"))]
         for a in comparison.failed:
-            hint = f". {plain(a.failure.hint)}" if a.failure.hint else ""
+            hint = f". {recorded.told(a.failure.hint, say)}" if a.failure.hint else ""
             who = f"  {bare_label(a.lane)} {plain(a.precision, NAME)}"
-            lines += wrapped(say.pair(who, f"{plain(a.failure.reason)}{hint}"), "    ")
+            lines += wrapped(say.pair(who, f"{recorded.told(a.failure.reason, say)}{hint}"), "    ")
     if comparison.not_run:
         lines += ["", say.pair(say("missing"))]
         for lane in (name for name in comparison.not_run if name in LANES):

@@ -9,8 +9,10 @@ from trtbench.figures.summary import geometric_mean
 from trtbench.records.run import Tried
 from trtbench.report.language import Language
 from trtbench.report.names import label
+from trtbench.report.recorded import told
 
 SHOWN = 20  # the JSON document holds all
+REASON = 160  # characters of a reason: one or two lines
 
 
 def sentences(comparison: Comparison, say: Language) -> list[str]:
@@ -29,7 +31,7 @@ def _sentence(lines: list[Tried], comparison: Comparison, say: Language) -> str:
     place = next((i for i, line in enumerate(lines) if line.chosen), 0)
     excuse = first.failure if all(line.failure for line in lines) else None
     if excuse:
-        why = say("tried.excused", reason=plain(excuse, NAME))
+        why = say("tried.excused", reason=told(excuse, say, REASON))
     elif first.failure and place:
         why = say("tried.runs")
     else:
@@ -48,7 +50,7 @@ def _sentence(lines: list[Tried], comparison: Comparison, say: Language) -> str:
 def _value(line: Tried, excuse: str | None, say: Language) -> str:
     value = plain(line.value, NAME)
     if line.failure and not excuse:
-        return say("tried.failed", value=value, reason=plain(line.failure, NAME))
+        return say("tried.failed", value=value, reason=told(line.failure, say, REASON))
     if not line.seconds or min(line.seconds) <= 0:
         return say("tried.unseen", value=value)
     ms = [seconds * 1e3 for seconds in line.seconds]

@@ -72,7 +72,7 @@ def article(comparison: Comparison, say: Language, cells: int) -> Article:
         sweep=sweep(listed, comparison, say),
         cells=[cell(row, comparison, say, explained) for row in rows[:cells]],
         answers_note=answers.note(comparison, say),
-        failed=sections.failed(comparison),
+        failed=sections.failed(comparison, say),
         failed_attempts=failed_attempts.sentences(comparison, say),
         disturbed=disturbed.sentences(comparison, say),
         tried=tried.sentences(comparison, say),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from trtbench.comparison.clean_text import NAME, plain
+from trtbench.comparison.clean_text import NAME, REASON, plain
 from trtbench.comparison.result import Comparison
 from trtbench.report import cards, software
 from trtbench.report.language import Language
 from trtbench.report.names import label, moment, program
 from trtbench.report.notices import stopped
 from trtbench.report.page.fields import Field, Table
+from trtbench.report.recorded import told
 from trtbench.report.rerun import changed
 
+NOTES = 2 * REASON  # characters of what a lane says of itself
 Facts = dict[str, "str | None"]  # as the template names them
 
 
@@ -84,20 +86,21 @@ def statements(comparison: Comparison, say: Language) -> Table | None:
             return say("unknown")
         if isinstance(value, bool):
             return say("yes" if value else "no")
-        return plain(str(value), NAME)
+        return told(str(value), say, NAME, quoted=False)
 
     head = ("lane", "runtime", "computes", "stores", "kv", "graphs", "threads_word", "attention", "reuse", "notes")
     rows: list[list[str | Field]] = []
     for stated in comparison.statements:
         of = stated.statement
         versions = ", ".join(f"{name} {version}" for name, version in sorted(of.versions.items()))
+        notes = [told(note, say, quoted=False) for note in of.notes]
         said = ("compute_precision", "weight_precision", "kv_precision", "cuda_graphs", "threads", "attention")
         rows.append(
             [
                 label(stated.lane, stated.precision, comparison),
                 plain(f"{of.runtime} {of.runtime_version}", NAME),
                 *(fact(getattr(of, name), name in (of.asked or [])) for name in (*said, "prefix_reuse")),
-                Field("long", plain(say.clauses(part for part in (versions, *of.notes) if part)) or "-"),
+                Field("long", plain(say.clauses(part for part in (versions, *notes) if part), NOTES) or "-"),
             ]
         )
     return Table([say(name) for name in head], rows) if rows else None

@@ -79,10 +79,10 @@ def overview(rows: Sequence[Row], comparison: Comparison, say: Language) -> Tabl
     return Table([say(name) for name in head], lines, (2, 3)) if lines else None
 
 
-def failed(comparison: Comparison) -> list[Failed]:
+def failed(comparison: Comparison, say: Language) -> list[Failed]:
     """Lanes that were asked for and have no figures, with their reasons."""
     return [
-        Failed(f"{bare_label(a.lane)} {plain(a.precision, NAME)}", failure_sentences(a.failure))
+        Failed(f"{bare_label(a.lane)} {plain(a.precision, NAME)}", failure_sentences(a.failure, say))
         for a in comparison.failed
     ]
 

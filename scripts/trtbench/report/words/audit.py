@@ -85,6 +85,8 @@ FIGURES: dict[str, tuple[str, str]] = {
     "model": ("model", "modèle"),
     "gpu": ("GPU", "GPU"),
     "version": ("version", "version"),
+    "unknown": ("unknown", "inconnu"),
+    "engine": ("engine", "moteur"),
     "environment": ("environment", "environnement"),
     "run's Python": ("the run's own Python", "le Python de l'exécution"),
     "runtime": ("runtime", "moteur d'exécution"),
@@ -107,7 +109,11 @@ FIGURES: dict[str, tuple[str, str]] = {
     "iterations": ("a timed call", "un appel chronométré"),
     "files": ("the digests of the model's files", "les empreintes des fichiers du modèle"),
     "sealed": ("what was fixed before", "ce qui était fixé avant"),
-    "SM clock": ("SM clock", "horloge SM"),
+    "SM clock": ("SM clock", "fréquence SM"),
+    "hw_slowdown": ("hw_slowdown", "par le matériel (hw_slowdown)"),
+    "sw_thermal_slowdown": ("sw_thermal_slowdown", "par le pilote à cause de la chaleur (sw_thermal_slowdown)"),
+    "hw_thermal_slowdown": ("hw_thermal_slowdown", "par le matériel à cause de la chaleur (hw_thermal_slowdown)"),
+    "hw_power_brake_slowdown": ("hw_power_brake_slowdown", "par l'alimentation électrique (hw_power_brake_slowdown)"),
     "throttle reasons": ("throttle reasons", "raisons de bridage"),
     "GPU processes": ("GPU processes", "processus du GPU"),
     "GPU": ("GPU", "GPU"),
@@ -118,7 +124,7 @@ FIGURES: dict[str, tuple[str, str]] = {
     "CUDA graphs": ("CUDA graphs", "graphes CUDA"),
     "GPU use before": ("the GPU's use before the trial", "l'usage du GPU avant l'essai"),
     "memory bus width": ("memory bus width", "largeur du bus mémoire"),
-    "memory clock": ("memory clock", "horloge mémoire"),
+    "memory clock": ("memory clock", "fréquence mémoire"),
     "uuid": ("identifier", "identifiant"),
     "CPU cache": ("CPU cache in bytes", "cache du processeur en octets"),
     "memory of the card": ("memory of the card in bytes", "mémoire de la carte en octets"),
@@ -247,13 +253,13 @@ FINDINGS: dict[str, Said] = {
         ),
         advice=(
             "Both are the same work: one of the two was not timed as it ran, or something slowed it unseen. Run again.",
-            "C'est le même travail : l'un des deux n'est pas chronométré tel quel, ou fut ralenti sans témoin. Recommencez.",
+            "C'est le même travail : l'un des deux n'est pas chronométré tel quel, ou a été ralenti sans que rien ne le montre. Recommencez.",
         ),
     ),
     "time.excused": Said(
         sentence=(
             "Calls of {what:word} took longer than the timed ones, which only somebody else on the machine explains ({trials:which trial}).",
-            "Des appels pour {what:word} ont duré plus que les appels chronométrés, ce que seul un autre sur la machine explique ({trials:which trial}).",
+            "Des appels pour {what:word} ont duré plus que les appels chronométrés, ce que seule une autre activité sur la machine explique ({trials:which trial}).",
         ),
         advice=(
             "Run again on a quiet machine for a verdict that is not weak.",
@@ -307,7 +313,7 @@ FINDINGS: dict[str, Said] = {
         ),
         advice=(
             "Run again with this version: these times can only be believed.",
-            "Recommencez avec cette version : ces temps ne peuvent qu'être crus.",
+            "Recommencez avec cette version : ces temps sont à croire sur parole.",
         ),
     ),
     "ceiling.generation": Said(
@@ -420,7 +426,7 @@ FINDINGS: dict[str, Said] = {
     "parity.near": Said(
         sentence=(
             "{share:p} of {positions:the # judged id is|the # judged ids are} near the reference's first choice; {limit:p} is asked for ({trials:which trial}).",
-            "{share:p} {positions:de # identifiant jugé est proche|des # identifiants jugés sont proches} du premier choix de la référence ; {limit:p} sont exigés ({trials:which trial}).",
+            "Proches du premier choix de la référence : {share:p} sur {positions:# identifiant jugé|# identifiants jugés} ; {limit:p} sont exigés ({trials:which trial}).",
         ),
         advice=(
             "It computes another model: check weights, layers, rotary base and heads.",
@@ -430,7 +436,7 @@ FINDINGS: dict[str, Said] = {
     "parity.first": Said(
         sentence=(
             "{share:p} of {positions:the # judged first token is|the # judged first tokens are} near the reference's first choice; of so few, {limit:p} is asked for ({trials:which trial}).",
-            "{share:p} {positions:du # premier jeton jugé est proche|des # premiers jetons jugés sont proches} du premier choix de la référence ; pour si peu, {limit:p} sont exigés ({trials:which trial}).",
+            "Proches du premier choix de la référence : {share:p} sur {positions:# premier jeton jugé|# premiers jetons jugés} ; pour si peu, {limit:p} sont exigés ({trials:which trial}).",
         ),
         advice=(
             "The pass of first tokens computes something else than the whole generation: look at how it asks for one token.",
@@ -547,7 +553,7 @@ FINDINGS: dict[str, Said] = {
     "parity.earlier": Said(
         sentence=(
             "What the judge says of it can't be checked: an earlier program did not say which trials it looked at ({what:word}).",
-            "Ce que le juge en dit ne peut être vérifié : un programme antérieur n'a pas noté quels essais il a vus ({what:word}).",
+            "Ce que le juge en dit ne peut être vérifié : un programme antérieur n'a pas noté quels essais le juge a vus ({what:word}).",
         ),
         advice=(
             "Have the run judged again: python3 -m trtbench.bench --resume.",
@@ -584,7 +590,7 @@ FINDINGS: dict[str, Said] = {
     "fairness.unmade": Said(
         sentence=(
             "A pass has more than {most:# prompt id|# prompt ids}, the most that are made again: whether the workload's were handed over is not known ({trials:which trial}).",
-            "Une passe a plus de {most:# identifiant|# identifiants} d'entrée, le maximum qui est refait : nul ne sait si ceux du jeu d'entrées ont été remis ({trials:which trial}).",
+            "Une passe a plus de {most:# identifiant|# identifiants} d'entrée, le maximum qui est refait : on ignore si ceux du jeu d'entrées ont été remis ({trials:which trial}).",
         ),
         advice=(
             "Take it as unproven, or measure smaller cells (BATCH_SIZES, PROMPT_LENGTHS, NUM_ITERATIONS).",
@@ -632,7 +638,7 @@ FINDINGS: dict[str, Said] = {
     "fairness.device": Said(
         sentence=(
             "It ran on {found} instead of {wanted} ({trials:which trial}).",
-            "Elle a tourné sur {found} au lieu de {wanted} ({trials:which trial}).",
+            "Appareil : {found} au lieu de {wanted} ({trials:which trial}).",
         ),
         advice=("Compare lanes on the same device (DEVICE).", "Comparez les voies sur le même appareil (DEVICE)."),
     ),
@@ -669,7 +675,7 @@ FINDINGS: dict[str, Said] = {
     "fairness.choice": Said(
         sentence=(
             "{setting}={found} was taken, and what was tried speaks for {wanted}.",
-            "{setting}={found} a été pris, alors que les mesures préalables parlent pour {wanted}.",
+            "{setting}={found} a été retenu, alors que les mesures préalables plaident pour {wanted}.",
         ),
         advice=(
             "Take no figure of this lane: start a new run.",
@@ -699,7 +705,7 @@ FINDINGS: dict[str, Said] = {
     "fairness.no_workload": Said(
         sentence=(
             "workload.json is absent: whether every lane got the prompts of the workload was not checked, only whether all got the same; nor was whether any returned its prompt.",
-            "workload.json est absent : si chaque voie a reçu les entrées du jeu d'entrées n'a pas été vérifié, seulement si toutes ont reçu les mêmes ; ni si l'une a rendu son entrée.",
+            "workload.json est absent : il n'a pas été vérifié que chaque voie a reçu les entrées du jeu d'entrées, seulement que toutes ont reçu les mêmes, ni qu'aucune n'a rendu son entrée.",
         ),
         advice=(
             "Put the run's workload.json back, or take the prompts on trust.",
@@ -723,14 +729,14 @@ FINDINGS: dict[str, Said] = {
     "steady.first": Said(
         sentence=(
             "The first timed call takes {ratio:x} the time of the others ({trials:which trial}).",
-            "Le premier appel chronométré prend {ratio:x} le temps des autres ({trials:which trial}).",
+            "Le premier appel chronométré prend {ratio:r} fois le temps des autres ({trials:which trial}).",
         ),
         advice=("Raise WARMUP_LIMIT.", "Augmentez WARMUP_LIMIT."),
     ),
     "steady.first_busy": Said(
         sentence=(
             "The first timed call takes {ratio:x} the time of the others, and other processes were at work meanwhile ({trials:which trial}).",
-            "Le premier appel chronométré prend {ratio:x} le temps des autres, et d'autres processus travaillaient alors ({trials:which trial}).",
+            "Le premier appel chronométré prend {ratio:r} fois le temps des autres, et d'autres processus travaillaient alors ({trials:which trial}).",
         ),
         advice=(
             "Close what else runs, and run again; a longer warm-up would change nothing.",
@@ -744,7 +750,7 @@ FINDINGS: dict[str, Said] = {
         ),
         advice=(
             "Warm up with the same shapes, so that it compiles before.",
-            "Échauffez avec les mêmes formes, pour qu'elle compile avant.",
+            "Échauffez avec les mêmes formes, pour que la compilation ait lieu avant.",
         ),
     ),
     "steady.unsettled": Said(
@@ -783,8 +789,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "machine.throttled": Said(
         sentence=(
-            "The GPU was throttled: {reasons} ({trials:which trial}).",
-            "Le GPU a été bridé : {reasons} ({trials:which trial}).",
+            "The GPU was throttled: {reasons:word} ({trials:which trial}).",
+            "Le GPU a été bridé : {reasons:word} ({trials:which trial}).",
         ),
         advice=(
             "Cool it, or set a lower power cap that it can hold.",
@@ -794,11 +800,11 @@ FINDINGS: dict[str, Said] = {
     "machine.clock": Said(
         sentence=(
             "SM clock {mhz:n} MHz where the median is {middle:n} MHz ({trials:which trial}).",
-            "Horloge SM à {mhz:n} MHz pour une médiane de {middle:n} MHz ({trials:which trial}).",
+            "Fréquence SM de {mhz:n} MHz pour une médiane de {middle:n} MHz ({trials:which trial}).",
         ),
         advice=(
             "Lock the clocks (nvidia-smi -lgc), or let the card cool.",
-            "Verrouillez les horloges (nvidia-smi -lgc), ou laissez refroidir la carte.",
+            "Verrouillez les fréquences (nvidia-smi -lgc), ou laissez refroidir la carte.",
         ),
     ),
     "machine.neighbour": Said(
@@ -905,8 +911,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "provenance.card": Said(
         sentence=(
-            "{what:word}: {found} by the lane or by telemetry, {wanted} by the description of the machine ({trials:which trial}).",
-            "{what:word} : {found} d'après la voie ou la télémétrie, {wanted} d'après la description de la machine ({trials:which trial}).",
+            "{what:word}: {found:word} by the lane or by telemetry, {wanted:word} by the description of the machine ({trials:which trial}).",
+            "{what:word} : {found:word} d'après la voie ou la télémétrie, {wanted:word} d'après la description de la machine ({trials:which trial}).",
         ),
         advice=(
             "Show the run one card only (CUDA_VISIBLE_DEVICES), and run again.",
@@ -970,7 +976,7 @@ FINDINGS: dict[str, Said] = {
     "provenance.rules": Said(
         sentence=(
             "Disturbed trials were told by the limit {name}={found:n}; this program's is {wanted:n}.",
-            "Les essais perturbés ont été jugés avec la limite {name}={found:n} ; celle de ce programme est {wanted:n}.",
+            "Les essais perturbés ont été jugés avec la limite {name}={found:n} ; celle de ce programme est de {wanted:n}.",
         ),
         advice=("Run again with this version.", "Recommencez avec cette version."),
     ),
@@ -1093,7 +1099,7 @@ FINDINGS: dict[str, Said] = {
     "provenance.rounds": Said(
         sentence=(
             "The run says that it ended after {told:round}; there are trials of {found:i}.",
-            "L'exécution dit s'être terminée après {told:round} ; il y a des essais de {found:i}.",
+            "L'exécution dit s'être terminée après {told:round} ; il y a des essais de {found:round}.",
         ),
         advice=(
             "Keep every trial; run what is missing with --resume.",
@@ -1107,7 +1113,7 @@ FINDINGS: dict[str, Said] = {
     "provenance.failed": Said(
         sentence=(
             "{trials:Trial # is said to have failed and holds|Trials # are said to have failed and hold} what only a finished one has.",
-            "{trials:L'essai # aurait échoué et contient|Les essais # auraient échoué et contiennent} ce que seul un essai terminé peut contenir.",
+            "{trials:L'essai # aurait échoué, mais contient|Les essais # auraient échoué, mais contiennent} ce que seul un essai terminé peut contenir.",
         ),
         advice=(
             "A trial that was merely slow counts: fetch the original, or run again.",
@@ -1151,7 +1157,7 @@ FINDINGS: dict[str, Said] = {
     "provenance.headline": Said(
         sentence=(
             "The run's headline is {found:label}; before the first trial it was {wanted:label}.",
-            "La voie du résultat principal de l'exécution est {found:label} ; avant le premier essai c'était {wanted:label}.",
+            "La voie du résultat principal de l'exécution est {found:label} ; avant le premier essai, c'était {wanted:label}.",
         ),
         advice=(
             "Start a new run for another headline (--new-run).",
@@ -1188,7 +1194,7 @@ FINDINGS: dict[str, Said] = {
     "provenance.unsealed": Said(
         sentence=(
             "Not checked: whether headline, lanes, candidates and bandwidth were fixed before; trials don't carry them ({trials:place #|places #}).",
-            "Non vérifié : si résultat principal, voies, candidates et bande passante étaient fixés avant ; des essais ne les portent pas ({trials:place #|places #}).",
+            "Non vérifié : le résultat principal, les voies, les candidates et la bande passante étaient-ils fixés d'avance ? Des essais n'en portent pas la trace ({trials:place #|places #}).",
         ),
         advice=("Run again with this version.", "Recommencez avec cette version."),
     ),

@@ -50,11 +50,11 @@ CLAIM: dict[str, tuple[str, str]] = {
     ),
     "claim.held": (
         "the card holds {held:n2} GB ({gib:w} GiB)",
-        "la carte contient {held:n2} Go ({gib:w} Gio)",
+        "la carte dispose de {held:n2} Go ({gib:w} Gio)",
     ),
     "claim.held_together": (
         "the {cards:n} cards hold {held:n2} GB ({gib:w} GiB)",
-        "les {cards:n} cartes contiennent {held:n2} Go ({gib:w} Gio)",
+        "les {cards:n} cartes disposent de {held:n2} Go ({gib:w} Gio)",
     ),
     "claim.fits": ("{taken}; {held}.", "{taken} ; {held}."),
     "claim.outside": (
@@ -76,7 +76,7 @@ CLAIM: dict[str, tuple[str, str]] = {
     "claim.ways": ("Otherwise it takes {ways}.", "Sinon, il faut {ways}."),
     "claim.or": ("{first}, or {then}", "{first}, ou {then}"),
     "claim.either": ("{first} or {then}", "{first} ou {then}"),
-    "claim.more_cards": ("at least {cards:n} such cards", "au moins {cards:n} cartes pareilles"),
+    "claim.more_cards": ("at least {cards:n} such cards", "au moins {cards:n} cartes identiques"),
     "claim.host": (
         "layers that the host's own processor computes",
         "des couches que calcule le processeur de l'hôte lui-même",
@@ -84,7 +84,7 @@ CLAIM: dict[str, tuple[str, str]] = {
     # what is claimed
     "claim.time": (
         "Claimed: {ms:n1} ms for {batch:i} x {tokens:# new token|# new tokens} where the least is {least:n1} ms: {compared}",
-        "Affirmé : {ms:n1} ms pour {batch:i} x {tokens:# nouveau jeton|# nouveaux jetons} alors que le minimum est {least:n1} ms : {compared}",
+        "Affirmé : {ms:n1} ms pour {batch:i} x {tokens:# nouveau jeton|# nouveaux jetons} alors que le minimum est de {least:n1} ms : {compared}",
     ),
     "claim.rate": ("Claimed: {rate:n1} tokens/s: {compared}", "Affirmé : {rate:n1} jetons/s : {compared}"),
     "claim.above": ("{ratio:n2} times the ceiling.", "{ratio:n2} fois le plafond."),
@@ -127,11 +127,11 @@ CLAIM: dict[str, tuple[str, str]] = {
     ),
     "claim.decode": (
         "the rate leaves the prompt out: the steps after the first token leave {left:n1} ms of the {ms:n1} ms for the prompt, and its least is {least:n1} ms.",
-        "le débit laisse l'entrée de côté : les étapes après le premier jeton laissent à l'entrée {left:n1} ms sur {ms:n1} ms, et son minimum est {least:n1} ms.",
+        "le débit laisse l'entrée de côté : les étapes après le premier jeton laissent à l'entrée {left:n1} ms sur {ms:n1} ms, et son minimum est de {least:n1} ms.",
     ),
     "claim.too_short": (
         "{counted}; a rate that leaves the prompt out would leave {left:n1} ms of the {ms:n1} ms for the prompt, and its least is {least:n1} ms.",
-        "{counted} ; un débit qui laisse l'entrée de côté lui laisserait {left:n1} ms sur {ms:n1} ms, et son minimum est {least:n1} ms.",
+        "{counted} ; un débit qui laisse l'entrée de côté lui laisserait {left:n1} ms sur {ms:n1} ms, et son minimum est de {least:n1} ms.",
     ),
     "claim.too_long": (
         "{counted}; a rate that leaves the prompt out would leave {left:n1} ms of the {ms:n1} ms for the prompt, and {prompt:# id takes|# ids take} {most:n1} ms at most.",

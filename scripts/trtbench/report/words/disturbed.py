@@ -32,7 +32,7 @@ DISTURBED: dict[str, tuple[str, str]] = {
     ),
     "disturbed.gpu_clock": (
         "the GPU reached {value:i} MHz before the first call, below {limit:i} MHz",
-        "le GPU a atteint {value:i} MHz avant le premier appel, moins que {limit:i} MHz",
+        "le GPU a atteint {value:i} MHz avant le premier appel, en dessous de {limit:i} MHz",
     ),
     "disturbed.notice": (
         "NOT QUIET: others disturbed trials that count, so every verdict is weak.",

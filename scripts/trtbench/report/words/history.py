@@ -15,7 +15,7 @@ HISTORY: dict[str, tuple[str, str]] = {
         "a report, whose figures could not be audited again",
         "un rapport, dont les chiffres n'ont pas pu être audités à nouveau",
     ),
-    "history.from": ("Compared with {source} from {created}.", "Comparé avec {source}, du {created}."),
+    "history.from": ("Compared with {source} from {created}.", "Comparaison avec {source}, du {created}."),
     "history.other_machine_notice": (
         "ANOTHER MACHINE: what differs is the machine and everything on it, not one program.",
         "AUTRE MACHINE : l'écart vient de la machine et de tout ce qu'elle porte, pas d'un seul programme.",

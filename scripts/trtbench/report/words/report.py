@@ -133,7 +133,7 @@ REPORT: dict[str, tuple[str, str]] = {
         "environ {n:# essai|# essais} de plus par voie {n:trancherait|trancheraient} sans doute",
     ),
     "headline": ("HEADLINE", "RÉSULTAT PRINCIPAL"),
-    "headline_says": ("{lane} is {ratio:x} {word} than {base}", "{lane} est {ratio:x} {word} que {base}"),
+    "headline_says": ("{lane} is {ratio:x} {word} than {base}", "{lane} est {ratio:r} fois {word} que {base}"),
     "headline_equivalent": ("{lane} and {base} are equivalent", "{lane} et {base} sont équivalents"),
     "headline_open": ("{lane} against {base}: {word}", "{lane} par rapport à {base} : {word}"),
     "descriptive": ("descriptive, not the headline", "descriptif, hors du résultat principal"),
@@ -180,11 +180,11 @@ REPORT: dict[str, tuple[str, str]] = {
     "stopped": ("Stopped", "Arrêt"),
     "stopped.trials": (
         "{n:# trial|all # trials} of each lane {n:was|were} run",
-        "{n:# essai|les # essais} de chaque voie {n:a tourné|ont tourné}",
+        "{n:# essai|les # essais} de chaque voie {n:a eu lieu|ont eu lieu}",
     ),
     "stopped.stayed": (
         "{n:# trial|all # trials} of each lane that stayed {n:was|were} run",
-        "{n:# essai|les # essais} de chaque voie restée jusqu'au bout {n:a tourné|ont tourné}",
+        "{n:# essai|les # essais} de chaque voie restée jusqu'au bout {n:a eu lieu|ont eu lieu}",
     ),
     "stopped.narrow": (
         "every headline interval is within {width:p} after {n:round}",
@@ -217,6 +217,7 @@ REPORT: dict[str, tuple[str, str]] = {
         "{lane} against the best PyTorch lane in {n:cell}: {counts}",
         "{lane} par rapport à la meilleure voie PyTorch dans {n:cell} : {counts}",
     ),
+    "lead_count": ("{n:n} × {word}", "{word} dans {n:n}"),
     "lead_ratios": ("speed-ups from {low:x} to {high:x}", "accélérations de {low:x} à {high:x}"),
     "untried_notice": (
         "UNTRIED: nobody who wrote this program had a card for {lanes}; what stands here is the first word on it. Look twice, and send "
@@ -251,29 +252,29 @@ REPORT: dict[str, tuple[str, str]] = {
     "ceiling": ("ceiling", "plafond"),
     "ceiling_nominal": (
         "Share of ceiling: throughput over the most that the card's nominal memory bandwidth, cache and peak allow; the audit refuses more.",
-        "Part du plafond : débit sur le plus que permettent la bande passante mémoire nominale, le cache et la puissance crête de la carte ; l'audit refuse davantage.",
+        "Part du plafond : débit rapporté au maximum que permettent la bande passante mémoire nominale, le cache et la puissance de calcul crête de la carte ; l'audit refuse ce qui le dépasse.",
     ),
     "ceiling_measured": (
         "Share of ceiling: throughput over the most that the memory bandwidth measured here and the processor's cache allow; the audit warns of more.",
-        "Part du plafond : débit sur le plus que permettent la bande passante mémoire mesurée ici et le cache du processeur ; l'audit avertit au-delà.",
+        "Part du plafond : débit rapporté au maximum que permettent la bande passante mémoire mesurée ici et le cache du processeur ; l'audit signale ce qui le dépasse.",
     ),
     "ceiling_only_cached": (
         "Ceiling: weights and KV cache fit in the last-level cache, so memory bandwidth bounds nothing.",
         "Plafond : poids et cache KV tiennent dans le dernier niveau de cache, donc la bande passante mémoire ne borne rien.",
     ),
     "ceiling_cached": ("fits in the cache: no memory ceiling", "tient dans le cache : pas de plafond mémoire"),
-    "ceiling_above": ("above the ceiling ({ratio:x} of it)", "au-dessus du plafond ({ratio:x})"),
+    "ceiling_above": ("above the ceiling ({ratio:x} of it)", "au-dessus du plafond ({ratio:r} fois)"),
     "ceiling_above_measured": (
         "above the measured ceiling ({ratio:x} of it)",
-        "au-dessus du plafond mesuré ({ratio:x})",
+        "au-dessus du plafond mesuré ({ratio:r} fois)",
     ),
     "mbu_note": (
         "MBU: share of the memory bandwidth that decode used, by the bytes of weights and KV cache that it must read; none where a cache serves them.",
-        "MBU : part de la bande passante mémoire que le décodage a utilisée, d'après les octets de poids et de cache KV qu'il doit lire ; rien là où un cache les fournit.",
+        "MBU : part de la bande passante mémoire que le décodage a utilisée, d'après les octets de poids et de cache KV qu'il doit lire ; aucune valeur là où un cache les fournit.",
     ),
     "mfu_note": (
         "MFU: share of the card's peak that the operations of a whole generation used.",
-        "MFU : part de la puissance crête de la carte que les opérations d'une génération entière ont utilisée.",
+        "MFU : part de la puissance de calcul crête de la carte que les opérations d'une génération entière ont utilisée.",
     ),
     "ceiling_share": ("Share of ceiling", "Part du plafond"),
     "mbu": ("MBU", "MBU"),
@@ -332,7 +333,7 @@ REPORT: dict[str, tuple[str, str]] = {
         "Median over trials, in ms; never averaged into the figures above.",
         "Médiane des essais, en ms ; ces coûts n'entrent jamais dans les moyennes ci-dessus.",
     ),
-    "imports": ("Imports", "Imports"),
+    "imports": ("Imports", "Importations"),
     "load_ms": ("Load", "Chargement"),
     "prepare_ms": ("Prepare or compile", "Préparation ou compilation"),
     "first_call_ms": ("First call", "Premier appel"),
@@ -380,6 +381,7 @@ REPORT: dict[str, tuple[str, str]] = {
     "software.run": ("the run's own", "celui de l'exécution"),
     "asked.title": ("Asked for, and not told by the engine", "Demandé, et que le moteur ne dit pas"),
     "asked.line": ("{lane}: {what}", "{lane} : {what}"),
+    "asked.flag": ("{name} {value}", "{name} ({value})"),
     "asked.mark": ("{value} (asked for)", "{value} (demandé)"),
     "what_statements": ("What the lanes say of themselves", "Ce que les voies disent d'elles-mêmes"),
     "no_settings": ("None: every setting is the default.", "Aucun : tous les réglages ont leur valeur par défaut."),
@@ -419,7 +421,11 @@ REPORT: dict[str, tuple[str, str]] = {
     "program_version": ("trtbench {measured}", "trtbench {measured}"),
     "program_versions": (
         "trtbench {measured} measured, {compared} compared",
-        "mesures de trtbench {measured}, comparaison par {compared}",
+        "trtbench {measured} a mesuré, {compared} a comparé",
+    ),
+    "program_unknown": (
+        "trtbench {compared}; the version that measured is not recorded",
+        "trtbench {compared} ; la version qui a mesuré n'est pas enregistrée",
     ),
     "commit": ("Commit of this program", "Commit de ce programme"),
     "versions": ("Versions", "Versions"),
@@ -462,7 +468,7 @@ REPORT: dict[str, tuple[str, str]] = {
     ),
     "chart_ceiling": (
         "dashed: ceiling, the most that memory and peak allow",
-        "tirets : plafond, le plus que permettent mémoire et puissance crête",
+        "tirets : plafond, le maximum que permettent la mémoire et la puissance de calcul crête",
     ),
     "gibibytes": ("GiB", "Gio"),
     "gigabytes_s": ("GB/s", "Go/s"),

@@ -69,6 +69,12 @@ TERMS: dict[str, Term] = {
         ("résultat principal", "résultats principaux", "chiffres principaux"),
         ("hors titre", "du titre", "le titre"),
     ),
+    "weak": Term(("weak",), ("faible", "faibles")),
+    "neighbour": Term(("neighbour", "neighbours"), ("voisin", "voisins", "voisine", "voisines")),
+    "makers' default": Term(
+        ("makers' default", "makers' defaults"), ("valeur par défaut", "valeurs par défaut"), ("le défaut", "les défauts")
+    ),
+    "SM clock": Term(("SM clock", "SM clocks"), ("fréquence SM", "fréquences SM"), ("horloge SM", "horloges SM")),
     "candidate": Term(("candidate", "candidates"), ("candidate", "candidates")),
     "speed-up": Term(("speed-up", "speed-ups", "speedup"), ("accélération", "accélérations")),
     "interval": Term(("interval", "intervals"), ("intervalle", "intervalles")),
