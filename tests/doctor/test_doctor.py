@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import trtbench
 from trtbench import errors
 from trtbench.doctor import __main__ as doctor
 from trtbench.doctor import access, card, clean, docker, estimate, needed, report, ways
@@ -62,7 +63,7 @@ SHARED = (
     sealed,
 )
 MODULES = (*OWN, *SHARED)
-SOURCES = [Path(module.__file__ or "") for module in MODULES]
+SOURCES = [Path(module.__file__ or "") for module in (trtbench, *MODULES)]
 # Imported by functions that the doctor doesn't call.
 LATER = {"hub_errors": {"huggingface_hub.errors"}, "vocabulary": {"tokenizers"}}
 SCRIPTS = access.ROOT / "scripts"
@@ -343,6 +344,7 @@ def test_runs_on_an_old_python_with_nothing_installed(source: Path) -> None:
             imported.add(node.module or "")
     ours = {name for name in imported if name.startswith("trtbench")}
     packages = {
+        "trtbench",  # its version
         "trtbench.settings",
         "trtbench.engine",
         "trtbench.model",

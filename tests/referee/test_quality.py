@@ -21,6 +21,7 @@ from trtbench.records.trial import Trial
 from trtbench.referee import quality
 from trtbench.referee.quality import Bleu, equal_share, exact_share, pairs
 from trtbench.report import answers, csv_table, markdown, text
+from trtbench.report.explained import Explained
 from trtbench.report.language import LANGUAGES, language
 from trtbench.report.page import document
 
@@ -142,5 +143,5 @@ def test_random_weights_are_said_to_say_nothing_about_quality(lang: str) -> None
 
 def test_a_run_that_nobody_judged_has_no_such_table() -> None:
     comparison = compare(factory.run(), factory.trials(TRIALS))
-    assert answers.text(comparison.cells[0], comparison, language("en")) == []
+    assert answers.text(comparison.cells[0], comparison, language("en"), Explained(language("en"))) == []
     assert "BLEU" not in markdown.render(comparison, "en")

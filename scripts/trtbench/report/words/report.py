@@ -217,7 +217,7 @@ REPORT: dict[str, tuple[str, str]] = {
         "{lane} against the best PyTorch lane in {n:cell}: {counts}",
         "{lane} par rapport à la meilleure voie PyTorch dans {n:cell} : {counts}",
     ),
-    "lead_count": ("{n:n} × {word}", "{word} dans {n:n}"),
+    "lead_count": ("{word} in {n:n}", "{word} dans {n:n}"),
     "lead_ratios": ("speed-ups from {low:x} to {high:x}", "accélérations de {low:x} à {high:x}"),
     "untried_notice": (
         "UNTRIED: nobody who wrote this program had a card for {lanes}; what stands here is the first word on it. Look twice, and send "
