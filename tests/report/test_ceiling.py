@@ -78,7 +78,7 @@ def test_what_is_above_its_ceiling_is_said_in_words(lang: str, basis: str, tmp_p
 def test_a_share_and_mbu_are_explained_where_they_stand(lang: str, basis: str, tmp_path: Path) -> None:
     comparison = with_ceilings((200.0, basis), (200.0, basis), (None, None))
     say = LANGUAGES[lang]
-    share, mbu = plain(say(f"ceiling_{basis}")), plain(say("mbu_note"))
+    share, mbu = plain(say(f"ceiling_{basis}")), plain(say("explained.mbu"))
     block = plain(text.render(comparison, lang))
     assert share in block and mbu in block
     assert block.index(share) < block.index("MBU")

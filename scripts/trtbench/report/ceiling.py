@@ -81,6 +81,6 @@ def notes(figures: Sequence[Figures], say: Language) -> list[str]:
 
 def utilisation_notes(figures: Sequence[Figures], say: Language) -> list[str]:
     """What MBU and MFU are, where they are known."""
-    keys = ["explained.mbu", "mbu_note"] if any(f.mbu is not None for f in figures) else []
+    keys = ["explained.mbu"] if any(f.mbu is not None for f in figures) else []
     keys += ["mfu_note"] if any(f.mfu is not None for f in figures) else []
     return [say(key) for key in keys]

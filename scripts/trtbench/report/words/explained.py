@@ -8,8 +8,8 @@ EXPLAINED: dict[str, tuple[str, str]] = {
         "Plafond : le plus de jetons produits par seconde que permettent la mémoire et le calcul de cette machine.",
     ),
     "explained.mbu": (
-        "MBU, memory bandwidth utilisation: the nearer to 100 %, the less there is left to gain.",
-        "MBU, utilisation de la bande passante mémoire : plus on est proche de 100 %, moins il reste à gagner.",
+        "MBU, memory bandwidth utilisation: how much of the memory's bandwidth decode used, by the bytes of weights and KV cache that it must read; the nearer to 100 %, the less there is left to gain. None where a cache serves them.",
+        "MBU, utilisation de la bande passante mémoire : la part de cette bande passante que le décodage a utilisée, d'après les octets de poids et de cache KV qu'il doit lire ; plus elle est proche de 100 %, moins il reste à gagner. Aucune valeur là où un cache les fournit.",
     ),
     "explained.mean": (
         "Mean: the geometric one, so that latency, throughput and speed-up fit together.",

@@ -268,10 +268,6 @@ REPORT: dict[str, tuple[str, str]] = {
         "above the measured ceiling ({ratio:x} of it)",
         "au-dessus du plafond mesuré ({ratio:r} fois)",
     ),
-    "mbu_note": (
-        "MBU: share of the memory bandwidth that decode used, by the bytes of weights and KV cache that it must read; none where a cache serves them.",
-        "MBU : part de la bande passante mémoire que le décodage a utilisée, d'après les octets de poids et de cache KV qu'il doit lire ; aucune valeur là où un cache les fournit.",
-    ),
     "mfu_note": (
         "MFU: share of the card's peak that the operations of a whole generation used.",
         "MFU : part de la puissance de calcul crête de la carte que les opérations d'une génération entière ont utilisée.",
