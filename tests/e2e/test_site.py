@@ -108,7 +108,7 @@ def test_each_fault_of_a_document_is_named(tmp_path: Path) -> None:
     contract = "scripts/trtbench/engine/contract"
     for folder in ("docs", "tools/site", contract):
         shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in [*ROOT.glob("*.md"), ROOT / "LICENSE"]:
+    for path in [*ROOT.glob("*.md"), ROOT / "LICENSE", ROOT / "CITATION.cff"]:
         shutil.copy(path, tree)
     for name, (text, _) in FAULTS.items():
         with (tree / name).open("a", encoding="utf-8") as file:
