@@ -19,7 +19,9 @@ if TYPE_CHECKING:  # language.py asks this module for the parts of a sentence
     from trtbench.report.language import Language
 
 TEXT = ("", "said", "label", "name", "size")  # kinds of places that hold text; any other holds a number
-LONGEST = 1000  # characters of a sentence that may be ours; a hostile one of twice as many takes half a second to be none
+LONGEST = (
+    1000  # characters of a sentence that may be ours; a hostile one of twice as many takes half a second to be none
+)
 DEEPEST = 4  # sentences within one another
 NUMBER = r"\d[\d,]{0,14}(?:\.\d{1,9})?"
 
