@@ -98,6 +98,7 @@ def whole_story(gpu: str | None = "NVIDIA GeForce RTX 4070") -> Story:
             record.setting = ""
         if trial.statement is not None:
             trial.statement.asked = ["compute_precision", "cuda_graphs"]
+            trial.statement.tensor_parallel = 2
         trial.cold.lookup, trial.announced = 10**8, {"tensorrt-llm": "1.2.1"}
         trial.left_out = [LeftOut(kind="close", reason="x")]
         factory.stamped(trial, trial.position * factory.SLOT)

@@ -28,6 +28,8 @@ class Plan:
     cache: Path
     model_name: str = ""  # as the user wrote it, for sentences
     value: str = ""  # of the lane's choice (settings/lanes.py); empty: its makers' default, or nothing to choose
+    tp_size: int = 1  # ranks that the model is split over, each with a card or, on a CPU, a process
+    rank: int = 0  # which of them this process is
     others: tuple[Cell, ...] = ()  # cells of the same trial for which another value was chosen
 
     @property
@@ -93,9 +95,11 @@ class Lane(abc.ABC):
         """Give back processes and memory."""
 
 
-def choice_of(name: str, device: str) -> Choice | None:
-    """What can be chosen for the lane on this device, and on this machine."""
+def choice_of(name: str, device: str, tp_size: int = 1) -> Choice | None:
+    """What can be chosen for the lane on this device, over so many cards, and on this machine."""
     choice = LANES[name].choices.get(device)
+    if choice is not None and choice.one_card and tp_size > 1:
+        return None
     if choice is None or not choice.offered:
         return choice
     return choice if _function(choice.offered)() else None

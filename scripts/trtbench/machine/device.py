@@ -26,21 +26,24 @@ class Device:
         return self.cards[0].compute_capability if self.cards else None
 
 
-def resolve(requested: str) -> Device:
-    """Turn DEVICE into a device; auto is cuda where NVML finds a GPU. cuda without one is a UserError, and so is a GPU_INDEX
-    that is none of those that are there."""
+def resolve(requested: str, tp_size: int = 1) -> Device:
+    """Turn DEVICE into a device with so many cards; auto is cuda where NVML finds a GPU. cuda without one is a UserError, and so
+    are a GPU_INDEX that is none of those that are there, and more cards than there are."""
     if requested == "cpu":
         return Device("cpu")
     try:
         with nvml.Session() as session:
-            if session.cards:
-                card = session.cards[0]
-                return Device("cuda", [card.name], session.driver, session.cuda, [card.constants()])
-            if os.environ.get("GPU_INDEX") and session.count:
+            cards = session.cards[:tp_size]
+            if len(cards) == tp_size:
+                names = [card.name for card in cards]
+                return Device("cuda", names, session.driver, session.cuda, [card.constants() for card in cards])
+            if os.environ.get("GPU_INDEX") and session.count and not cards:
                 raise UserError(
                     f"GPU_INDEX={os.environ['GPU_INDEX']} is no GPU of this machine: it takes a number from 0 to "
                     f"{session.count - 1}, as nvidia-smi lists them."
                 )
+            if cards:
+                raise UserError(_too_few(tp_size, len(cards), session.count))
     except (nvml.Absent, nvml.Broken) as error:
         reason = str(error)
     else:
@@ -51,3 +54,11 @@ def resolve(requested: str) -> Device:
     if requested == "cuda":
         raise UserError(f"DEVICE=cuda, but {reason}; set DEVICE=cpu or see NVIDIA_SETUP.md.")
     return Device("cpu")
+
+
+def _too_few(tp_size: int, seen: int, there: int) -> str:
+    """The sentence for fewer cards than a model is to be split over."""
+    here = f"this machine has {there}" if seen == there else f"{seen} of the {there} of this machine can be seen"
+    chosen = [f"{name}={os.environ[name]}" for name in ("GPU_INDEX", "CUDA_VISIBLE_DEVICES") if os.environ.get(name)]
+    by = f" ({', '.join(chosen)})" if chosen and seen != there else ""
+    return f"TP_SIZE={tp_size} needs {tp_size} cards, and {here}{by}; set TP_SIZE to {seen} or less."

@@ -51,8 +51,8 @@ class _WatchedCard:
 class Watch:
     """Looks at the GPUs in use during one trial. Never raises for what NVML does."""
 
-    def __init__(self, interval: float = INTERVAL) -> None:
-        self.interval = interval
+    def __init__(self, interval: float = INTERVAL, cards: int = 1) -> None:
+        self.interval, self.count = interval, cards
         self.problems: list[str] = []
         self._session: nvml.Session | None = None
         self._cards: list[_WatchedCard] = []
@@ -71,8 +71,8 @@ class Watch:
             self.problems.append(str(error))
             return
         try:
-            # A lane runs on the first GPU that it is shown.
-            for card in self._session.cards[:1]:
+            # A lane runs on the first GPUs that it is shown.
+            for card in self._session.cards[: self.count]:
                 self._cards.append(_WatchedCard(card, card.facts(), [_first_look(card)]))
         except Broken as error:
             self.problems.append(f"NVML stopped answering: {error}")

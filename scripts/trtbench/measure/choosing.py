@@ -61,7 +61,7 @@ class Choosing:
         known = any((t.lane, t.precision) == (entrant.lane, entrant.precision) for t in self.known)
         if self.record.tried is None or (known and not self.tried(entrant)):
             return None
-        return lane.choice_of(entrant.lane, self.conditions.device)
+        return lane.choice_of(entrant.lane, self.conditions.device, self.settings.tp_size)
 
     def tried(self, entrant: Entrant) -> list[Tried]:
         """The run's lines about the lane's choice."""
@@ -159,6 +159,7 @@ class Choosing:
             [on.sampling.temperature, on.sampling.top_p],
             [choice.setting, choice.values, settings.num_iterations, settings.warmup_limit],
             code_of(entrant.lane),
+            *([settings.tp_size] if settings.tp_size > 1 else []),
         ]
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 

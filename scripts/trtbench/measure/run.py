@@ -35,7 +35,7 @@ class Measurement:
         self.settings, self.sources, self.options, self.command = settings, sources, options, command
         self.progress = Progress(quiet=options.no_progress or settings.log_level == "error")
         self.results = settings.results.absolute()
-        self.device = device.resolve(settings.device)
+        self.device = device.resolve(settings.device, settings.tp_size)
         self.threads = settings.threads or host.usable_cores()
         self.names = chosen_lanes(settings, self.device.kind, options.family, self.device.capability)
         self.entrants, self.left_out = entrants_of(self.names, settings, self.device.kind)
@@ -202,6 +202,7 @@ class Measurement:
             interleaved=self.interleaved and entrant not in self.latecomers,
             device=self.device.kind,
             threads=self.threads,
+            tp_size=self.settings.tp_size,
             iterations=self.settings.num_iterations,
             warmup_limit=self.settings.warmup_limit,
             cells=cells,

@@ -28,6 +28,7 @@ class Spec(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     interleaved: bool
     device: str
     threads: int
+    tp_size: int = 1
     iterations: int
     warmup_limit: int
     cells: list[Cell]

@@ -104,7 +104,7 @@ def _started_watch(spec: Spec, telemetry: Telemetry) -> Watch | None:
     """What looks at the GPU beside a trial, None where there is nothing to look at; it decides whether energy is taken."""
     if spec.device == "cpu" or spec.prepare_only:
         return None
-    watch = Watch()
+    watch = Watch(cards=spec.tp_size)
     _look(telemetry, watch.start)
     # Once a lane is enough: it heats the card and takes seconds for each cell.
     spec.energy = watch.counts_energy and spec.index == 1 and spec.settings.get("ENERGY", True) and not spec.trying

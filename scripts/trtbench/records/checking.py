@@ -96,7 +96,8 @@ def later_fields(trial: Trial) -> dict[str, Any]:
     }
     later |= {"cold.lookup": trial.cold.lookup, "environment.cards": trial.environment.cards}
     later |= {f"environment.{name}": getattr(trial.environment, name) for name in ("venv", "program")}
-    later |= {"statement.asked": trial.statement.asked if trial.statement else None}
+    for name in ("asked", "tensor_parallel"):
+        later |= {f"statement.{name}": getattr(trial.statement, name) if trial.statement else None}
     later |= {name: getattr(trial, name) for name in ("began", "ended", "announced", "sealed", "left_out")}
     for i, record in enumerate(trial.cells):
         later |= {f"cells.{i}.{name}": getattr(record, name) for name in ("cpu", "setting", "began", "ended")}

@@ -18,12 +18,14 @@ from trtbench.records.files import Strict, as_read, check_fields, check_schema, 
 from trtbench.records.identity import MARK
 from trtbench.records.telemetry import Card, CpuUse, Disturbance, Telemetry
 from trtbench.settings.cells import Amount, Calls, Cell, Count, Place, Positive, Rows
+from trtbench.settings.knobs import ROWS
 from trtbench.settings.lanes import LANES
 
 CONFIG_TEXT = 20_000  # characters of a config.json that a record holds at most: what is read of a text from strangers
 MODEL_FILES = 4096  # files of one model at most
 Folder = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]  # of an environment: no path
 Version = Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[0-9][A-Za-z0-9.+-]*$")]
+Ranks = Annotated[int, msgspec.Meta(ge=2, le=int(ROWS["TP_SIZE"].high or 0))]
 Asked = Literal["compute_precision", "weight_precision", "kv_precision", "cuda_graphs"]
 
 
@@ -39,7 +41,8 @@ class Statement(Strict):
     """What a lane says about itself once loaded; asked of the engine wherever the engine can tell.
 
     `built_from`: what a prepared engine was built for: `model` (digest), `gpu` (name), `version` (of the runtime).
-    `asked`: the fields that hold what was only asked for, because the engine does not tell them (schema 2).
+    `asked`: the fields that hold what was only asked for, because the engine does not tell them; `tensor_parallel`: ranks that
+    the model is split over, each with a card or, on a CPU, a process of its own; absent where it is one (schema 2).
     """
 
     runtime: str
@@ -58,6 +61,7 @@ class Statement(Strict):
     versions: dict[str, str] = {}
     notes: list[str] = []
     asked: Annotated[list[Asked], msgspec.Meta(max_length=len(get_args(Asked)))] | None = None
+    tensor_parallel: Ranks | None = None
 
 
 class Cold(Strict):

@@ -109,6 +109,13 @@ def none_of(family: str, device: str, capability: str | None) -> str:
     return f"no lane of the family {family} can run here on {device}: {'; '.join([*reasons, *what_to_do])}."
 
 
+def one_card_only(name: str, tp_size: int) -> str:
+    """Why the lane can't run over so many cards, as a sentence without its full stop; empty where it can."""
+    if tp_size == 1 or lanes.LANES[name].over_cards:
+        return ""
+    return f"{name} runs a model on one card, and TP_SIZE is {tp_size}"
+
+
 def entrants_of(names: Sequence[str], settings: Settings, device: str) -> tuple[list[Entrant], dict[Entrant, str]]:
     """Lanes with the precisions they run, and the reason for each that was asked for and does not exist.
 
@@ -119,6 +126,9 @@ def entrants_of(names: Sequence[str], settings: Settings, device: str) -> tuple[
     for name in names:
         row = lanes.LANES[name]
         supported = row.precisions[device]
+        if reason := one_card_only(name, settings.tp_size):
+            absent |= {Entrant(name, precision): reason for precision in precisions_of(row, settings.precision, device)}
+            continue
         requested = [lanes.DEFAULT_PRECISION[device]] if settings.precision == ("auto",) else list(settings.precision)
         entrants += [Entrant(name, precision) for precision in precisions_of(row, settings.precision, device)]
         absent |= {
@@ -126,6 +136,11 @@ def entrants_of(names: Sequence[str], settings: Settings, device: str) -> tuple[
             for precision in requested
             if precision not in supported
         }
+    if not entrants and all(one_card_only(name, settings.tp_size) for name in names):
+        able = ", ".join(name for name, row in lanes.LANES.items() if row.over_cards)
+        raise UserError(
+            f"TP_SIZE={settings.tp_size}: no chosen lane splits a model over cards; {able} do, or set TP_SIZE=1."
+        )
     if not entrants:
         raise UserError(
             f"PRECISION={show('PRECISION', settings.precision)!r}: no chosen lane runs it on {device}; "

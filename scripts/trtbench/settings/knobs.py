@@ -126,6 +126,14 @@ class Settings:
         unit="number of the card",
         help="the card that builds and runs, where there are several: its number in nvidia-smi",
     )
+    tp_size: int = _row(
+        1,
+        "int",
+        low=1,
+        high=64,
+        unit="cards",
+        help="cards that every lane splits the model over (tensor parallel), from GPU_INDEX on; on a processor so many processes",
+    )
     batch_sizes: tuple[int, ...] = _row(
         (1,),
         "int",

@@ -23,6 +23,7 @@ class Choice:
     sequences: int | None = None
     offered: str = ""
     unable: str = ""
+    one_card: bool = False  # there is nothing to choose over several
 
 
 MOST_VALUES = 3
@@ -62,6 +63,9 @@ class Row:
     )
     doubtful: str = ""  # the same of what speaks against a card on which it is started all the same
     untried: bool = False  # has run on no card of those who wrote it: every report says so
+    # How it splits a model over cards (TP_SIZE): "ranks" in a process of ours for each (lanes/ranks.py), "engine" in its engine's own
+    # way; empty: it can't.
+    over_cards: str = ""
     carried: bool = False  # the distribution brings the runtime along, whose version is not its own
 
     def distribution_on(self, device: str) -> str:
@@ -78,7 +82,9 @@ _ENGINE = ("float16", "bfloat16", "int8", "int4", "fp8", "int4_awq")
 
 _ANNOUNCED = r"\[TensorRT-LLM\] TensorRT[- ]LLM version: ([\w.+-]+)"
 
-_WORKER = Choice("TLLM_WORKER_USE_SINGLE_PROCESS", ("0", "1"), offered="trtbench.engine.worker_process:can_choose")
+_WORKER = Choice(
+    "TLLM_WORKER_USE_SINGLE_PROCESS", ("0", "1"), offered="trtbench.engine.worker_process:can_choose", one_card=True
+)
 
 _NVIDIA_IMAGE = "nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
 
@@ -97,6 +103,7 @@ LANES: dict[str, Row] = {
         prepares=False,
         runtime="PyTorch",
         distribution="torch",
+        over_cards="ranks",
     ),
     "pytorch-compile": Row(
         "trtbench.lanes.pytorch_compile:PytorchCompile",
@@ -109,6 +116,7 @@ LANES: dict[str, Row] = {
         label="PyTorch compile",
         runtime="PyTorch",
         distribution="torch",
+        over_cards="ranks",
     ),
     "pytorch-tuned": Row(
         "trtbench.lanes.tuned.lane:PytorchTuned",
@@ -122,6 +130,7 @@ LANES: dict[str, Row] = {
         choices={"cpu": Choice("decode", ("compiled sums", "matrix library"), FEW)},
         runtime="PyTorch",
         distribution="torch",
+        over_cards="ranks",
     ),
     "pytorch-triton": Row(
         "trtbench.lanes.triton.lane:PytorchTriton",
@@ -152,6 +161,7 @@ LANES: dict[str, Row] = {
         announces=r"Initializing a V1 LLM engine \(v([\w.+-]+)\)",
         environments={"cuda": ".venv-vllm"},
         on_request=True,
+        over_cards="engine",
     ),
     "onnxruntime": Row(
         "trtbench.lanes.onnxruntime.lane:OnnxRuntime",
@@ -222,6 +232,7 @@ LANES: dict[str, Row] = {
         distribution="tensorrt_llm",
         announces=_ANNOUNCED,
         built=True,
+        over_cards="engine",
     ),
     "tensorrt-pytorch": Row(
         "trtbench.lanes.tensorrt.pytorch:TensorRTPyTorch",
@@ -238,6 +249,7 @@ LANES: dict[str, Row] = {
         runtime="TensorRT-LLM PyTorch",
         distribution="tensorrt_llm",
         announces=_ANNOUNCED,
+        over_cards="engine",
     ),
 }
 

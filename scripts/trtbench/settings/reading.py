@@ -283,7 +283,7 @@ def resolve(
     settings = Settings(**{name.lower(): value for name, value in values.items()})
     _check_combinations(settings, sources)
     if environment is os.environ and sources["GPU_INDEX"] != "default":
-        _choose_card(settings.gpu_index)
+        _choose_cards(settings.gpu_index, settings.tp_size)
     return settings, sources
 
 
@@ -305,15 +305,17 @@ def before_flags(name: str) -> Any:
     return DEFAULTS[name]
 
 
-def _choose_card(index: int) -> None:
-    """Let this process, and all that it starts, see one card only, by the number that nvidia-smi gives it."""
+def _choose_cards(index: int, count: int) -> None:
+    """Let this process, and all that it starts, see so many cards only, from the one on to which nvidia-smi gives this number."""
+    chosen = ",".join(map(str, range(index, index + count)))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None and visible != str(index):
+    if visible is not None and visible != chosen:
+        also = f" with TP_SIZE={count}" if count > 1 else ""
         raise UserError(
-            f"GPU_INDEX={index} and CUDA_VISIBLE_DEVICES={visible!r} choose different cards; set one of the two."
+            f"GPU_INDEX={index}{also} and CUDA_VISIBLE_DEVICES={visible!r} choose different cards; set one of the two."
         )
     # The number itself, which may have come by a flag or the file, is for the sentence of a machine that has no such card.
-    os.environ.update(GPU_INDEX=str(index), CUDA_VISIBLE_DEVICES=str(index), CUDA_DEVICE_ORDER="PCI_BUS_ID")
+    os.environ.update(GPU_INDEX=str(index), CUDA_VISIBLE_DEVICES=chosen, CUDA_DEVICE_ORDER="PCI_BUS_ID")
 
 
 def typed(name: str, sources: Mapping[str, str]) -> str:
