@@ -24,8 +24,9 @@ def count(name: str) -> int:
     return sum(math.prod(size) for _, size in synthetic._tensors(SYNTHETIC[name]))
 
 
-def test_tinyllama_has_exactly_the_real_number_of_parameters() -> None:
+def test_real_shapes_have_exactly_the_real_number_of_parameters() -> None:
     assert count("tinyllama") == 1_100_048_384
+    assert count("llama7b") == 6_738_415_616
 
 
 @pytest.fixture(scope="module")

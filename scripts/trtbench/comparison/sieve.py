@@ -74,6 +74,7 @@ _COMMON = {
     "demo",
     "smollm2",
     "tinyllama",
+    "llama7b",
 }
 
 _PATH = re.compile(

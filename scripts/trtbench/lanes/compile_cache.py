@@ -37,6 +37,7 @@ class CompileCache:
             files.read_config(plan.model),
             plan.precision,
             *([plan.value] if plan.value else []),
+            *([plan.tp_size] if plan.tp_size > 1 else []),
             [plan.sampling.temperature, plan.sampling.top_p],
             sorted([cell.batch, cell.prompt_length, cell.new_tokens] for cell in plan.cells),
             [(PACKAGE / f"{name}.py").read_text(encoding="utf-8") for name in sources],

@@ -19,7 +19,7 @@ class PytorchEager(Lane):
 
         self._torch, self._torch_facts = torch, torch_facts
         self.model: Any = torch_loading.load_model(
-            self.plan.model, self.plan.precision, self.plan.device, self.plan.threads
+            self.plan.model, self.plan.precision, self.plan.device, self.plan.threads, tp_size=self.plan.tp_size
         )
         torch.manual_seed(self.plan.sampling.seed)
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import transformers
 
+from trtbench.model.torch_loading import own_share
 from trtbench.records.trial import Memory, Statement
 
 
@@ -62,7 +63,7 @@ def waiting() -> str:
 def memory(weights: Iterable[torch.Tensor], kv_pool: int | None = None) -> Memory:
     """Bytes of the weights as loaded, tensors that share their storage once, and the peaks of torch's CUDA allocator
     where there is one."""
-    tensors = list(weights)
+    tensors = [own_share(weight) for weight in weights]
     storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
     by_part = Memory(weights=sum(storages.values()), kv_pool=kv_pool)
     if tensors[0].device.type == "cuda":

@@ -19,6 +19,7 @@ import msgspec
 
 from trtbench.errors import Unsupported, UserError, in_one_line, run_main
 from trtbench.lanes.lane import Lane, Plan, create
+from trtbench.lanes.ranks import Ranks
 from trtbench.machine import processes
 from trtbench.machine.phases import Say, tethered
 from trtbench.measure import besides, limits, out_of_memory
@@ -134,6 +135,9 @@ def imported(spec: Spec, cold: Cold, value: str, cells: Sequence[Cell]) -> Lane:
     # Kernels that FlashInfer compiles for the card on first use, for the next container to find. It asks for this at its import.
     os.environ.setdefault("FLASHINFER_WORKSPACE_BASE", spec.cache)
     start = time.perf_counter_ns()
+    if spec.tp_size > 1:
+        # Off for all lanes alike; whoever sets it otherwise, has it otherwise for all.
+        os.environ.setdefault("NCCL_NVLS_ENABLE", "0")
     lane_class = create(spec.lane)
     asking = time.perf_counter_ns()
     for name, setting in lane_class.environment().items():
@@ -141,21 +145,22 @@ def imported(spec: Spec, cold: Cold, value: str, cells: Sequence[Cell]) -> Lane:
     start += time.perf_counter_ns() - asking  # a question to the card is no import
     for module in LANES[spec.lane].modules:
         importlib.import_module(module)
-    lane = lane_class(
-        Plan(
-            model=Path(spec.model_path),
-            model_digest=spec.model.digest,
-            precision=spec.precision,
-            device=spec.device,
-            threads=spec.threads,
-            sampling=spec.sampling,
-            cells=tuple(cells),
-            cache=Path(spec.cache),
-            model_name=spec.model.name,
-            value=value,
-            others=tuple(cell for cell in spec.cells if cell not in cells),
-        )
+    plan = Plan(
+        model=Path(spec.model_path),
+        model_digest=spec.model.digest,
+        precision=spec.precision,
+        device=spec.device,
+        threads=spec.threads,
+        sampling=spec.sampling,
+        cells=tuple(cells),
+        cache=Path(spec.cache),
+        model_name=spec.model.name,
+        value=value,
+        tp_size=spec.tp_size,
+        others=tuple(cell for cell in spec.cells if cell not in cells),
     )
+    by_ranks = spec.tp_size > 1 and LANES[spec.lane].over_cards == "ranks"
+    lane = Ranks(spec.lane, plan) if by_ranks else lane_class(plan)
     cold.imports = (cold.imports or 0) + time.perf_counter_ns() - start
     return lane
 
@@ -223,8 +228,9 @@ def main() -> int:
     run(
         spec, tethered(f"[{spec.lane} {spec.precision} {spec.index}] "), lambda trial: keep_at(Path(spec.output), trial)
     )
-    if LANES[spec.lane].spawns:
-        # What an engine has registered for the interpreter's end (MPI's, for one) can hang too. Its processes end with the guard.
+    if LANES[spec.lane].spawns or spec.tp_size > 1:
+        # What an engine has registered for the interpreter's end (MPI's and NCCL's, for two) can hang too. Its processes end with the
+        # guard.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

@@ -30,6 +30,8 @@ SYNTHETIC = {
     "tinyllama": Shape(hidden=2048, layers=22, heads=32, kv_heads=4, intermediate=5632, vocab=32000),
     # Few wide layers: most of a step is reading weights, not calling kernels, and a generation still takes about a second.
     "demo": Shape(hidden=768, layers=2, heads=12, kv_heads=4, intermediate=2048, vocab=4096),
+    # The exact shape of Llama 2 7B, 6,738,415,616 parameters: large enough to be worth splitting over cards.
+    "llama7b": Shape(hidden=4096, layers=32, heads=32, kv_heads=32, intermediate=11008, vocab=32000, positions=4096),
 }
 
 

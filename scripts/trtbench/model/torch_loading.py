@@ -15,10 +15,11 @@ from trtbench.errors import Unsupported, first_line
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-def load_model(folder: Path, precision: str, device: str, threads: int, as_made: bool = False) -> Any:
+def load_model(folder: Path, precision: str, device: str, threads: int, as_made: bool = False, tp_size: int = 1) -> Any:
     """Load the causal LM in `folder` in this precision onto the device, eval mode, no gradients, safetensors only. How it
     computes attention is left to transformers: not every architecture has SDPA. `as_made`: unless its default leaves out a cap
-    on attention's scores that the model was made with, as transformers 4.57 does for Gemma 2 under SDPA.
+    on attention's scores that the model was made with, as transformers 4.57 does for Gemma 2 under SDPA. With a `tp_size` this
+    process is one of so many ranks, and gets its share by the plan that transformers has for the architecture.
 
     Raises Unsupported for a precision that PyTorch does not run here, for a model that transformers cannot load, and for
     weights that are missing or are no numbers."""
@@ -27,6 +28,7 @@ def load_model(folder: Path, precision: str, device: str, threads: int, as_made:
     torch.set_num_threads(threads)
     torch.set_grad_enabled(False)
     attention: dict[str, str] = {}
+    split = _split(folder, device, tp_size) if tp_size > 1 else {}
     try:
         if as_made and _caps_scores(folder):
             attention = {"attn_implementation": "eager"}
@@ -38,6 +40,7 @@ def load_model(folder: Path, precision: str, device: str, threads: int, as_made:
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # `_check_whole` names them; transformers only says that there are some
             **attention,
+            **split,
             **as_argument(DTYPES[precision]),
         )
     except (ValueError, KeyError, ImportError) as error:
@@ -48,7 +51,29 @@ def load_model(folder: Path, precision: str, device: str, threads: int, as_made:
     # The checkpoint's own defaults (end id, penalties, top-k) would fill whatever a call leaves open: no end id there,
     # and the sequence would stop early.
     model.generation_config = transformers.GenerationConfig()
-    return model.to(device).eval()
+    return model.eval() if split else model.to(device).eval()
+
+
+def _split(folder: Path, device: str, tp_size: int) -> dict[str, Any]:
+    """What has transformers give each rank its share. Raises Unsupported where it has no plan for the architecture, or heads don't
+    divide: it would then share a head between ranks."""
+    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    text = config.get_text_config()
+    if not getattr(text, "base_model_tp_plan", None):
+        raise Unsupported(f"transformers {transformers.__version__} has no tensor-parallel plan for {text.model_type}")
+    sizes = {
+        "attention heads": getattr(text, "num_attention_heads", None),
+        "key-value heads": getattr(text, "num_key_value_heads", None),
+    }
+    for what, size in sizes.items():
+        if size is not None and size % tp_size:
+            raise Unsupported(f"this model's {size} {what} can't be split over TP_SIZE={tp_size} evenly")
+    return {"tp_plan": "auto", "device_mesh": torch.distributed.init_device_mesh(device, (tp_size,))}
+
+
+def own_share(weight: torch.Tensor) -> torch.Tensor:
+    """What this process holds of a weight that may be split over ranks."""
+    return weight.to_local() if hasattr(weight, "to_local") else weight
 
 
 def _caps_scores(folder: Path) -> bool:
@@ -81,7 +106,7 @@ def _check_whole(model: Any, info: Mapping[str, Any]) -> None:
             )
     for name, weight in model.named_parameters():
         if weight.dtype in DTYPES.values() and weight.numel():
-            lowest, highest = torch.aminmax(weight.detach())  # a NaN is both; no copy of the weight is made
+            lowest, highest = torch.aminmax(own_share(weight.detach()))  # a NaN is both; no copy of the weight is made
             if not bool(torch.isfinite(lowest) & torch.isfinite(highest)):
                 kind = str(weight.dtype).removeprefix("torch.")
                 raise Unsupported(f"{name} of this model holds values that are infinite or no numbers in {kind}")

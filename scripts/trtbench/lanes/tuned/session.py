@@ -193,7 +193,9 @@ class Session:
             part.copy_(value)
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self.pool):
+        # Beside NCCL's own thread, which asks the card for what it waits for, only this thread's calls may be what breaks a recording.
+        mode = "global" if self.config.ranks == 1 else "thread_local"
+        with torch.cuda.graph(graph, pool=self.pool, capture_error_mode=mode):
             work()
         self.pool = graph.pool()
         return graph.replay  # type: ignore[no-any-return]
@@ -245,7 +247,7 @@ def _finish(
     few: bool,
 ) -> torch.Tensor:
     """Choose the next ids, note them, move on by one position, and return their embeddings in the shape of `x`."""
-    ids = steps.choose(steps.logits_of(x if x.dim() == 1 else x[:, 0], ends, config, few), *choice)
+    ids = steps.choose(steps.logits_of(x if x.dim() == 1 else x[:, 0], ends, config, few), *choice, config)
     output.index_copy_(1, position - (length - 1), ids[:, None])
     position.add_(1)
     return embed(ids, ends, config).view(x.shape)

@@ -23,9 +23,12 @@ from trtbench.lanes.tuned.decoder import (
     added,
     capped,
     finish_layer,
+    gathered,
     linear,
     norm_heads,
+    of_first_rank,
     project,
+    reduced,
     rms_norm,
     sums,
 )
@@ -162,10 +165,10 @@ def decode_one(
     mixed = [(power * part(cached, second, c.rows)).sum(-1) / total for cached in (lo, hi)]
     lower, upper = (half.to(x.dtype).view(1, -1) for half in mixed)
     products = row_sums(w.o[:, 0], lower[0]) + row_sums(w.o[:, 1], upper[0])
-    middle = (x + added(products, w.post_norm, c)).to(x.dtype)
+    middle = (x + added(reduced(products, c), w.post_norm, c)).to(x.dtype)
     gate, up = normed_product(middle, w.mlp_norm, w.up, c.eps)
     inner = (activated(gate, c) * up).to(x.dtype)
-    output = (middle + added(row_sums(w.down, inner), w.post_mlp_norm, c)).to(x.dtype)
+    output = (middle + added(reduced(row_sums(w.down, inner), c), w.post_mlp_norm, c)).to(x.dtype)
     return output, middle, inner, lower, upper, *once
 
 
@@ -228,10 +231,30 @@ def logits_of(x: Tensor, ends: Ends, config: Config, few: bool = False) -> Tenso
     return capped(logits, config.logits_cap)
 
 
-def choose(logits: Tensor, temperature: float, top_p: float) -> Tensor:
-    """The next ids [B]: greedy at temperature 0, else drawn from the smallest set of ids that holds `top_p`."""
+def choose(logits: Tensor, temperature: float, top_p: float, config: Config) -> Tensor:
+    """The next ids [B]: greedy at temperature 0, else drawn from the smallest set of ids that holds `top_p`. The logits are those of
+    this rank's share of the vocabulary, where the head is split."""
     if temperature == 0:
-        return _argmax(logits)
+        return _best_of_ranks(logits, config) if config.head_split else _argmax(logits)
+    if config.ranks > 1:
+        return of_first_rank(_drawn(_whole_rows(logits, config), temperature, top_p))
+    return _drawn(logits, temperature, top_p)
+
+
+def _whole_rows(logits: Tensor, config: Config) -> Tensor:
+    """[B, V] from the shares of all ranks."""
+    return gathered(logits, config).transpose(0, 1).reshape(logits.shape[0], -1) if config.head_split else logits
+
+
+def _best_of_ranks(logits: Tensor, config: Config) -> Tensor:
+    """The argmax over all shares: each rank tells its best logit and where it is, which float32 holds exactly up to 2^24."""
+    place = _argmax(logits)[:, None]
+    told = torch.cat([logits.gather(-1, place), (place + config.rank * logits.shape[1]).float()], -1)
+    values, places = gathered(told, config).unbind(-1)  # [ranks, B] each
+    return places.gather(0, values.argmax(0, keepdim=True))[0].long()
+
+
+def _drawn(logits: Tensor, temperature: float, top_p: float) -> Tensor:
     share, ids = (logits / temperature).softmax(-1).sort(-1, descending=True)
     share = share.masked_fill(share.cumsum(-1) - share > top_p, 0.0)
     # The largest of p / Exp(1) is a draw from p; multinomial would check its input on the host.

@@ -20,22 +20,26 @@ HEADS = ("lm_head.weight", "language_model.lm_head.weight")
 
 
 def read_weights(folder: Path, config: Config, dtype: torch.dtype, device: str) -> tuple[list[Layer], Ends]:
-    """Read the safetensors and arrange them as `Layer` and `Ends` say."""
+    """Read the safetensors and arrange them as `Layer` and `Ends` say; of what is split over ranks, this one's share."""
     where = {}
     files = [safe_open(str(file), framework="pt") for file in model_files.weight_files(folder)]
     for file in files:
         where.update(dict.fromkeys(file.keys(), file))
 
-    def get(name: str) -> Tensor:
+    def get(name: str, split: int | None = None) -> Tensor:
         if name not in where:
             raise Unsupported(f"pytorch-tuned does not find {name} among the weights")
-        return where[name].get_tensor(name).to(device, dtype)
+        weight = where[name].get_tensor(name)
+        if split is not None and config.ranks > 1:
+            weight = _share(weight, split, config).clone()  # else the whole would be kept for it
+        return weight.to(device, dtype)
 
     start = next((prefix for prefix in PREFIXES if f"{prefix}embed_tokens.weight" in where), PREFIXES[0])
     layers = [_layer(get, f"{start}layers.{i}.", config) for i in range(config.layers)]
     embedding = get(f"{start}embed_tokens.weight")
     named = next((name for name in HEADS if name in where), HEADS[0])
-    head = embedding if config.tied else get(named)
+    rows = 0 if config.head_split else None
+    head = get(named, rows) if not config.tied else embedding if rows is None else _share(embedding, rows, config)
     if config.tied and named in where and not torch.equal(get(named), embedding):
         # transformers 4 takes the embedding, transformers 5 the weights of its own.
         raise Unsupported(
@@ -44,26 +48,30 @@ def read_weights(folder: Path, config: Config, dtype: torch.dtype, device: str) 
     return layers, Ends(embedding, _norm(get(f"{start}norm.weight"), config), head)
 
 
-def _layer(get: Callable[[str], Tensor], at: str, config: Config) -> Layer:
+def _share(matrix: Tensor, dimension: int, config: Config) -> Tensor:
+    """This rank's part of what is split along a dimension."""
+    return matrix if config.ranks == 1 else matrix.chunk(config.ranks, dimension)[config.rank]
+
+
+def _layer(get: Callable[..., Tensor], at: str, config: Config) -> Layer:
     c, family = config, FAMILIES[config.kind]
 
     def norm(name: str | None) -> Tensor | None:
         return None if name is None else _norm(get(f"{at}{name}.weight"), c)
 
     if family.fused:
-        q, k, v = get(f"{at}self_attn.qkv_proj.weight").split(
-            [2 * c.half * heads for heads in (c.heads, c.kv_heads, c.kv_heads)]
-        )
-        up = get(f"{at}mlp.gate_up_proj.weight").view(2, c.intermediate, c.hidden)
+        rows = [2 * c.half * heads * c.ranks for heads in (c.heads, c.kv_heads, c.kv_heads)]
+        q, k, v = (_share(part, 0, c) for part in get(f"{at}self_attn.qkv_proj.weight").split(rows))
+        up = _share(get(f"{at}mlp.gate_up_proj.weight").view(2, -1, c.hidden), 1, c).contiguous()
     else:
-        q, k, v = (get(f"{at}self_attn.{n}_proj.weight") for n in "qkv")
-        up = torch.stack([get(f"{at}mlp.{n}_proj.weight") for n in ("gate", "up")])
-    biases = [_halves(get(f"{at}self_attn.{n}_proj.bias"), c) for n in "qkv"] if c.bias else None
+        q, k, v = (get(f"{at}self_attn.{n}_proj.weight", 0) for n in "qkv")
+        up = torch.stack([get(f"{at}mlp.{n}_proj.weight", 0) for n in ("gate", "up")])
+    biases = [_halves(get(f"{at}self_attn.{n}_proj.bias", 0), c) for n in "qkv"] if c.bias else None
     q_norm, k_norm = (
         _halves(_norm(get(f"{at}self_attn.{n}_norm.weight"), c), c).view(2, -1, c.half) if family.head_norms else None
         for n in "qk"
     )
-    o = get(f"{at}self_attn.o_proj.weight").view(c.hidden, c.heads, 2, c.half)
+    o = get(f"{at}self_attn.o_proj.weight", 1).reshape(c.hidden, c.heads, 2, c.half)
     before, after, mlp_before, mlp_after = family.norms
     return Layer(
         norm=norm(before),
@@ -72,7 +80,7 @@ def _layer(get: Callable[[str], Tensor], at: str, config: Config) -> Layer:
         o=o.transpose(1, 2).reshape(c.hidden, 2, c.heads * c.half),
         mlp_norm=norm(mlp_before),
         up=up,
-        down=get(f"{at}mlp.down_proj.weight"),
+        down=get(f"{at}mlp.down_proj.weight", 1),
         q_norm=q_norm,
         k_norm=k_norm,
         post_norm=norm(after),
