@@ -61,4 +61,4 @@ def _too_few(tp_size: int, seen: int, there: int) -> str:
     here = f"this machine has {there}" if seen == there else f"{seen} of the {there} of this machine can be seen"
     chosen = [f"{name}={os.environ[name]}" for name in ("GPU_INDEX", "CUDA_VISIBLE_DEVICES") if os.environ.get(name)]
     by = f" ({', '.join(chosen)})" if chosen and seen != there else ""
-    return f"TP_SIZE={tp_size} needs {tp_size} cards, and {here}{by}; set TP_SIZE to {seen} or less."
+    return f"TP_SIZE={tp_size} needs {tp_size} cards, and {here}{by}; set TP_SIZE to {seen}{' or less' if seen > 1 else ''}."
