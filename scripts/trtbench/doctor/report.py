@@ -34,15 +34,15 @@ BUILD_GB = 10.0  # a build's checkpoint and engine were never measured
 RESULTS_GB = 1.0  # for results, and what grows in the cache
 GB = 1e9
 
-_CARD = ("gpu", "compute-capability", "driver", "gpu-memory", "cards")
+_CARD = ("gpu", "compute-capability", "driver", "gpu-memory")
 NEEDED = {
     "docker": {
         *("docker", "docker-daemon", "compose", "container-toolkit", "docker-disk", "ngc-login"),
-        *(*_CARD, "disk", "model"),
+        *(*_CARD, "cards", "disk", "model"),
     },
     "local": {"python", "disk", "model"},
-    "gpu": {"python", *_CARD, "disk", "model"},
-    "engine": {*_CARD, "disk", "shared-memory", "model"},
+    "gpu": {"python", *_CARD, "cards", "disk", "model"},
+    "engine": {*_CARD, "disk", "shared-memory", "model"},  # one for more cards than there are can be built
 }
 ON_DISK = ("disk", "model")  # what is of the settings, and not of the machine
 

@@ -65,14 +65,13 @@ def _settings(context: Context, own: Sequence[Trial]) -> Iterator[Finding]:
 
 def _differing(of_run: Mapping[str, Any], of_trial: Mapping[str, Any], one_schema: bool) -> list[str]:
     """The fixed settings that are not the same. One that only one of them has counts, unless they are of different versions,
-    which is told apart (provenance.schema); TP_SIZE is 1 where it is absent."""
+    which is told apart (provenance.schema)."""
     return [
         name
         for name in FIXED
         if name not in SAME_SETTINGS
         and (one_schema or (name in of_run and name in of_trial))
         and of_run.get(name) != of_trial.get(name)
-        and (name != "TP_SIZE" or _cards(of_run) != _cards(of_trial))
     ]
 
 
