@@ -77,6 +77,39 @@ if (-not $compose) { Stop-WithError 'Docker Compose is not installed; see NVIDIA
 $program = $compose[0]
 $leading = @($compose | Select-Object -Skip 1) + @('--profile', $profileName)
 
+# The profile's services as Compose has them, with what the environment and .env set.
+function Get-Services {
+    $inside = $false
+    foreach ($line in @(& $program @leading config 2> $null)) {
+        if ($line -match '^\S') { $inside = $line -match '^services:' }
+        if ($inside) { $line }
+    }
+}
+
+# A card is reserved by its number, which can't be a list: for several, docker/compose.cards.yml takes the place of that.
+$had = @(Get-Services) -join "`n"
+$size = 1
+if ($had -match '(?m)^ +TP_SIZE: *["'']?([0-9]{1,3})["'']?$') { $size = [int]$Matches[1] }
+if ($size -gt 1 -and $had.Contains('device_ids:')) {
+    $separator = if ($env:COMPOSE_PATH_SEPARATOR) { $env:COMPOSE_PATH_SEPARATOR } else { [IO.Path]::PathSeparator }
+    $files = $env:COMPOSE_FILE
+    if (-not $files -and (Test-Path .env)) {
+        $named = @(Get-Content .env) -match '^ *(export +)?COMPOSE_FILE='
+        if ($named) { $files = $named[-1] -replace '^.*?=["'']?([^"'' #]*).*$', '$1' }
+    }
+    if (-not $files) {
+        $files = 'docker-compose.yml'
+        if (Test-Path docker-compose.override.yml) { $files += "${separator}docker-compose.override.yml" }
+    }
+    # Right behind the first one, so that the user's own files have the last word.
+    $first, $rest = $files.Split($separator)
+    $env:COMPOSE_FILE = (@($first, 'docker/compose.cards.yml') + @($rest | Where-Object { $_ })) -join $separator
+    $had = @(Get-Services) -join "`n"
+    if ($had -eq '' -or $had.Contains('device_ids:')) {
+        Stop-WithError "TP_SIZE above 1 needs Docker Compose 2.24.4 or newer; update it, or set TP_SIZE=1." 3
+    }
+}
+
 # What it takes, where a Python is here to tell; settings that are wrong are told by the service.
 $path = $env:PYTHONPATH
 $env:PYTHONPATH = 'scripts'

@@ -69,6 +69,31 @@ else
 fi
 compose+=(--profile "$profile")
 
+# services: the profile's services as Compose has them, with what the environment and .env set
+services() {
+  "${compose[@]}" config 2>/dev/null | awk '/^[^ ]/ { inside = /^services:/ } inside'
+}
+
+# A card is reserved by its number, which can't be a list: for several, docker/compose.cards.yml takes the place of that.
+had=$(services) || had=''
+size=$(sed -En 's/^ +TP_SIZE: *["'\'']?([0-9]+)["'\'']?$/\1/p' <<<"$had" | head -n 1)
+if [[ ${size:-1} -gt 1 && $had == *device_ids:* ]]; then
+  if [ -z "${COMPOSE_FILE:-}" ] && [ -f .env ]; then
+    COMPOSE_FILE=$(sed -En 's/^ *(export +)?COMPOSE_FILE=["'\'']?([^"'\'' #]*).*/\2/p' .env | tail -n 1)
+  fi
+  if [ -z "${COMPOSE_FILE:-}" ]; then
+    COMPOSE_FILE=docker-compose.yml
+    [ ! -f docker-compose.override.yml ] || COMPOSE_FILE+=${COMPOSE_PATH_SEPARATOR:-:}docker-compose.override.yml
+  fi
+  # Right behind the first one, so that the user's own files have the last word.
+  first=${COMPOSE_FILE%%"${COMPOSE_PATH_SEPARATOR:-:}"*}
+  COMPOSE_FILE=$first${COMPOSE_PATH_SEPARATOR:-:}docker/compose.cards.yml${COMPOSE_FILE#"$first"}
+  export COMPOSE_FILE
+  had=$(services) || had=device_ids:
+  [[ $had != *device_ids:* ]] ||
+    refuse "TP_SIZE above 1 needs Docker Compose 2.24.4 or newer; update it, or set TP_SIZE=1." 3
+fi
+
 # What it takes, where a Python is here to tell; settings that are wrong are told by the service.
 bash scripts/doctor.sh --estimate "$profile" 2>/dev/null || true
 

@@ -134,6 +134,29 @@ def test_the_card_is_chosen_by_its_number(client: dict[str, str], compose: list[
 
 
 @pytest.mark.docker
+def test_several_cards_are_all_that_there_are_and_chosen_in_the_container(client: dict[str, str]) -> None:
+    compose = ["docker", "compose"]
+    plain = services(client, compose, TP_SIZE="2")
+    for settings, index, limit in (({}, "", 8 * 2**30), ({"GPU_INDEX": "1", "SHM_SIZE": "16gb"}, "1", 16 * 2**30)):
+        found = services(client, compose, "cards", TP_SIZE="2", **settings)
+        assert {name for name in found if found[name] != plain[name]} == GPU_SERVICES
+        for name in GPU_SERVICES:
+            (device,) = found[name]["deploy"]["resources"]["reservations"]["devices"]
+            assert device == {"capabilities": ["gpu"], "driver": "nvidia", "count": -1}
+            assert int(found[name]["shm_size"]) == limit
+            environment = found[name]["environment"]
+            assert (environment["GPU_INDEX"], environment["TP_SIZE"]) == (index, "2")
+            assert environment["NCCL_NVLS_ENABLE"] == "0"
+    assert (
+        services(client, compose, "cards", NCCL_NVLS_ENABLE="1")["build-engine"]["environment"]["NCCL_NVLS_ENABLE"]
+        == "1"
+    )
+    tight = services(client, compose, "cards", "tight", TP_SIZE="2")
+    assert int(tight["benchmark-full"]["shm_size"]) == 1200 * 2**20
+    assert not any(service.get("deploy") for service in services(client, compose, "cards", "no-gpu").values())
+
+
+@pytest.mark.docker
 @pytest.mark.parametrize("compose", BOTH, ids=" ".join)
 def test_certificates_go_where_a_model_is_downloaded(client: dict[str, str], compose: list[str]) -> None:
     place = "/etc/trtbench-ca.pem"
@@ -209,7 +232,7 @@ def test_both_ways_of_up_have_the_same_flags_statuses_and_profiles() -> None:
         return {f"{sentence} {status}" for sentence, status in found}
 
     assert sentences(shell) == sentences(power)
-    assert len(sentences(shell)) == 6
+    assert len(sentences(shell)) == 7
 
 
 def test_both_ways_of_up_tell_the_doctors_estimate_of_the_same_profiles() -> None:

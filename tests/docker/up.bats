@@ -10,8 +10,16 @@ setup() {
 echo "$*" >>"$CALLS"
 case $* in
   *version*) exit "${NO_COMPOSE:-0}" ;;
+  *" config")
+    case ${COMPOSE_FILE:-} in
+      *compose.cards.yml*) [ -z "${OLD:-}" ] || cat "$OLD" ;;
+      *) [ -z "${CONFIG:-}" ] || cat "$CONFIG" ;;
+    esac
+    exit "${CONFIG_STATUS:-0}"
+    ;;
   *" build "*) exit "${BUILD_STATUS:-0}" ;;
   *" up "*)
+    echo "files: ${COMPOSE_FILE:-none}" >>"$CALLS"
     for file in ${WRITES:-}; do mkdir -p "$(dirname "$file")"; touch "$file"; done
     exit "${UP_STATUS:-0}"
     ;;
@@ -105,4 +113,52 @@ up() { run bash "$root/scripts/up.sh" "$@"; }
   NO_COMPOSE=1 PATH=$BATS_TEST_TMPDIR/few up auto
   [ "$status" -eq 3 ]
   [[ $output == *"Docker Compose is not installed"* ]]
+}
+
+# resolved TP_SIZE [LINE]: what Compose makes of the file, a reservation of one card among it
+resolved() {
+  export CONFIG=$BATS_TEST_TMPDIR/config
+  printf 'services:\n  one:\n    deploy:\n      %s\n    environment:\n      TP_SIZE: "%s"\nx-gpu:\n  device_ids:\n' \
+    "${2:-device_ids:}" "$1" >"$CONFIG"
+}
+
+# files WANTED: the files that the container was started with
+files() { [ "$(grep '^files' "$CALLS" | tail -n 1)" = "files: $1" ]; }
+
+@test "several cards: the file for them is added, behind the first one" {
+  resolved 2
+  WRITES=$both up auto
+  [ "$status" -eq 0 ]
+  files docker-compose.yml:docker/compose.cards.yml
+  touch "$root/docker-compose.override.yml"
+  WRITES=$both up auto
+  files docker-compose.yml:docker/compose.cards.yml:docker-compose.override.yml
+  COMPOSE_FILE=docker-compose.yml:docker/compose.tight.yml WRITES=$both up auto
+  files docker-compose.yml:docker/compose.cards.yml:docker/compose.tight.yml
+  echo "COMPOSE_FILE='docker-compose.yml:docker/compose.ca.yml' # of this network" >"$root/.env"
+  WRITES=$both up auto
+  files docker-compose.yml:docker/compose.cards.yml:docker/compose.ca.yml
+}
+
+@test "one card, no card and what is no number: no file is added" {
+  for size in 1 '' two; do
+    resolved "$size"
+    WRITES=$both up auto
+    [ "$status" -eq 0 ]
+    files none
+  done
+  resolved 2 'count: 2'
+  WRITES=$both up auto
+  [ "$status" -eq 0 ]
+  files none
+  CONFIG_STATUS=1 WRITES=$both up auto
+  [ "$status" -eq 0 ]
+}
+
+@test "a Compose that can't give several cards is told before anything is built" {
+  resolved 4
+  OLD=$CONFIG up auto
+  [ "$status" -eq 3 ]
+  [[ $output == *"TP_SIZE above 1 needs Docker Compose 2.24.4 or newer"* ]]
+  ! grep -q " build " "$CALLS"
 }

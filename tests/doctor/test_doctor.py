@@ -166,6 +166,55 @@ def test_a_program_that_hangs_is_given_up(
     assert "no answer within 0.3 seconds" in check.sentence
 
 
+SECOND = GOOD_GPU.replace("0,", "1,", 1)
+
+
+@pytest.fixture
+def cards(programs: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Check]]:
+    """The checks for so many cards of those that nvidia-smi lists, with these variables set."""
+
+    def checks(tp_size: int, *rows: str, **variables: str) -> list[Check]:
+        for name in ("GPU_INDEX", "CUDA_VISIBLE_DEVICES"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        programs("nvidia-smi", nvidia_smi(*rows))
+        return requirements.gpu_checks(ask_driver=False, tp_size=tp_size)
+
+    return checks
+
+
+def test_cards_that_a_model_is_split_over_are_counted(cards: Callable[..., list[Check]]) -> None:
+    names = [check.name for check in cards(1, GOOD_GPU, SECOND)]
+    assert "cards" not in names
+    found = cards(2, GOOD_GPU, SECOND)
+    assert [check.name for check in found] == [*names, "cards"]
+    assert (found[-1].level, found[-1].figures) == ("ok", {"needed": 2, "used": [0, 1]})
+    for chosen in ({"GPU_INDEX": "1"}, {"CUDA_VISIBLE_DEVICES": "1,2"}):
+        few = by_name(cards(2, GOOD_GPU, SECOND, **chosen))["cards"]
+        ((name, value),) = chosen.items()
+        said = f"TP_SIZE=2 needs 2 cards, and 1 of the 2 of this machine can be seen ({name}={value})."
+        assert (few.level, few.sentence, few.todo) == ("fail", said, "set TP_SIZE to 1")
+    few = by_name(cards(4, GOOD_GPU, SECOND))["cards"]
+    assert few.sentence == "TP_SIZE=4 needs 4 cards, and this machine has 2."
+    assert few.todo == "set TP_SIZE to 2 or less"
+    assert [check.name for check in cards(2)] == ["gpu"], "without a card that is all there is to say"
+
+
+def test_cards_of_several_kinds_are_a_warning_and_the_smallest_counts(cards: Callable[..., list[Check]]) -> None:
+    small = "1, NVIDIA GeForce RTX 3050, 580.95.05, 6144, 6000, 8.6"
+    found = by_name(cards(2, GOOD_GPU, small))
+    assert found["cards"].level == "warn"
+    assert (
+        "The cards differ (NVIDIA GeForce RTX 4070, NVIDIA GeForce RTX 3050): the slowest decides"
+        in found["cards"].sentence
+    )
+    assert found["gpu-memory"].figures["total_mib"] == 6144
+    assert by_name(cards(1, GOOD_GPU, small))["gpu-memory"].figures["total_mib"] == 12282
+    third = GOOD_GPU.replace("0,", "2,", 1)
+    assert by_name(cards(2, GOOD_GPU, small, third, CUDA_VISIBLE_DEVICES="0,2"))["cards"].level == "ok"
+
+
 # ---- disk and shared memory
 
 
@@ -270,12 +319,8 @@ def test_json_says_ready_only_when_nothing_fails() -> None:
 
 def test_every_needed_name_is_a_check_that_runs(programs: Callable[[str, str], None], tmp_path: Path) -> None:
     programs("nvidia-smi", nvidia_smi(GOOD_GPU))
-    names = {
-        check.name
-        for check in report.examine(
-            "registry.example/image:1", Settings(model_name="demo", data_dir=str(tmp_path)), "local"
-        )
-    }
+    settings = Settings(model_name="demo", data_dir=str(tmp_path), tp_size=2)
+    names = {check.name for check in report.examine("registry.example/image:1", settings, "local")}
     for purpose, fatal in report.NEEDED.items():
         assert fatal <= names, purpose
 

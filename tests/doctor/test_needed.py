@@ -38,9 +38,16 @@ class Machine:
         for name in ("TRTBENCH_IMAGE", "TRTBENCH_PYTHON", "CUDA_VISIBLE_DEVICES"):
             monkeypatch.delenv(name, raising=False)
 
-    def card(self, name: str = "NVIDIA GeForce RTX 4090", driver: str = "580.95.05", capability: str = "8.9") -> None:
+    def card(
+        self,
+        name: str = "NVIDIA GeForce RTX 4090",
+        driver: str = "580.95.05",
+        capability: str = "8.9",
+        count: int = 1,
+    ) -> None:
         program = self.folder / "bin" / "nvidia-smi"
-        program.write_text(f"#!/bin/sh\necho '0, {name}, {driver}, 24564, 24000, {capability}'\n")
+        rows = [f"echo '{index}, {name}, {driver}, 24564, 24000, {capability}'\n" for index in range(count)]
+        program.write_text("#!/bin/sh\n" + "".join(rows))
         program.chmod(0o755)
 
     def made(self, name: str, stamp: str | None) -> None:
@@ -251,6 +258,31 @@ def test_a_card_that_is_not_used_is_told(machine: Machine, monkeypatch: pytest.M
     machine.card()
     with pytest.raises(UserError, match="GPU_INDEX=7 is no GPU of this machine: it takes a number from 0 to 0"):
         machine("--local")
+
+
+def test_over_several_cards_only_lanes_that_split_a_model_get_their_environment(machine: Machine) -> None:
+    machine.card(count=2)
+    assert machine("--local", "--tp-size", "2") == [MAIN, RUN]
+    assert ONNX.format("optional") in machine("--local")
+    needed.main(["--local", "--tp-size", "2"])
+    assert "onnxruntime is left out: onnxruntime runs a model on one card, and TP_SIZE is 2" in machine.said()
+    assert machine("--lanes", "pytorch-eager,vllm", "--tp-size", "2") == [MAIN, VLLM, RUN]
+    for options in (["--lanes", "onnxruntime"], ["--family", "onnxruntime"]):
+        with pytest.raises(UserError, match="TP_SIZE=2: no chosen lane splits a model over cards; pytorch-eager, "):
+            machine(*options, "--tp-size", "2")
+
+
+def test_fewer_cards_than_a_model_is_split_over_are_refused_before_anything_is_made(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.card()
+    with pytest.raises(UserError, match="TP_SIZE=2 needs 2 cards, and this machine has 1; set TP_SIZE to 1"):
+        machine("--local", "--tp-size", "2")
+    assert machine("--local", "--cpu", "--tp-size", "2") == CPU
+    machine.card(count=2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    with pytest.raises(UserError, match=r"1 of the 2 of this machine can be seen \(CUDA_VISIBLE_DEVICES=1\)"):
+        machine("--local", "--tp-size", "2")
 
 
 def test_install_tells_what_it_takes(machine: Machine) -> None:

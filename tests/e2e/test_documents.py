@@ -36,6 +36,7 @@ CANNOT = {
     'docker run --rm --gpus all --shm-size 2g --ulimit memlock=-1 -v "$PWD:/workspace" -w /workspace '
     "nvcr.io/nvidia/tensorrt-llm/release:1.2.1 bash scripts/run_all.sh": CARD,
     "docker run --rm --gpus all ubuntu nvidia-smi": CARD,
+    "TP_SIZE=2 bash scripts/bench_local.sh": "needs two NVIDIA cards",
     "nvidia-smi --query-gpu=name,driver_version,compute_cap,memory.total --format=csv": CARD,
     "MODEL_NAME=tinyllama PRECISION=float16 BATCH_SIZES=1,8,32 HEADLINE=vllm TIME_BUDGET=1210 "
     "LANES=pytorch-eager,pytorch-compile,pytorch-tuned,pytorch-triton,vllm,onnxruntime bash scripts/bench_local.sh": CARD,

@@ -479,6 +479,58 @@ def test_a_card_chosen_by_a_number_that_is_not_there_is_refused(
     assert device.resolve("cpu").kind == "cpu"
 
 
+@pytest.mark.parametrize(
+    ("visible", "names"), [(None, ["card 0", "card 1"]), ("2,0", ["card 2", "card 0"]), ("0,1,2", ["card 0", "card 1"])]
+)
+def test_as_many_cards_are_taken_as_the_model_is_split_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, visible: str | None, names: list[str]
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    play(monkeypatch, tmp_path, three_cards(), **({"CUDA_VISIBLE_DEVICES": visible} if visible else {}))
+    for wanted in ("auto", "cuda"):
+        found = device.resolve(wanted, 2)
+        assert found.names == [card.name for card in found.cards or []] == names
+
+
+@pytest.mark.parametrize(
+    ("chosen", "tp_size", "said"),
+    [
+        ({}, 4, "TP_SIZE=4 needs 4 cards, and this machine has 3; set TP_SIZE to 3 or less."),
+        (
+            {"CUDA_VISIBLE_DEVICES": "1"},
+            2,
+            "TP_SIZE=2 needs 2 cards, and 1 of the 3 of this machine can be seen (CUDA_VISIBLE_DEVICES=1); set TP_SIZE to 1.",
+        ),
+        (
+            {"GPU_INDEX": "2", "CUDA_VISIBLE_DEVICES": "2,3"},
+            2,
+            "TP_SIZE=2 needs 2 cards, and 1 of the 3 of this machine can be seen (GPU_INDEX=2, CUDA_VISIBLE_DEVICES=2,3); "
+            "set TP_SIZE to 1.",
+        ),
+    ],
+)
+def test_fewer_cards_than_that_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chosen: dict[str, str], tp_size: int, said: str
+) -> None:
+    for name in ("CUDA_VISIBLE_DEVICES", "GPU_INDEX"):
+        monkeypatch.delenv(name, raising=False)
+    play(monkeypatch, tmp_path, three_cards(), **chosen)
+    for wanted in ("auto", "cuda"):
+        with pytest.raises(UserError) as refused:
+            device.resolve(wanted, tp_size)
+        assert str(refused.value) == said
+    assert device.resolve("cpu", tp_size) == device.Device("cpu"), "so many processes"
+
+
+def test_where_no_card_is_seen_that_is_what_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    play(monkeypatch, tmp_path, three_cards(), CUDA_VISIBLE_DEVICES="")
+    with pytest.raises(UserError, match="CUDA_VISIBLE_DEVICES='' shows no GPU"):
+        device.resolve("cuda", 2)
+    play(monkeypatch, tmp_path, three_cards(), CUDA_VISIBLE_DEVICES="7,8", GPU_INDEX="7")
+    with pytest.raises(UserError, match="GPU_INDEX=7 is no GPU of this machine: it takes a number from 0 to 2"):
+        device.resolve("auto", 2)
+
+
 def test_only_the_card_in_use_is_watched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     play(monkeypatch, tmp_path, three_cards(), CUDA_VISIBLE_DEVICES="1,2")
     watch = Watch(EVERY)

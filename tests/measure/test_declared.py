@@ -77,6 +77,24 @@ def test_a_step_takes_a_lane_that_another_step_brings(names: list[str]) -> None:
     assert chosen(names, whole=False, headline=TRT) == TRT
 
 
+def test_over_cards_it_is_a_lane_that_splits_the_model() -> None:
+    assert chosen([EAGER, ONNX, VINO], tp_size=2) is None
+    vllm = [Entrant(EAGER, "float16"), Entrant("vllm", "float16")]
+    assert headline(Settings(tp_size=2), [EAGER, ONNX, "vllm"], vllm, "cuda", True) == "vllm"
+    assert headline(Settings(), [EAGER, ONNX, "vllm"], vllm, "cuda", True) == ONNX
+
+
+def test_a_lane_that_is_left_out_over_cards_is_refused_by_a_step_too() -> None:
+    with pytest.raises(UserError) as refused:
+        chosen([EAGER, ONNX], tp_size=2, headline=ONNX)
+    assert str(refused.value) == (
+        "HEADLINE='onnxruntime' is left out: onnxruntime runs a model on one card, and TP_SIZE is 2; leave it empty, or set "
+        "TP_SIZE=1."
+    )
+    with pytest.raises(UserError, match=r"name one that splits it, vllm or tensorrt-engine or .*, or set TP_SIZE=1\."):
+        chosen([EAGER], whole=False, tp_size=2, headline=ONNX)
+
+
 def test_a_lane_that_runs_in_none_of_the_precisions_is_refused() -> None:
     with pytest.raises(
         UserError, match=r"HEADLINE='onnxruntime' does not run PRECISION=bfloat16 on cpu; it runs float32"

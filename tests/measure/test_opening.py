@@ -61,6 +61,30 @@ def test_what_is_fixed_when_a_run_opens_may_not_differ_when_it_is_taken_up_again
     assert opened(tmp_path, fresh, family="pytorch").run.id == fresh.id  # a step: a run of its own
 
 
+def over(cards: int, **more: Any) -> Run:
+    return factory.run([EAGER, HEAD], id="20990101-000000", settings=factory.settings(tp_size=cards), **more)
+
+
+@pytest.mark.parametrize("another", [{}, {"machine": "0" * 64}])
+def test_other_cards_are_told_before_the_other_machine_that_they_make(tmp_path: Path, another: dict[str, Any]) -> None:
+    factory.store(tmp_path, factory.run([EAGER, HEAD]), [])
+    fresh = over(2, **another)
+    with pytest.raises(UserError, match="cannot be resumed: TP_SIZE was 1 and is 2; give the settings"):
+        opened(tmp_path, fresh, resume="")
+    notes: list[str] = []
+    run = opening.open_run(tmp_path, fresh, {}, "pytorch", None, False, False, notes.append).run
+    assert run.id == fresh.id and notes == [f"a run of its own, no step of run {factory.RUN}: TP_SIZE was 1 and is 2"]
+
+
+def test_a_run_from_before_there_was_the_setting_had_one_card(tmp_path: Path) -> None:
+    old = factory.run([EAGER, HEAD])
+    del old.settings["TP_SIZE"]
+    factory.store(tmp_path, old, [])
+    assert opened(tmp_path, over(1), resume="").resumed
+    with pytest.raises(UserError, match="TP_SIZE was 1 and is 2"):
+        opened(tmp_path, over(2), resume="")
+
+
 def declaring(headline: str, lanes: list[str]) -> Run:
     settings = factory.settings(headline=headline)
     return factory.run(lanes, id="20990101-000000", settings=settings, headline=headline or None)

@@ -61,6 +61,38 @@ def test_a_headline_that_came_with_a_later_step_was_none_before() -> None:
     assert told(story) == STEPS
 
 
+def over_two_cards() -> Story:
+    """A run over two cards, whose lanes begin with one that is left out there."""
+    story = Story(latency={TORCH: 2000.0, VLLM: 950.0}).tell()
+    story.run.settings = {**story.run.settings, "TP_SIZE": 2}
+    for t in story.trials:
+        t.settings = story.run.settings
+    in_steps(story, [TORCH, "onnxruntime", VLLM])
+    return story
+
+
+def test_a_lane_that_splits_no_model_was_no_headline_before_one_came_that_does() -> None:
+    story = over_two_cards()
+    story.run.headline = VLLM
+    carrying(story, {TORCH: None, VLLM: VLLM})
+    for t in story.trials:
+        assert t.sealed is not None
+        t.sealed.lanes = ["onnxruntime", *t.sealed.lanes]
+    assert ("provenance.headline", FAIL) not in told(story)
+    for t in story.trials:  # on one card it was one
+        t.settings = story.run.settings = {**story.run.settings, "TP_SIZE": 1}
+    assert ("provenance.headline", FAIL) in told(story)
+
+
+def test_a_run_from_before_there_was_the_setting_had_one_card() -> None:
+    story = three()
+    before = {name: value for name, value in story.run.settings.items() if name != "TP_SIZE"}
+    for t in story.trials:
+        t.settings = before if t.position <= 9 else {**before, "TP_SIZE": 1}
+    story.run.settings = before
+    assert told(story) == set()
+
+
 def test_a_later_step_may_name_the_headline_of_a_run_that_has_none() -> None:
     """Its lanes are those of one family; the run's first step named none."""
     story = Story(latency={TORCH: 2000.0, TRT: 1100.0, "tensorrt-pytorch": 1050.0}).tell()
@@ -118,7 +150,7 @@ ANYTHING: list[Any] = [None, 5, "x", [], {}, [[1]], [{}], [None, 3.5], {"a": [1]
 
 @pytest.mark.parametrize("value", ANYTHING, ids=repr)
 @pytest.mark.parametrize(
-    "name", ["LANES", "PRECISION", "HEADLINE", "BATCH_SIZES", "PROMPT_LENGTHS", "EQUIVALENCE_MARGIN", "SEED"]
+    "name", ["LANES", "PRECISION", "HEADLINE", "BATCH_SIZES", "PROMPT_LENGTHS", "EQUIVALENCE_MARGIN", "SEED", "TP_SIZE"]
 )
 def test_a_setting_of_any_shape_is_audited_to_the_end(name: str, value: Any) -> None:
     for workload in (True, False):

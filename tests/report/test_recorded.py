@@ -26,6 +26,7 @@ from trtbench.report.page import document
 from trtbench.report.recorded import told
 from trtbench.report.words.recorded import NOTES, RECORDED
 from trtbench.settings.cells import Cell
+from trtbench.settings.choosing import one_card_only
 from trtbench.settings.knobs import ROOT
 
 HOUSE = ROOT / "scripts" / "trtbench"
@@ -225,6 +226,11 @@ def test_a_sentence_within_a_sentence_is_told_as_well() -> None:
     assert said.replace("\u00a0", " ") == (
         "TensorRT-LLM n’a pas démarré dans le délai ENGINE_START_LIMIT=900 s : Open MPI refuse de tourner sous root"
     )
+
+
+def test_a_lane_of_one_card_is_told_by_its_label() -> None:
+    said = told(one_card_only("onnxruntime", 2), FRENCH)
+    assert said == "ONNX Runtime fait tourner un modèle sur une seule carte, et TP_SIZE vaut 2"
 
 
 def test_numbers_are_written_anew() -> None:

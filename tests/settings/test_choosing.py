@@ -197,6 +197,44 @@ def test_a_precision_that_no_lane_runs_is_refused() -> None:
 # Cells
 
 
+ONE_CARD = "{} runs a model on one card, and TP_SIZE is 2"
+
+
+def test_a_lane_that_splits_no_model_is_left_out_with_a_sentence() -> None:
+    names = ["pytorch-eager", "pytorch-compile", "pytorch-tuned", "onnxruntime", "openvino"]
+    entrants, absent = entrants_of(names, Settings(tp_size=2, device="cpu"), "cpu")
+    assert [entrant.lane for entrant in entrants] == names[:3]
+    assert absent == {Entrant(name, "float32"): ONE_CARD.format(name) for name in names[3:]}
+    assert entrants_of(names, Settings(), "cpu")[1] == {}
+
+
+def test_it_is_left_out_in_each_precision_that_was_asked_for_and_that_it_has() -> None:
+    settings = Settings(tp_size=2, precision=("float16", "float32", "int4"))
+    _, absent = entrants_of(["pytorch-eager", "pytorch-triton"], settings, "cuda")
+    told = {entrant.precision: reason for entrant, reason in absent.items() if entrant.lane == "pytorch-triton"}
+    assert told == dict.fromkeys(
+        set(lanes.LANES["pytorch-triton"].precisions["cuda"]) & {"float16", "float32"},
+        ONE_CARD.format("pytorch-triton"),
+    )
+
+
+def test_where_no_lane_splits_it_the_run_is_refused() -> None:
+    able = {
+        "cpu": "pytorch-eager, pytorch-compile, pytorch-tuned",
+        "cuda": r"pytorch-eager, .*, vllm, tensorrt-engine, .*",
+    }
+    for device in ("cpu", "cuda"):
+        told = rf"^TP_SIZE=2: no chosen lane splits a model over cards; {able[device]}.* do, or set TP_SIZE=1\.$"
+        with pytest.raises(UserError, match=told):
+            entrants_of(["onnxruntime"], Settings(tp_size=2), device)
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_what_is_left_out_need_not_be_installed() -> None:
+    settings = Settings(lanes=("toy-torch", "onnxruntime"), tp_size=2)
+    assert chosen_lanes(settings, "cpu", None) == ["toy-torch", "onnxruntime"]
+
+
 def test_every_combination_is_a_cell() -> None:
     found = shapes(Settings(batch_sizes=(1, 8), prompt_lengths=(32, 64), new_tokens=(16,)), "float32")
     assert found == [

@@ -328,3 +328,44 @@ def test_the_card_chosen_by_its_number_is_the_only_one_that_is_seen(
         resolve({}, file=file)
     with pytest.raises(UserError, match="GPU_INDEX='one' is not valid: it takes a whole number from 0 to 63"):
         resolve({"GPU_INDEX": "one"}, file=file)
+
+
+@pytest.fixture
+def no_card_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "GPU_INDEX", "TP_SIZE"):
+        monkeypatch.setenv(name, "")  # so that what is set is taken back
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("no_card_chosen")
+def test_the_first_card_and_how_many_choose_those_behind_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / ".env"
+    file.write_text("GPU_INDEX=1\nTP_SIZE=2\n")
+    for _ in range(2):
+        settings, sources = resolve({}, file=file)
+        assert (settings.gpu_index, settings.tp_size, sources["TP_SIZE"]) == (1, 2, "file")
+        assert (os.environ["CUDA_VISIBLE_DEVICES"], os.environ["CUDA_DEVICE_ORDER"]) == ("1,2", "PCI_BUS_ID")
+        assert os.environ["GPU_INDEX"] == "1", "a number, for the sentence of a machine without that card"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    with pytest.raises(UserError) as refused:
+        resolve({}, file=file)
+    assert str(refused.value) == (
+        "GPU_INDEX=1 with TP_SIZE=2 and CUDA_VISIBLE_DEVICES='0,1' choose different cards; set one of the two."
+    )
+
+
+@pytest.mark.usefixtures("no_card_chosen")
+def test_how_many_cards_alone_chooses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / ".env"
+    file.write_text("")
+    assert resolve({"TP_SIZE": "2"}, file=file)[0].tp_size == 2
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")  # cards that are no neighbours
+    assert resolve({"TP_SIZE": "2"}, file=file)[0].tp_size == 2
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "2,5"
+
+
+@pytest.mark.parametrize("typed", ["0", "65", "two", "1.5"])
+def test_a_number_of_cards_that_is_none_is_refused(tmp_path: Path, typed: str) -> None:
+    with pytest.raises(UserError, match=rf"TP_SIZE='{typed}' is not valid: it takes a whole number from 1 to 64"):
+        resolve({"TP_SIZE": typed}, file=tmp_path / ".env")

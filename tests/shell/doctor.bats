@@ -211,6 +211,23 @@ not_ready() { [ "$status" -eq 1 ] || { echo "status $status: $output"; return 1;
   line fail gpu "GPU_INDEX='2' names no GPU of this machine; nvidia-smi lists 0, 1."
 }
 
+@test "several cards: as many as TP_SIZE says, of one kind" {
+  printf '%s\n' '0, NVIDIA A10, 580.95.05, 23028, 22000, 8.6' '1, NVIDIA A10, 580.95.05, 23028, 22000, 8.6' >"$box/gpus"
+  TP_SIZE=2 run env PATH="$box/bin" bash "$script"
+  ready
+  line ok cards 'TP_SIZE=2: 2 cards, all NVIDIA A10.'
+  TP_SIZE=4 run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail cards 'TP_SIZE=4 needs 4 cards, and this machine has 2.'
+  TP_SIZE=2 GPU_INDEX=1 run env PATH="$box/bin" bash "$script"
+  not_ready
+  line fail cards 'GPU_INDEX=1, CUDA_VISIBLE_DEVICES=1,2'
+  printf '%s\n' '0, NVIDIA A10, 580.95.05, 23028, 22000, 8.6' '1, NVIDIA L4, 580.95.05, 23034, 22000, 8.9' >"$box/gpus"
+  TP_SIZE=2 run env PATH="$box/bin" bash "$script"
+  ready
+  line warn cards 'The cards differ (NVIDIA A10, NVIDIA L4): the slowest decides'
+}
+
 @test "disk: too little for the image, enough for the image only, and not needed when it is here" {
   echo 40000000 >"$box/df-docker"
   run env PATH="$box/bin" bash "$script"

@@ -75,6 +75,15 @@ def test_the_lanes_precisions_in_fairness_are_the_programs() -> None:
     ]
 
 
+def test_the_lanes_that_split_a_model_are_those_that_the_documents_name() -> None:
+    page = (ROOT / "docs" / "several-cards.md").read_text(encoding="utf-8")
+    able = {f"`{name}`": bool(row.over_cards) for name, row in LANES.items()}
+    assert {row[0]: row[1] == "yes" for row in rows_after(page, "Lane by lane")} == able
+    for text in (ENGLISH, FRENCH):
+        (told,) = re.findall(r"^(?:With|Avec) `TP_SIZE` .*\n.*$", text, re.MULTILINE)
+        assert set(re.findall("`[a-z]+-?[a-z]+`", told)) == {name for name, can in able.items() if can}
+
+
 @pytest.mark.parametrize("text", [ENGLISH, FRENCH])
 def test_what_stands_below_the_picture_is_what_its_run_says(text: str) -> None:
     """One picture, before the first section, of the run whose report is shown further down."""

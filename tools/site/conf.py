@@ -52,6 +52,7 @@ NAVIGATION: dict[str, dict[str, str]] = {
         "Before the first real run": "docs/first-run",
         "Troubleshooting": "docs/troubleshooting",
         "Your own prompts": "docs/prompts",
+        "Several cards": "docs/several-cards",
         "NVIDIA setup": "NVIDIA_SETUP",
     },
     "Believe it": {

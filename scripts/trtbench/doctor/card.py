@@ -21,11 +21,12 @@ OLDER_DRIVER = 525  # of OLDER_CUDA, which the older build of torch is for; nobo
 OWN = "or name a Python with a torch of your own in TRTBENCH_PYTHON"
 
 
-def card_checks() -> list[Check]:
-    """The card, its compute capability, driver and memory for torch outside of Docker; one failed check without a card."""
+def card_checks(tp_size: int = 1) -> list[Check]:
+    """The card, its compute capability, driver and memory for torch outside of Docker, and where there are to be several (`tp_size`)
+    whether they are; one failed check without a card."""
     gpus, _ = query_gpus()
     chosen = gpu_in_use(gpus)
-    checks = {check.name: check for check in requirements.gpu_checks(ask_driver=False)}
+    checks = {check.name: check for check in requirements.gpu_checks(ask_driver=False, tp_size=tp_size)}
     if chosen is None:
         return list(checks.values())
     of_several = f", number {chosen.index} of {len(gpus)} (GPU_INDEX chooses)" if len(gpus) > 1 else ""

@@ -15,6 +15,7 @@ from trtbench.model.built_in import PACKAGED, folder_of
 from trtbench.model.offline import offline_by
 from trtbench.model.whereabouts import hub_source, snapshot, source_of
 from trtbench.settings import lanes
+from trtbench.settings.choosing import one_card_only
 from trtbench.settings.environments import ENVIRONMENTS, ready
 from trtbench.settings.knobs import COLUMNS, Settings, defaults_of
 from trtbench.settings.lanes import LANES
@@ -139,8 +140,9 @@ def in_docker(settings: Settings, profile: str, image: str) -> Estimate | None:
 def lanes_of(settings: Settings, device: str, to_make: Sequence[str] = (), capability: str | None = None) -> list[str]:
     """The lanes that a start outside of Docker will run on a card of this compute capability, as far as can be told before it."""
     if settings.lanes != ("auto",):
-        return list(settings.lanes)
-    fit = [name for name in LANES if not (lanes.unable(name, capability) or lanes.doubtful(name, capability))]
+        return [name for name in settings.lanes if name not in LANES or not one_card_only(name, settings.tp_size)]
+    able = [name for name in LANES if not one_card_only(name, settings.tp_size)]
+    fit = [name for name in able if not (lanes.unable(name, capability) or lanes.doubtful(name, capability))]
     return [name for name in fit if device in LANES[name].devices and _at_hand(name, device, to_make)]
 
 
@@ -183,7 +185,8 @@ def _model(settings: Settings) -> list[Part]:
 def _preparation(settings: Settings, device: str, names: Sequence[str]) -> list[Part]:
     """What lanes make before their first trial, of those that have nothing in the cache yet: in one part what was measured, and in
     one what was not."""
-    measured = PREPARED[device] if settings.model_name in MEASURED[device] else {}
+    # Over several cards none of it was timed.
+    measured = PREPARED[device] if settings.model_name in MEASURED[device] and settings.tp_size == 1 else {}
     new = [
         name
         for name in names

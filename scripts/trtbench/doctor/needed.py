@@ -24,10 +24,10 @@ from collections.abc import Sequence
 from trtbench.doctor.estimate import estimate, lanes_of, of_environments, sentence
 from trtbench.errors import UserError, run_main
 from trtbench.machine import cuda_driver
-from trtbench.machine.requirements import Gpu, gpu_in_use, query_gpus
+from trtbench.machine.requirements import Gpu, gpu_in_use, gpus_in_use, query_gpus, too_few
 from trtbench.model.whereabouts import local_folder, source_of
 from trtbench.settings import lanes
-from trtbench.settings.choosing import check_headline, check_names, entrants_of, none_of
+from trtbench.settings.choosing import check_headline, check_names, entrants_of, none_of, one_card_only
 from trtbench.settings.environments import ENVIRONMENTS, MAIN, STAMP, here, may_be_made, own_python, ready
 from trtbench.settings.knobs import ROOT, Settings, show
 from trtbench.settings.lanes import LANES
@@ -54,7 +54,7 @@ class Make:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser("bench").parse_args(arguments)
     settings, _ = settings_for(options, lambda requested: "cpu" if card_for(requested) is None else "cuda")
-    card = card_for(settings.device)
+    card = card_for(settings.device, settings.tp_size)
     device = "cpu" if card is None else "cuda"
     refuse(settings, options.family, device, card)
     cuda = cuda_driver.cuda_version(card.driver) if card is not None else None
@@ -86,7 +86,7 @@ def refuse(settings: Settings, family: str | None, device: str, card: Gpu | None
     for name in names:
         # What neither an environment of ours nor the main one has.
         elsewhere = bool(LANES[name].image) and device not in LANES[name].environments
-        absent = lanes.missing(name, device) if elsewhere else None
+        absent = lanes.missing(name, device) if elsewhere and not one_card_only(name, settings.tp_size) else None
         if absent and (named or family is not None):
             raise UserError(f"the lane {name} {absent}; {lanes.remedy(name, device)}.")
         if not absent and device in lanes.devices(name):
@@ -112,9 +112,9 @@ def tell(settings: Settings, options: Namespace, device: str, card: Gpu | None, 
         print(f"this takes {sentence(of_environments(to_make))}", file=sys.stderr)
 
 
-def card_for(requested: str) -> Gpu | None:
-    """The card that DEVICE means here; None for the processor. Raises UserError for DEVICE=cuda without one, and for a GPU_INDEX
-    that is none of those that are there."""
+def card_for(requested: str, tp_size: int = 1) -> Gpu | None:
+    """The card that DEVICE means here, the first of as many as a model is split over; None for the processor. Raises UserError for
+    DEVICE=cuda without one, for a GPU_INDEX that is none of those that are there, and for fewer than are needed."""
     if requested == "cpu":
         return None
     gpus, reason = query_gpus()
@@ -124,6 +124,8 @@ def card_for(requested: str) -> Gpu | None:
         raise UserError(
             f"GPU_INDEX={index} is no GPU of this machine: it takes a number from 0 to {len(gpus) - 1}, as nvidia-smi lists them."
         )
+    if card is not None and len(gpus_in_use(gpus)) < tp_size:
+        raise UserError(too_few(tp_size, len(gpus_in_use(gpus)), len(gpus)))
     if card is None and gpus:
         reason = f"CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES')!r} shows no GPU of this machine"
     if card is None and requested == "cuda":
@@ -181,6 +183,9 @@ def lane_environments(
         # As for the benchmark: with a family, LANES restricts it only where it names one of its lanes.
         restricts = named and any(LANES[lane].family == (family or LANES[lane].family) for lane in settings.lanes)
         if folder is None or family not in (None, row.family) or (restricts and name not in settings.lanes):
+            continue
+        if reason := one_card_only(name, settings.tp_size):
+            print(f"{name} is left out: {reason}", file=sys.stderr)
             continue
         if own_python() and not install and lanes.missing(name, "cuda") is None:
             continue

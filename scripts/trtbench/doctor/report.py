@@ -38,11 +38,11 @@ _CARD = ("gpu", "compute-capability", "driver", "gpu-memory")
 NEEDED = {
     "docker": {
         *("docker", "docker-daemon", "compose", "container-toolkit", "docker-disk", "ngc-login"),
-        *(*_CARD, "disk", "model"),
+        *(*_CARD, "cards", "disk", "model"),
     },
     "local": {"python", "disk", "model"},
-    "gpu": {"python", *_CARD, "disk", "model"},
-    "engine": {*_CARD, "disk", "shared-memory", "model"},
+    "gpu": {"python", *_CARD, "cards", "disk", "model"},
+    "engine": {*_CARD, "disk", "shared-memory", "model"},  # one for more cards than there are can be built
 }
 ON_DISK = ("disk", "model")  # what is of the settings, and not of the machine
 
@@ -73,7 +73,11 @@ def examine(image: str, settings: Settings, purpose: str) -> list[Check]:
         daemon_check,
         compose_check,
         toolkit_check,
-        card_checks if purpose == "gpu" else lambda: gpu_checks(ask_driver=purpose == "engine"),
+        lambda: (
+            card_checks(settings.tp_size)
+            if purpose == "gpu"
+            else gpu_checks(ask_driver=purpose == "engine", tp_size=settings.tp_size)
+        ),
         lambda: docker_disk_check(image),
         room_check,
         shared_memory_check,
@@ -97,7 +101,7 @@ def estimated(image: str, settings: Settings, purpose: str, profile: str = "auto
         if purpose in ("local", "gpu"):
             device = "cpu" if purpose == "local" else "cuda"
             to_make = [name for name in environments_of(settings, device) if ready(name) is None]
-            capability = needed.capability_of(needed.card_for(device))
+            capability = needed.capability_of(needed.card_for(device, settings.tp_size))
             return estimate(settings, device, to_make, lanes_of(settings, device, to_make, capability))
     except UserError:
         pass
@@ -107,7 +111,7 @@ def estimated(image: str, settings: Settings, purpose: str, profile: str = "auto
 def environments_of(settings: Settings, device: str) -> list[str]:
     """The environments that a start needs, as scripts/lib.sh makes them. Raises UserError where there is no card for it, or none
     that can be used."""
-    card = needed.card_for(device)
+    card = needed.card_for(device, settings.tp_size)
     cuda = cuda_version(card.driver) if card is not None else None
     with contextlib.redirect_stderr(io.StringIO()):  # the checks say it
         makes = [] if own_python() else [needed.main_environment(card, cuda)]

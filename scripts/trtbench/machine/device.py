@@ -7,6 +7,7 @@ import os
 
 from trtbench.errors import UserError
 from trtbench.machine import nvml
+from trtbench.machine.requirements import too_few
 from trtbench.records.telemetry import Card
 
 
@@ -43,7 +44,7 @@ def resolve(requested: str, tp_size: int = 1) -> Device:
                     f"{session.count - 1}, as nvidia-smi lists them."
                 )
             if cards:
-                raise UserError(_too_few(tp_size, len(cards), session.count))
+                raise UserError(too_few(tp_size, len(cards), session.count))
     except (nvml.Absent, nvml.Broken) as error:
         reason = str(error)
     else:
@@ -54,11 +55,3 @@ def resolve(requested: str, tp_size: int = 1) -> Device:
     if requested == "cuda":
         raise UserError(f"DEVICE=cuda, but {reason}; set DEVICE=cpu or see NVIDIA_SETUP.md.")
     return Device("cpu")
-
-
-def _too_few(tp_size: int, seen: int, there: int) -> str:
-    """The sentence for fewer cards than a model is to be split over."""
-    here = f"this machine has {there}" if seen == there else f"{seen} of the {there} of this machine can be seen"
-    chosen = [f"{name}={os.environ[name]}" for name in ("GPU_INDEX", "CUDA_VISIBLE_DEVICES") if os.environ.get(name)]
-    by = f" ({', '.join(chosen)})" if chosen and seen != there else ""
-    return f"TP_SIZE={tp_size} needs {tp_size} cards, and {here}{by}; set TP_SIZE to {seen} or less."

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import math
 import os
 import re
 import shutil
@@ -100,15 +101,53 @@ def query_gpus() -> tuple[list[Gpu], str]:
 
 
 def gpu_in_use(gpus: list[Gpu]) -> Gpu | None:
-    """The one of these that CUDA calls number 0, or None where it shows none of them: the first of CUDA_VISIBLE_DEVICES (a
-    number or the beginning of a UUID), else GPU_INDEX, else the first."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", os.environ.get("GPU_INDEX") or None)
-    first = "0" if visible is None else visible.split(",")[0].strip()
-    if first.startswith("GPU-"):
-        first = _index_of(first)
-    elif visible is None or first.startswith("MIG-"):  # a part of a card, which nvidia-smi lists elsewhere
-        return gpus[0] if gpus else None
-    return next((gpu for gpu in gpus if first == str(gpu.index)), None)
+    """The one of these that CUDA calls number 0, or None where it shows none of them."""
+    return next(iter(gpus_in_use(gpus)), None)
+
+
+def gpus_in_use(gpus: list[Gpu]) -> list[Gpu]:
+    """Those that CUDA shows, in its order: of CUDA_VISIBLE_DEVICES (numbers or beginnings of UUIDs) up to the first that is not
+    there, else from GPU_INDEX on, else all."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        index = os.environ.get("GPU_INDEX") or None
+        first = next((i for i, gpu in enumerate(gpus) if index in (None, str(gpu.index))), len(gpus))
+        return gpus[first:]
+    shown: list[Gpu] = []
+    for named in (part.strip() for part in visible.split(",")):
+        if named.startswith("MIG-"):  # a part of a card, which nvidia-smi lists elsewhere
+            return gpus[:1]
+        index = _index_of(named) if named.startswith("GPU-") else named
+        gpu = next((gpu for gpu in gpus if index == str(gpu.index)), None)
+        if gpu is None:
+            break
+        shown.append(gpu)
+    return shown
+
+
+def too_few(tp_size: int, seen: int, there: int) -> str:
+    """The sentence for fewer cards than a model is to be split over."""
+    here = f"this machine has {there}" if seen == there else f"{seen} of the {there} of this machine can be seen"
+    chosen = [f"{name}={os.environ[name]}" for name in ("GPU_INDEX", "CUDA_VISIBLE_DEVICES") if os.environ.get(name)]
+    by = f" ({', '.join(chosen)})" if chosen and seen != there else ""
+    fewer = f"{seen} or less" if seen > 1 else str(seen)
+    return f"TP_SIZE={tp_size} needs {tp_size} cards, and {here}{by}; set TP_SIZE to {fewer}."
+
+
+def cards_check(gpus: list[Gpu], tp_size: int) -> list[Check]:
+    """Are there as many cards as a model is to be split over, and are they alike? No check where it is not split."""
+    if tp_size == 1 or not gpus:
+        return []
+    used = gpus_in_use(gpus)[:tp_size]
+    figures = {"needed": tp_size, "used": [gpu.index for gpu in used]}
+    if len(used) < tp_size:
+        sentence, _, todo = too_few(tp_size, len(used), len(gpus)).rstrip(".").partition("; ")
+        return [Check("cards", "fail", f"{sentence}.", todo, figures)]
+    names = list(dict.fromkeys(gpu.name for gpu in used))
+    if len(names) > 1:
+        sentence = f"The cards differ ({', '.join(names)}): the slowest decides, and the one with the least memory."
+        return [Check("cards", "warn", sentence, "choose cards of one kind with GPU_INDEX", figures)]
+    return [Check("cards", "ok", f"TP_SIZE={tp_size}: {tp_size} cards, all {names[0]}.", "", figures)]
 
 
 def _chooser() -> str:
@@ -129,8 +168,9 @@ def _mib(cell: str) -> int | None:
     return int(cell) if cell.isdigit() else None  # [N/A] where GPU and CPU share their memory
 
 
-def gpu_checks(ask_driver: bool = True) -> list[Check]:
-    """GPU, compute capability, driver and GPU memory of the GPU in use; one failed check without a GPU.
+def gpu_checks(ask_driver: bool = True, tp_size: int = 1) -> list[Check]:
+    """GPU, compute capability, driver and GPU memory of the GPU in use; one failed check without a GPU. With a `tp_size` above 1
+    that of memory is about the card that has the least of those used, and one more is about their number and kind.
 
     `ask_driver`: programs run here, so the driver that they get is asked. On a host whose containers bring their own CUDA it
     would tell nothing of them.
@@ -159,7 +199,9 @@ def gpu_checks(ask_driver: bool = True) -> list[Check]:
         of_several = f", number {chosen.index} of {len(gpus)} (GPU_INDEX chooses)" if len(gpus) > 1 else ""
         first = Check("gpu", "ok", f"{chosen.name}{of_several}.", "", figures)
     driver = driver_check(chosen.name, chosen.driver, ask_driver)
-    return [first, _capability_check(chosen), driver, _memory_check(chosen)]
+    used = gpus_in_use(gpus)[:tp_size]
+    least = min(used, key=lambda gpu: math.inf if gpu.total_mib is None else gpu.total_mib)
+    return [first, _capability_check(chosen), driver, _memory_check(least), *cards_check(gpus, tp_size)]
 
 
 def _capability_check(gpu: Gpu) -> Check:

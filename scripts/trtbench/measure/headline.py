@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from trtbench.errors import UserError
 from trtbench.figures.base import may_be_base
 from trtbench.settings import lanes
-from trtbench.settings.choosing import Entrant, check_headline
+from trtbench.settings.choosing import Entrant, check_headline, one_card_only
 from trtbench.settings.knobs import QUANTISED, Settings, show
 from trtbench.settings.lanes import LANES
 from trtbench.settings.sealed import headline_of
@@ -20,16 +20,20 @@ def headline(
     `entrants` those with the precisions in which they do; `whole`: no other step brings further lanes to the run. Raises
     UserError for a lane that can have no headline: one that may be the base, and in a whole run one that does not run."""
     declared = settings.headline
-    others = [name for name in names if not LANES[name].baseline]
+    able = [name for name in LANES if not one_card_only(name, settings.tp_size)]
+    others = [name for name in names if name in able and not LANES[name].baseline]
     if not declared:
-        return headline_of("", names)
+        return headline_of("", names, settings.tp_size)
     check_headline(declared)
-    possible = others if whole and others else [name for name, row in LANES.items() if not row.baseline]
+    possible = others if whole and others else [name for name in able if not LANES[name].baseline]
     if LANES[declared].baseline:
         raise UserError(
             f"HEADLINE={declared!r} is a PyTorch lane that may be the base, which the headline is against; "
             f"name one that is not: {', '.join(possible)}."
         )
+    if reason := one_card_only(declared, settings.tp_size):
+        to_name = f"name one that splits it, {' or '.join(possible)}" if others or not whole else "leave it empty"
+        raise UserError(f"HEADLINE={declared!r} is left out: {reason}; {to_name}, or set TP_SIZE=1.")
     if not whole:
         return declared
     if declared not in names:

@@ -120,6 +120,10 @@ def differs(current: Run, fresh: Run) -> str | None:
     """Say why trials of `fresh` cannot stand in the run `current`, or None."""
     if current.schema != fresh.schema:
         return f"it was recorded with schema version {current.schema}"
+    # A machine's name holds its cards, so this comes first. Runs recorded before there was the setting had one card.
+    was, now = current.settings.get("TP_SIZE", 1), fresh.settings.get("TP_SIZE", 1)
+    if was != now:
+        return f"TP_SIZE was {was} and is {now}"
     if current.machine != fresh.machine:
         return "this is another machine"
     if current.model_digest != fresh.model_digest:
@@ -127,7 +131,7 @@ def differs(current: Run, fresh: Run) -> str | None:
     if current.workload_digest != fresh.workload_digest:
         return "the prompts, cells or sampling differ"
     for name in FIXED:
-        if name not in fresh.settings:
+        if name not in fresh.settings or name == "TP_SIZE":
             continue
         if current.settings.get(name) != fresh.settings[name]:
             return f"{name} was {show(name, current.settings.get(name))} and is {show(name, fresh.settings[name])}"

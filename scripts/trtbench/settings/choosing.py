@@ -38,7 +38,8 @@ def chosen_lanes(settings: Settings, device: str, family: str | None, capability
             ]
     for name in names:
         absent = lanes.missing(name, device)
-        if absent:
+        # A lane that is left out anyway (entrants_of) needs nothing installed.
+        if absent and not one_card_only(name, settings.tp_size):
             raise UserError(f"the lane {name} {absent}; {lanes.remedy(name, device)}, or leave the lane out of LANES.")
     if not names and family is not None:
         raise UserError(none_of(family, device, capability))
@@ -137,7 +138,7 @@ def entrants_of(names: Sequence[str], settings: Settings, device: str) -> tuple[
             if precision not in supported
         }
     if not entrants and all(one_card_only(name, settings.tp_size) for name in names):
-        able = ", ".join(name for name, row in lanes.LANES.items() if row.over_cards)
+        able = ", ".join(name for name, row in lanes.LANES.items() if row.over_cards and device in lanes.devices(name))
         raise UserError(
             f"TP_SIZE={settings.tp_size}: no chosen lane splits a model over cards; {able} do, or set TP_SIZE=1."
         )

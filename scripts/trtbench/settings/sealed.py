@@ -37,19 +37,20 @@ FREE = (
 FIXED = tuple(name for name, row in ROWS.items() if name not in FREE and not row.secret)
 
 
-def headline_of(declared: str, names: Sequence[str]) -> str | None:
+def headline_of(declared: str, names: Sequence[str], tp_size: int = 1) -> str | None:
     """The lane of the headline of a run opened with these lanes: the one declared (HEADLINE), else tensorrt-engine, else
-    tensorrt-rtx, else the first that is not of PyTorch. Lanes that this program does not know are none."""
+    tensorrt-rtx, else the first that is not of PyTorch. Lanes that this program does not know are none, nor are those that can't
+    split a model over so many cards."""
     if declared:
         return declared
-    rivals = [name for name in names if name in lanes.LANES and rival(name)]
+    rivals = [name for name in names if name in lanes.LANES and rival(name, tp_size)]
     return next((name for name in ("tensorrt-engine", "tensorrt-rtx", *rivals) if name in rivals), None)
 
 
-def rival(name: str) -> bool:
+def rival(name: str, tp_size: int = 1) -> bool:
     """Whether a lane may be the headline where none is declared."""
     row = lanes.LANES[name]
-    return not row.baseline and row.family != "pytorch"
+    return not row.baseline and row.family != "pytorch" and (tp_size == 1 or bool(row.over_cards))
 
 
 def precisions_of(row: lanes.Row, asked: Sequence[str], device: str) -> list[str]:

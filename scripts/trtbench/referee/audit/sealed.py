@@ -87,7 +87,8 @@ def _places(trials: list[Trial]) -> str:
 def _headline(context: Context, own: Sequence[Trial]) -> Iterator[Finding]:
     """The headline is what the trials carried, and follows from HEADLINE and the lanes of the run."""
     run = context.run
-    carried = [t for t in own if t.sealed is not None and _other(t.sealed, run.headline)]
+    cards = _cards(run.settings)
+    carried = [t for t in own if t.sealed is not None and _other(t.sealed, run.headline, cards)]
     if carried:
         assert carried[0].sealed is not None
         yield _other_headline(run.headline, carried[0].sealed.headline)
@@ -104,17 +105,25 @@ def _headline(context: Context, own: Sequence[Trial]) -> Iterator[Finding]:
             yield _other_headline(run.headline, named[0])
         return
     # None was declared: that of the run's first rival, or of the engine. Lanes may have come later, in the order they stand.
-    rivals = [name for name in dict.fromkeys(run.lanes) if name in LANES and rival(name)]
-    possible = {headline_of("", rivals[: i + 1]) for i in range(len(rivals))}
+    rivals = [name for name in dict.fromkeys(run.lanes) if name in LANES and rival(name, cards)]
+    possible = {headline_of("", rivals[: i + 1], cards) for i in range(len(rivals))}
     # A step may have named it of which no trial is left: then those of later steps carried it.
     possible |= {t.sealed.headline for t in own if t.sealed is not None}
     if run.headline is not None and run.headline not in possible:
-        yield _other_headline(run.headline, headline_of("", run.lanes))
+        yield _other_headline(run.headline, headline_of("", run.lanes, cards))
 
 
-def _other(sealed: Sealed, headline: str | None) -> bool:
+def _cards(settings: Mapping[str, Any]) -> int:
+    """Cards that lanes split the model over; earlier records name none, and had one."""
+    named = settings.get("TP_SIZE")
+    return named if isinstance(named, int) else 1
+
+
+def _other(sealed: Sealed, headline: str | None, cards: int) -> bool:
     """Whether a trial carried another headline. None is carried before the first rival is among the run's lanes, and only then."""
-    return sealed.headline != headline and (sealed.headline is not None or headline_of("", sealed.lanes) is not None)
+    return sealed.headline != headline and (
+        sealed.headline is not None or headline_of("", sealed.lanes, cards) is not None
+    )
 
 
 def _declared_later(own: Sequence[Trial]) -> list[str]:

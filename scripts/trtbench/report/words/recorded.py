@@ -61,6 +61,7 @@ REASONS: tuple[tuple[str, str], ...] = (
     ("TRY_SETTINGS=0", "TRY_SETTINGS=0"),
     # lanes and precisions
     ("{lane:label} does not run {precision} on {device} (it runs {supported})", "{lane:label} ne calcule pas en {precision} sur {device} (mais en {supported})"),
+    ("{lane:label} runs a model on one card, and TP_SIZE is {cards:i}", "{lane:label} fait tourner un modèle sur une seule carte, et TP_SIZE vaut {cards:i}"),
     ("{engine} runs {most} and {last} on a CPU, not {precision}", "{engine} calcule en {most} et {last} sur un processeur, pas en {precision}"),
     ("{engine} runs {most} and {last} on a card, not {precision}", "{engine} calcule en {most} et {last} sur une carte, pas en {precision}"),
     ("PyTorch runs float32, float16 and bfloat16 here, not {precision}", "PyTorch calcule ici en float32, float16 et bfloat16, pas en {precision}"),
