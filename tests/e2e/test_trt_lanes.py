@@ -185,6 +185,28 @@ def test_no_engine_yet_names_the_command_that_builds_it(built: Product, tiny_mod
     assert list(product.engines()) == list(built.engines()), "the very engine that the settings ask for"
 
 
+def test_both_lanes_split_the_model_over_two_cards(built: Product, tmp_path: Path) -> None:
+    product = built.copied(tmp_path / "data")  # whose engine is for one card
+    settings = {"TP_SIZE": "2", "STANDIN_GPU": "2", "HEADLINE": ""}
+    done = product.bench("--build", LANES="tensorrt-engine,tensorrt-pytorch", TRTLLM_BENCH="1", **settings)
+    assert done.returncode == 0, done.stdout
+    assert "for 2 cards" in done.stdout and "trtllm-bench latency is not run" in done.stdout
+    (engine,) = [engine for engine in product.engines().values() if engine["inputs"]["tp_size"] == 2]
+    assert "-tp2-" in engine["name"] and engine["built"]["tp_size"] == 2
+    assert {"rank0.engine", "rank1.engine"} < set(engine["files"])
+    checkpoint = next(product.data.glob("checkpoints/*-tp2-*"))
+    assert engine["weights_bytes"] == sum(file.stat().st_size for file in checkpoint.glob("rank*.safetensors"))
+    by_lane = {trial["lane"]: trial for trial in product.trials()}
+    assert set(by_lane) == {"tensorrt-engine", "tensorrt-pytorch"}
+    for trial in by_lane.values():
+        assert trial["failure"] is None and trial["statement"]["tensor_parallel"] == 2
+        assert "the engine in 2 processes, one for each card" in trial["statement"]["notes"]
+        tokens = 2 * 64 if trial["lane"] == "tensorrt-engine" else 2 * 96 + 32
+        assert trial["cells"][0]["memory"]["kv_pool"] == tokens * 256, "of both together: as much as on one card"
+    outputs = [trial["cells"][0]["e2e"]["outputs"] for trial in by_lane.values()]
+    assert outputs[0] == outputs[1]
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [

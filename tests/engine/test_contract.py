@@ -125,10 +125,10 @@ def test_every_flag_that_is_passed_is_in_the_contract_and_marked_as_used() -> No
     sizes = plan.Sizes(batch=1, input=8, sequence=16, num_tokens=32)
     passed = {"trtllm-build": {"--checkpoint_dir", "--output_dir", "--output_timing_cache"}}
     for precision in contract.load()["precisions"]:
-        passed["trtllm-build"] |= {w for w in plan.build_flags(sizes, precision) if w.startswith("--")}
+        passed["trtllm-build"] |= {w for w in plan.build_flags(sizes, precision, 2) if w.startswith("--")}
         for architecture in contract.load()["architectures"]:
             tool = plan.tool_for(architecture, precision)
-            words = ["--model_dir", "--output_dir", *plan.convert_flags(architecture, precision)]
+            words = ["--model_dir", "--output_dir", *plan.convert_flags(architecture, precision, 2)]
             words += ["--calib_dataset"] if tool == "quantize" else plan.on_cpu_flags(tool)
             passed.setdefault(tool, set()).update(w for w in words if w.startswith("--"))
     for tool, flags in passed.items():

@@ -147,6 +147,7 @@ def test_the_kv_pool_counts_whole_blocks_of_each_sequence() -> None:
         ({"build": ["--max_batch_size", "2"]}, False),
         ({"tensorrt": "10.13"}, False),
         ({"gpu": "8.9"}, False),
+        ({"tp_size": 2}, True),
     ],
 )
 def test_whatever_goes_in_makes_another_name(change: dict[str, Any], checkpoint_too: bool) -> None:
@@ -154,6 +155,27 @@ def test_whatever_goes_in_makes_another_name(change: dict[str, Any], checkpoint_
     assert plan.engine_name("a/b", one) != plan.engine_name("a/b", other)
     same = plan.checkpoint_name("a/b", one) == plan.checkpoint_name("a/b", other)
     assert same != checkpoint_too
+
+
+def test_an_engine_of_one_card_keeps_the_name_that_it_had_before_there_were_several() -> None:
+    sizes = inputs().sizes
+    convert, build_flags = plan.convert_flags("LlamaForCausalLM", "float16"), plan.build_flags(sizes, "float16")
+    assert convert == ["--dtype", "float16", "--workers", "1"]
+    assert build_flags[-4:] == ["--workers", "1", "--log_level", "info"]
+    one = inputs(convert=convert, build=build_flags)
+    assert plan.checkpoint_name("a/b", one) == "b-float16-c3e7c41b4361"
+    assert plan.engine_name("a/b", one) == "b-float16-b1-i128-s328-fe35b936e2c1"
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8", "fp8", "int4_awq"])
+def test_the_checkpoint_says_over_how_many_cards_and_a_worker_for_each_builds(precision: str) -> None:
+    convert = plan.convert_flags("LlamaForCausalLM", precision, 4)
+    assert convert[convert.index("--tp_size") + 1] == "4"
+    flags = plan.build_flags(inputs().sizes, precision, 4)
+    assert "--tp_size" not in flags and flags[flags.index("--workers") + 1] == "4"
+    of_four = inputs(precision=precision, convert=convert, build=flags, tp_size=4)
+    assert plan.checkpoint_name("a/b", of_four) == f"b-{precision}-tp4-{of_four.checkpoint_key()}"
+    assert plan.engine_name("a/b", of_four) == f"b-{precision}-b1-i128-s328-tp4-{of_four.engine_key()}"
 
 
 @pytest.mark.parametrize(
@@ -398,6 +420,26 @@ def test_weights_that_the_card_does_not_hold_are_refused(monkeypatch: pytest.Mon
     preflight.check_gpu_memory(msgspec.structs.replace(large, parameters=1_100_048_384), "float16")
 
 
+def test_several_cards_hold_what_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "query_gpus", lambda: ([gpu(name="RTX 3050", total_mib=6144)] * 2, ""))
+    large = msgspec.structs.replace(factory.model(), name="some/model", parameters=6_600_000_000)
+    sentence = r"13\.2 GB of weights in float16, and 2 x RTX 3050 \(TP_SIZE=2\) have 12\.9 GB of memory; .* or a larger TP_SIZE"
+    with pytest.raises(UserError, match=sentence):
+        preflight.check_gpu_memory(large, "float16", 2)
+    preflight.check_gpu_memory(large, "float16", 3)
+    preflight.check_gpu_memory(msgspec.structs.replace(large, parameters=3_300_000_000), "float16", 2)
+
+
+def test_an_engine_for_more_cards_than_there_are_is_built_with_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = Check("x", "ok", "all is well")
+    monkeypatch.setattr(preflight, "gpu_checks", lambda: [good])
+    monkeypatch.setattr(preflight, "shared_memory_check", lambda: good)
+    monkeypatch.setattr(preflight, "query_gpus", lambda: ([gpu(), gpu(index=1)], ""))
+    assert preflight.check_machine(["float16"], 2) == [good, good]
+    (warning,) = [check for check in preflight.check_machine(["float16"], 4) if check.level == "warn"]
+    assert warning.sentence == "TP_SIZE=4: the engine is for 4 cards, and nvidia-smi lists 2."
+
+
 def requirements_of_two(monkeypatch: pytest.MonkeyPatch) -> list[Check]:
     monkeypatch.setattr(requirements, "query_gpus", lambda: ([gpu(), gpu(index=1, capability=(8, 9))], ""))
     return requirements.gpu_checks()
@@ -537,6 +579,8 @@ def test_inputs_survive_the_file() -> None:
     one = inputs(sizes=Sizes(batch=2, input=3, sequence=4, num_tokens=32))
     again = msgspec.json.decode(msgspec.json.encode(one), type=Inputs)
     assert again == one and again.engine_key() == one.engine_key()
+    older = {name: value for name, value in msgspec.to_builtins(one).items() if name != "tp_size"}
+    assert msgspec.convert(older, Inputs) == one, "an engine.json from before there were several cards"
 
 
 def test_every_architecture_has_a_tool_of_the_contract() -> None:

@@ -32,7 +32,10 @@ def store(engines: Path, name: str, created: str = "2026-01-01", **more: Any) ->
     (folder / "rank0.engine").write_bytes(b"engine " * 100)
     (folder / "config.json").write_text("{}")
     sizes = more.get("sizes", SIZES)
-    more = {"build": plan.build_flags(sizes, more.get("precision", "float16")), **more}
+    cards = more.get("tp_size", 1)
+    for rank in range(1, cards):
+        (folder / f"rank{rank}.engine").write_bytes(b"engine " * 100)
+    more = {"build": plan.build_flags(sizes, more.get("precision", "float16"), cards), **more}
     made = Engine(
         schema=1,
         name=name,
@@ -53,6 +56,7 @@ def store(engines: Path, name: str, created: str = "2026-01-01", **more: Any) ->
             tokens_per_block=32,
             kv_cache_type="PAGED",
             kv_bytes_per_token=64,
+            tp_size=more.get("tp_size", 1),
         ),
         simulated=False,
         files={path.name: on_disk.file_of(path) for path in folder.iterdir()},
@@ -87,6 +91,8 @@ def test_the_newest_engine_that_fits_is_found(tmp_path: Path) -> None:
             {"sizes": Sizes(batch=2, input=128, sequence=328, num_tokens=256)},
             "those of this model and precision are for batch 1, 128 prompt tokens, 328 in all",
         ),
+        ({}, {"tp_size": 2}, "those of this model, precision and sizes are for 1 card$"),
+        ({"tp_size": 4}, {}, "those of this model, precision and sizes are for 4 cards$"),
         ({"gpu": "8.9"}, {}, "it was built for GPU 8.9, and here is 8.6"),
         ({"tensorrt": "10.13"}, {}, "it was built for TensorRT 10.13, and here is 10.14.1.48"),
         ({"tensorrt_llm": "1.1.0"}, {}, "it was built for TensorRT-LLM 1.1.0, and here is 1.2.1"),
@@ -120,6 +126,23 @@ def test_an_engine_of_the_same_sizes_with_other_flags_is_another_engine(tmp_path
     assert "--log_level (not given), today info, --fast_build 1, today (not given)" in find(
         tmp_path / "older", sizes=small
     )
+
+
+def test_the_engine_for_so_many_cards_is_found_beside_others(tmp_path: Path) -> None:
+    for cards in (1, 2, 4):
+        store(tmp_path, f"of-{cards}", tp_size=cards)
+    assert [find(tmp_path, tp_size=cards)[0].name for cards in (1, 2, 4)] == ["of-1", "of-2", "of-4"]
+    assert find(tmp_path, tp_size=3) == "those of this model, precision and sizes are for 1 card, 2 cards, 4 cards"
+
+
+def test_each_rank_has_files_of_its_own(tmp_path: Path) -> None:
+    assert on_disk.engine_files(1) == ["rank0.engine"]
+    assert on_disk.engine_files(3) == ["rank0.engine", "rank1.engine", "rank2.engine"]
+    assert on_disk.checkpoint_files(2) == ["rank0.safetensors", "rank1.safetensors"]
+    engine = store(tmp_path, "two", tp_size=2)
+    assert on_disk.damage(tmp_path / "two", engine, tmp_path / "cache") is None
+    (tmp_path / "two" / "rank1.engine").unlink()
+    assert "rank1.engine is missing" in str(on_disk.damage(tmp_path / "two", engine, tmp_path / "cache"))
 
 
 def test_an_unknown_gpu_is_not_compared(tmp_path: Path) -> None:
@@ -182,6 +205,18 @@ def test_sizes_are_read_off_the_engine(tmp_path: Path) -> None:
     assert found.sizes == Sizes(batch=4, input=32, sequence=64, num_tokens=100)
     # OPT's converter names no KV heads and no head size: 2 layers x 4 heads x 16 wide x key and value x 2 bytes
     assert found.kv_bytes_per_token == 2 * 4 * 16 * 2 * 2
+
+
+@pytest.mark.parametrize(("kv_heads", "cards", "held"), [(4, 2, 4), (2, 2, 2), (2, 4, 4), (1, 4, 4)])
+def test_the_cache_of_all_cards_counts_what_each_of_them_keeps(
+    kv_heads: int, cards: int, held: int, tmp_path: Path
+) -> None:
+    found = config()
+    found["pretrained_config"] |= {"num_key_value_heads": kv_heads, "mapping": {"world_size": cards, "tp_size": cards}}
+    (tmp_path / "config.json").write_text(json.dumps(found))
+    built = on_disk.read_config(tmp_path)
+    assert built.tp_size == cards
+    assert built.kv_bytes_per_token == 2 * held * 16 * 2 * 2, "a head that several cards need is on each of them"
 
 
 def test_a_quantised_cache_takes_one_byte(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from standin.kit import environment
 from standin.product import SCRIPTS
 from trtbench.engine import worker_process
+from trtbench.errors import Unsupported
 from trtbench.lanes.lane import choice_of
 from trtbench.settings.lanes import LANES
 
@@ -108,6 +109,18 @@ for value in {values!r}:
     found.append([os.environ.get(w.VARIABLE), in_calling_process()])
 print(json.dumps(found))
 """
+
+
+def test_on_several_cards_there_is_nothing_to_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_process, "_asked", lambda: "Open MPI v4.1.9a1")
+    assert worker_process.set_place("", 2) == ""
+    assert worker_process.VARIABLE not in os.environ
+    monkeypatch.setattr(worker_process, "_asked", lambda: "Open MPI v5.0.10rc2")
+    worker_process.open_mpi.cache_clear()
+    with pytest.raises(
+        Unsupported, match=r"TP_SIZE=2 needs 2 processes, and Open MPI 5 cannot spawn them; take .* Open MPI 4"
+    ):
+        worker_process.set_place("", 2)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from trtbench.engine import preflight
+from trtbench.errors import Unsupported
+from trtbench.lanes.lane import Plan
 from trtbench.lanes.tensorrt.engine import TensorRTEngine
 from trtbench.lanes.tensorrt.pytorch import TensorRTPyTorch, graphs_for
 from trtbench.machine.requirements import Gpu
+from trtbench.records.trial import Sampling
+from trtbench.settings.cells import Cell
 
 
 @pytest.mark.parametrize(
@@ -49,3 +57,40 @@ def test_a_card_without_programmatic_dependent_launch_is_not_asked_for_it(
     assert lane.environment() == expected
     monkeypatch.setattr(preflight, "gpu_in_use", lambda: None)
     assert lane.environment() == {}
+
+
+def plan_of(folder: Path, tp_size: int) -> Plan:
+    return Plan(
+        model=folder,
+        model_digest="d",
+        precision="float16",
+        device="cuda",
+        threads=2,
+        sampling=Sampling(temperature=0.0, top_p=1.0, seed=5),
+        cells=(Cell(batch=1, prompt_length=12, new_tokens=4, precision="float16"),),
+        cache=folder / "cache",
+        model_name="some/model",
+        tp_size=tp_size,
+    )
+
+
+def test_the_command_that_builds_the_engine_says_for_how_many_cards(tmp_path: Path) -> None:
+    assert "--tp-size" not in TensorRTEngine(plan_of(tmp_path, 1)).command()
+    assert TensorRTEngine(plan_of(tmp_path, 2)).command().endswith(" --tp-size 2")
+
+
+def test_how_many_cards_is_asked_of_the_runtime_where_it_tells(tmp_path: Path) -> None:
+    lane = TensorRTPyTorch(plan_of(tmp_path, 2))
+    assert (lane.ranks(), lane.where()) == (2, "in 2 processes, one for each card"), "what was asked for"
+    lane.llm = SimpleNamespace(args=SimpleNamespace(parallel_config=SimpleNamespace(tp_size=4)))
+    assert lane.ranks() == 4
+
+
+@pytest.mark.parametrize("lane", [TensorRTEngine, TensorRTPyTorch])
+def test_heads_that_the_cards_cannot_share_are_refused_before_the_runtime_starts(
+    lane: type[TensorRTPyTorch], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt_llm", SimpleNamespace(SamplingParams=None))
+    (tmp_path / "config.json").write_text('{"num_attention_heads": 8}')
+    with pytest.raises(Unsupported, match="TP_SIZE=3 does not divide the 8 attention heads"):
+        lane(plan_of(tmp_path, 3)).load()

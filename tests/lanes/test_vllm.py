@@ -42,7 +42,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.delenv("VLLM_USE_FLASHINFER_SAMPLER", raising=False)
 
 
-def lane_of(folder: Path, precision: str = "float16", temperature: float = 0.0) -> Lane:
+def lane_of(folder: Path, precision: str = "float16", temperature: float = 0.0, tp_size: int = 1) -> Lane:
     (folder / "config.json").write_text(json.dumps(CONFIG))
     cells = tuple(Cell(batch=b, prompt_length=p, new_tokens=20, precision=precision) for b, p in ((1, 30), (4, 12)))
     plan = Plan(
@@ -54,6 +54,7 @@ def lane_of(folder: Path, precision: str = "float16", temperature: float = 0.0) 
         sampling=Sampling(temperature=temperature, top_p=0.9 if temperature else 1.0, seed=5),
         cells=cells,
         cache=folder / "cache",
+        tp_size=tp_size,
     )
     return lane.create("vllm")(plan)
 
@@ -106,6 +107,34 @@ def test_the_statement_is_asked_of_the_engine(engine: Any, tmp_path: Path) -> No
     assert lane.memory().kv_pool == 100 * 16 * 128
     lane.close()
     assert engine.MADE[-1].ended
+
+
+@pytest.mark.parametrize(("cards", "heads"), [(1, 2), (2, 1), (4, 1), (8, 1)])  # KV heads of each card, of 2 in all
+def test_each_card_has_a_pool_for_its_heads(cards: int, heads: int, engine: Any, tmp_path: Path) -> None:
+    lane = lane_of(tmp_path, tp_size=cards)
+    lane.load()
+    given = engine.MADE[-1].given
+    per_token = 2 * 2 * heads * 8 * 2  # K and V, layers, heads, size of a head, bytes
+    assert given["kv_cache_memory_bytes"] % per_token == 0
+    tokens = given["kv_cache_memory_bytes"] // per_token
+    assert (4 * 3 + 1) * 16 <= tokens <= (4 * 3 + 3) * 16, "tokens are the same on every card"
+    assert ("tensor_parallel_size" in given) == (cards > 1)
+    assert lane.statement().tensor_parallel == (cards if cards > 1 else None)
+    assert lane.memory().kv_pool == 100 * 16 * cards * per_token
+
+
+def test_how_many_cards_is_asked_of_the_engine(engine: Any, tmp_path: Path) -> None:
+    lane = lane_of(tmp_path, tp_size=2)
+    lane.load()
+    assert engine.MADE[-1].given["tensor_parallel_size"] == 2
+    engine.MADE[-1].llm_engine.vllm_config.parallel_config.tensor_parallel_size = 4
+    assert lane.statement().tensor_parallel == 4
+
+
+def test_heads_that_the_cards_cannot_share_are_refused_before_it_is_started(engine: Any, tmp_path: Path) -> None:
+    with pytest.raises(Unsupported, match="TP_SIZE=3 does not divide the 8 attention heads"):
+        lane_of(tmp_path, tp_size=3).load()
+    assert engine.MADE == []
 
 
 def test_precisions_that_it_does_not_run_are_refused(engine: Any, tmp_path: Path) -> None:

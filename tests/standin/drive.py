@@ -133,6 +133,27 @@ def refusals(engine: str, model: str, opt: str) -> Any:
     return found
 
 
+def ranks(engine: str, model: str) -> Any:
+    """An engine of two GPUs: ids, what the LLM says of its ranks, and what both runtimes refuse. Takes a rank's file away."""
+    from pathlib import Path
+
+    import tensorrt_llm
+    from tensorrt_llm._standin.engine import load_engine
+
+    found: dict[str, Any] = {}
+    with _engine(engine, kv_cache_config={"enable_block_reuse": False, "max_tokens": 256}) as llm:
+        found["engine"] = [result.outputs[0].token_ids for result in llm.generate(PROMPTS, _params())]
+        found["engine ranks"] = llm.args.parallel_config.tp_size
+        found["worker"] = type(llm._executor).__name__
+    found["another number"] = _raised(lambda: _engine(engine, tensor_parallel_size=4))
+    os.environ["STANDIN_GPU"] = "1"
+    found["one GPU"] = _raised(lambda: _engine(engine))
+    found["one GPU, torch"] = _raised(lambda: tensorrt_llm.LLM(model=model, tensor_parallel_size=2, **SIZES))
+    os.remove(os.path.join(engine, "rank1.engine"))
+    found["one file"] = _raised(lambda: load_engine(Path(engine)))
+    return found
+
+
 def torch_runtime(model: str, dtype: str = "float16") -> Any:
     """The PyTorch runtime on a Hugging Face folder."""
     import tensorrt_llm

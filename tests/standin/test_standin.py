@@ -123,6 +123,28 @@ def test_refusals(workshop: Workshop, tmp_path: Path) -> None:
     assert "Runtime configured max num tokens (8192) is larger than model max num tokens (128)" in done.stdout
 
 
+def test_over_two_gpus_every_ranks_file_is_needed_and_the_ids_are_the_same(workshop: Workshop, tmp_path: Path) -> None:
+    checkpoint, engine, two = tmp_path / "checkpoint", tmp_path / "engine", {"STANDIN_GPU": "2"}
+    words = ["--model_dir", workshop.model("llama"), "--output_dir", checkpoint, "--dtype", "float16", "--tp_size", 2]
+    assert run_tool("convert-llama", *words, cwd=tmp_path, **two).returncode == 0
+    sizes = [(checkpoint / f"rank{rank}.safetensors").stat().st_size for rank in range(2)]
+    whole = (workshop.checkpoint("llama") / "rank0.safetensors").stat().st_size
+    assert max(sizes) < 0.6 * whole < sum(sizes) < 1.2 * whole
+    words = ["--checkpoint_dir", checkpoint, "--output_dir", engine, "--max_batch_size", 4, "--max_seq_len", 64]
+    assert run_tool("trtllm-build", *words, "--workers", 2, cwd=tmp_path, **two).returncode == 0
+    assert sorted(path.name for path in engine.iterdir()) == ["config.json", "rank0.engine", "rank1.engine"]
+    mapping = json.loads((engine / "config.json").read_text())["pretrained_config"]["mapping"]
+    assert (mapping["world_size"], mapping["tp_size"]) == (2, 2)
+    more = {**two, "TLLM_WORKER_USE_SINGLE_PROCESS": "1"}
+    found = answer(drive("ranks", engine, workshop.model("llama"), cwd=tmp_path, **more))
+    assert found["engine"] == workshop.ids()["engine"] and found["engine ranks"] == 2
+    assert found["worker"] == "GenerationExecutorProxy", "the variable is for one GPU"
+    assert found["another number"][:2] == ["ValueError", "tp_size 4 is not consistent with the engine's tp_size 2"]
+    for refused in ("one GPU", "one GPU, torch"):
+        assert found[refused][:2] == ["RuntimeError", "Only 1 GPUs are available, but 2 are required."]
+    assert "rank1.engine" in found["one file"][1]
+
+
 def stating(model: Path, folder: Path, dtype: str | None) -> Path:
     """A copy of a model whose config.json states this data type, or none."""
     shutil.copytree(model, folder)

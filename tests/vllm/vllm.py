@@ -77,6 +77,7 @@ class LLM:
                     cudagraph_mode=SimpleNamespace(name="FULL_AND_PIECEWISE"), max_cudagraph_capture_size=512
                 ),
                 scheduler_config=SimpleNamespace(async_scheduling=True),
+                parallel_config=SimpleNamespace(tensor_parallel_size=given.get("tensor_parallel_size", 1)),
             ),
         )
 

@@ -18,11 +18,11 @@ import msgspec
 from trtbench.engine import contract, model_folder, on_disk, plan, preflight, tools
 from trtbench.engine.contract import probe
 from trtbench.engine.contract.probe import Probe
-from trtbench.engine.on_disk import CHECKPOINT, CONFIG, NOTE, WEIGHTS, Engine
+from trtbench.engine.on_disk import CONFIG, NOTE, Engine, checkpoint_files, engine_files
 from trtbench.engine.plan import Inputs
 from trtbench.engine.tools import Step
 from trtbench.errors import UserError
-from trtbench.model import files, finding, folder_view
+from trtbench.model import files, finding, folder_view, kv_cache
 from trtbench.model.finding import check_lengths
 from trtbench.records.files import encode, read_as, whole_folder, write_whole
 from trtbench.records.ownership import hand_over_at_exit
@@ -54,6 +54,7 @@ class Build:
         self.examples = Path(settings.examples_dir or contract.load()["examples_dir"])
         self.precisions = wanted_precisions(settings)
         self.sizes = plan.sizes_for(shapes(settings, "any"))
+        self.cards = settings.tp_size
 
     def run(self) -> list[Path]:
         """Build what is missing; return the folders of all engines that the settings ask for."""
@@ -63,7 +64,7 @@ class Build:
         for precision in self.precisions:
             if plan.precision_row(precision)["via"] == "quantize":
                 contract.command("quantize", self.examples)
-        for check in preflight.check_machine(self.precisions):
+        for check in preflight.check_machine(self.precisions, self.cards):
             if check.level == "warn":
                 self.say(f"warning: {check.sentence} {check.todo}".rstrip())
         with on_disk.locked(self.engines, self.say):
@@ -80,6 +81,8 @@ class Build:
         self.model = finding.describe(folder, self.settings)
         self.folder = folder_view.for_running(folder, self.cache)
         check_lengths(self.settings, self.model, self.sources)
+        if reason := kv_cache.unsplittable(files.read_config(folder), self.cards):
+            raise UserError(f"{reason}.")
         self._refuse_differences({self._tool(precision) for precision in self.precisions})
         self.weights = sum(file.stat().st_size for file in files.weight_files(self.folder))
         return [self._engine(precision) for precision in self.precisions]
@@ -105,6 +108,7 @@ class Build:
             self.examples,
             self.probe,
             preflight.capability(preflight.gpu_in_use()),
+            self.cards,
         )
 
     def _engine(self, precision: str) -> Path:
@@ -118,12 +122,12 @@ class Build:
                 self.say(f"engine {name} is there; nothing that went in has changed")
                 return final
             self.say(f"{damage}; building it again")
-        preflight.check_gpu_memory(self.model, precision)
+        preflight.check_gpu_memory(self.model, precision, self.cards)
         preflight.check_disk(self.data, self.weights, [precision])
         env = tools.environment(self.cache, self.examples)
         checkpoint, converted, cached = self._checkpoint(precision, inputs, env)
         with whole_folder(final) as making:
-            self.say(f"building engine {name}")
+            self.say(f"building engine {name}" + (f" for {self.cards} cards" if self.cards > 1 else ""))
             built = tools.run(
                 "trtllm-build",
                 [
@@ -137,7 +141,7 @@ class Build:
                 self.cache,
             )
             self.say(f"built in {built.seconds:.1f} s")
-            _check_written(making, (CONFIG, WEIGHTS), built)
+            _check_written(making, (CONFIG, *engine_files(self.cards)), built)
             engine = self._described(name, inputs, making, checkpoint, [converted, built], cached)
             write_whole(making / NOTE, encode(engine))
         return final
@@ -158,7 +162,7 @@ class Build:
             simulated=self.probe.simulated or "simulated" in json.loads((folder / CONFIG).read_text(encoding="utf-8")),
             files=engine_files,
             bytes=sum(file.bytes for file in engine_files.values()),
-            weights_bytes=(checkpoint / CHECKPOINT).stat().st_size,
+            weights_bytes=sum((checkpoint / file).stat().st_size for file in checkpoint_files(self.cards)),
             build_seconds=round(sum(step.seconds for step in steps), 3),
             steps=[msgspec.structs.replace(steps[0], cached=cached), *steps[1:]],
         )
@@ -199,7 +203,7 @@ class Build:
             self.cache,
         )
         self.say(f"converted in {step.seconds:.1f} s")
-        _check_written(checkpoint, (CONFIG, CHECKPOINT), step)
+        _check_written(checkpoint, (CONFIG, *checkpoint_files(self.cards)), step)
         return step
 
     def _calibration(self, inputs: Inputs) -> Path:
@@ -248,6 +252,7 @@ def inputs_of(
     examples: Path,
     probe: Probe,
     gpu: str | None,
+    tp_size: int = 1,
 ) -> Inputs:
     """All that goes into an engine."""
     tool = plan.tool_for(model.architecture, precision)
@@ -258,13 +263,14 @@ def inputs_of(
         precision=precision,
         sizes=sizes,
         tool=tool,
-        convert=plan.convert_flags(model.architecture, precision),
+        convert=plan.convert_flags(model.architecture, precision, tp_size),
         script=hashlib.sha256(script.read_bytes()).hexdigest()[:16] if script else "",
         calibration=plan.calibration_digest() if tool == "quantize" else None,
-        build=plan.build_flags(sizes, precision),
+        build=plan.build_flags(sizes, precision, tp_size),
         tensorrt_llm=probe.tensorrt_llm,
         tensorrt=probe.tensorrt,
         gpu=gpu,
+        tp_size=tp_size,
     )
 
 

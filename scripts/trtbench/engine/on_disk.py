@@ -21,7 +21,7 @@ from trtbench.records import lock
 from trtbench.records.files import hash_content, read_as
 
 NOTE = "engine.json"
-CONFIG, WEIGHTS, CHECKPOINT = "config.json", "rank0.engine", "rank0.safetensors"
+CONFIG = "config.json"
 
 
 class File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -32,7 +32,8 @@ class File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
 
 
 class Built(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What the engine's own config.json says it has; sizes may differ from those asked for."""
+    """What the engine's own config.json says it has; sizes may differ from those asked for. `kv_bytes_per_token`: bytes of all
+    its ranks together, `tp_size` of them."""
 
     version: str
     sizes: Sizes
@@ -46,6 +47,7 @@ class Built(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     tokens_per_block: int
     kv_cache_type: str
     kv_bytes_per_token: int | None
+    tp_size: int = 1
 
 
 class Engine(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -68,6 +70,16 @@ class Engine(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 def home(data: Path) -> Path:
     return data / "engines"
+
+
+def engine_files(tp_size: int) -> list[str]:
+    """What trtllm-build writes beside config.json: an engine for each rank."""
+    return [f"rank{rank}.engine" for rank in range(tp_size)]
+
+
+def checkpoint_files(tp_size: int) -> list[str]:
+    """What a converter writes beside config.json: the weights of each rank."""
+    return [f"rank{rank}.safetensors" for rank in range(tp_size)]
 
 
 def read_config(folder: Path) -> Built:
@@ -98,6 +110,7 @@ def read_config(folder: Path) -> Built:
     head_dim = value("pretrained_config.head_size", None) or (
         value("pretrained_config.hidden_size", 0) // heads if heads else None
     )
+    tp_size = value("pretrained_config.mapping.tp_size", 1)
     dtype = value("pretrained_config.dtype")
     width = 1 if kv_algorithm else {"float32": 4}.get(dtype, 2)
     return Built(
@@ -118,8 +131,11 @@ def read_config(folder: Path) -> Built:
         tokens_per_block=value("build_config.plugin_config.tokens_per_block"),
         kv_cache_type=str(value("build_config.kv_cache_type")),
         kv_bytes_per_token=(
-            kv_cache.bytes_per_token(layers, kv_heads, head_dim, width) if layers and kv_heads and head_dim else None
+            tp_size * kv_cache.bytes_per_token(layers, kv_cache.heads_per_rank(kv_heads, tp_size), head_dim, width)
+            if layers and kv_heads and head_dim
+            else None
         ),
+        tp_size=tp_size,
     )
 
 
@@ -166,8 +182,9 @@ def find(
     precision: str,
     sizes: Sizes,
     versions: Sequence[tuple[str, str, str | None]],
+    tp_size: int = 1,
 ) -> tuple[Path, Engine] | str:
-    """The engine for a model (digest), precision and sizes; or why there is none, as half a sentence. One that was built with
+    """The engine for a model (digest), precision, sizes and cards; or why there is none, as half a sentence. One that was built with
     other flags than such an engine is built with today is another engine, which may not even run.
 
     `versions` are (field of Inputs, name for the user, what is here) that must agree; None is not compared.
@@ -182,10 +199,14 @@ def find(
     if not fitting:
         built_sizes = sorted({_sizes_in_words(engine.inputs.sizes) for _, engine in of_precision})
         return f"those of this model and precision are for {'; '.join(built_sizes)}"
-    flags = build_flags(sizes, precision)
-    as_built_today = [pair for pair in fitting if pair[1].inputs.build == flags]
+    of_cards = [pair for pair in fitting if pair[1].inputs.tp_size == tp_size]
+    if not of_cards:
+        built_cards = sorted({engine.inputs.tp_size for _, engine in fitting})
+        return f"those of this model, precision and sizes are for {', '.join(map(_cards_in_words, built_cards))}"
+    flags = build_flags(sizes, precision, tp_size)
+    as_built_today = [pair for pair in of_cards if pair[1].inputs.build == flags]
     if not as_built_today:
-        other_flags = _flags_that_differ(fitting[-1][1].inputs.build, flags)
+        other_flags = _flags_that_differ(of_cards[-1][1].inputs.build, flags)
         return f"those of these sizes were built with other flags of trtllm-build: {other_flags}"
     reason = ""
     for folder, engine in reversed(as_built_today):
@@ -214,6 +235,10 @@ def _flags_that_differ(built: Sequence[str], wanted: Sequence[str]) -> str:
 
 def _sizes_in_words(sizes: Sizes) -> str:
     return f"batch {sizes.batch}, {sizes.input} prompt tokens, {sizes.sequence} in all"
+
+
+def _cards_in_words(cards: int) -> str:
+    return f"{cards} card{'s' if cards > 1 else ''}"
 
 
 def locked(engines: Path, say: Callable[[str], None]) -> AbstractContextManager[None]:

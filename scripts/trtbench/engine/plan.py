@@ -34,8 +34,9 @@ class Sizes(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
 class Inputs(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """All that went into an engine: when one of these differs, it is another engine.
 
-    `convert` are the flags of the tool that writes the checkpoint, `script` the SHA-256 of that tool, `calibration` of
-    its texts; `build` are the flags of trtllm-build, `gpu` the compute capability.
+    `tp_size` are the cards that it is split over, with a file for each; `convert` the flags of the tool that writes the
+    checkpoint, `script` the SHA-256 of that tool, `calibration` of its texts; `build` are the flags of trtllm-build, `gpu` the
+    compute capability.
     """
 
     model: str
@@ -50,10 +51,13 @@ class Inputs(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tr
     tensorrt_llm: str
     tensorrt: str
     gpu: str | None
+    tp_size: int = 1
 
     def checkpoint_key(self) -> str:
         """Digest of what the checkpoint depends on."""
-        return _digest([self.model, self.tool, self.convert, self.script, self.calibration, self.tensorrt_llm])
+        # An engine of one card keeps the key, and so the folder, that it had before there were several.
+        cards = [self.tp_size] if self.tp_size > 1 else []
+        return _digest([self.model, self.tool, self.convert, self.script, self.calibration, self.tensorrt_llm, *cards])
 
     def engine_key(self) -> str:
         """Digest of what the engine depends on."""
@@ -113,10 +117,12 @@ def calibration_digest() -> str:
     return hashlib.sha256("\0".join(calibration_texts()).encode()).hexdigest()[:16]
 
 
-def convert_flags(architecture: str, precision: str) -> list[str]:
+def convert_flags(architecture: str, precision: str, tp_size: int = 1) -> list[str]:
     """Flags of the tool beside its folders."""
     tool = tool_for(architecture, precision)
     flags = list(precision_row(precision)["flags"])
+    if tp_size > 1:
+        flags += ["--tp_size", str(tp_size)]
     if tool == "quantize":
         return [
             *flags,
@@ -135,8 +141,9 @@ def on_cpu_flags(tool: str) -> list[str]:
     return [flag for flag in ("--load_model_on_cpu",) if flag in contract.load()["tools"][tool]["flags"]]
 
 
-def build_flags(sizes: Sizes, precision: str) -> list[str]:
-    """Flags of trtllm-build beside its folders; every size is explicit, because the defaults are 2048 sequences."""
+def build_flags(sizes: Sizes, precision: str, tp_size: int = 1) -> list[str]:
+    """Flags of trtllm-build beside its folders; every size is explicit, because the defaults are 2048 sequences. Over how many
+    cards stands in the checkpoint; a worker for each builds its part."""
     return [
         *("--max_batch_size", str(sizes.batch)),
         *("--max_input_len", str(sizes.input)),
@@ -146,7 +153,7 @@ def build_flags(sizes: Sizes, precision: str) -> list[str]:
         *("--gemm_plugin", precision_row(precision)["gemm_plugin"]),
         *("--multiple_profiles", "enable" if built_tokens(sizes) > ONE_PROFILE_TOKENS else "disable"),
         *("--kv_cache_type", "paged"),
-        *("--workers", "1"),
+        *("--workers", str(tp_size)),
         *("--log_level", "info"),
     ]
 
@@ -157,14 +164,20 @@ def built_tokens(sizes: Sizes) -> int:
 
 
 def checkpoint_name(model_name: str, inputs: Inputs) -> str:
-    return f"{slug(model_name)}-{inputs.precision}-{inputs.checkpoint_key()}"
+    return f"{slug(model_name)}-{inputs.precision}{_cards(inputs)}-{inputs.checkpoint_key()}"
 
 
 def engine_name(model_name: str, inputs: Inputs) -> str:
     sizes = inputs.sizes
     return (
-        f"{slug(model_name)}-{inputs.precision}-b{sizes.batch}-i{sizes.input}-s{sizes.sequence}-{inputs.engine_key()}"
+        f"{slug(model_name)}-{inputs.precision}-b{sizes.batch}-i{sizes.input}-s{sizes.sequence}{_cards(inputs)}"
+        f"-{inputs.engine_key()}"
     )
+
+
+def _cards(inputs: Inputs) -> str:
+    """The part of a name that says over how many cards, which one of one card does without."""
+    return f"-tp{inputs.tp_size}" if inputs.tp_size > 1 else ""
 
 
 def slug(model_name: str) -> str:

@@ -23,9 +23,20 @@ def capability(gpu: Gpu | None) -> str | None:
     return f"{gpu.capability[0]}.{gpu.capability[1]}" if gpu and gpu.capability else None
 
 
-def check_machine(precisions: list[str]) -> list[Check]:
-    """Refuse a GPU, a driver, GPU memory or shared memory that can't do; return the checks, warnings among them."""
+def check_machine(precisions: list[str], tp_size: int = 1) -> list[Check]:
+    """Refuse a GPU, a driver, GPU memory or shared memory that can't do; return the checks, warnings among them. An engine for
+    more cards than there are is built all the same: trtllm-build makes one part after the other."""
     checks = [*gpu_checks(), shared_memory_check()]
+    seen = len(query_gpus()[0])
+    if 0 < seen < tp_size:
+        checks.append(
+            Check(
+                "cards",
+                "warn",
+                f"TP_SIZE={tp_size}: the engine is for {tp_size} cards, and nvidia-smi lists {seen}.",
+                f"It can be built here, and runs only where there are {tp_size}.",
+            )
+        )
     _refuse(checks)
     gpu_capability = capability(gpu_in_use())
     for precision in precisions:
@@ -49,16 +60,18 @@ def check_disk(data: Path, weights: int, precisions: list[str]) -> None:
     _refuse([disk_check(data, round(needed_gb, 1))])
 
 
-def check_gpu_memory(model: Model, precision: str) -> None:
-    """Refuse a model whose weights alone, in this precision, are more than the GPU holds."""
+def check_gpu_memory(model: Model, precision: str, tp_size: int = 1) -> None:
+    """Refuse a model whose weights alone, in this precision, are more than so many GPUs like the first one hold."""
     gpu = gpu_in_use()
     # At least so many bytes a weight: what is quantised leaves the embeddings as they are.
     least = {"float32": 4.0, "int8": 1.0, "fp8": 1.0, "int4": 0.5, "int4_awq": 0.5}.get(precision, 2.0)
     weights = least * model.parameters
-    if gpu and gpu.total_mib is not None and weights > gpu.total_mib * 2**20:
+    if gpu and gpu.total_mib is not None and weights > tp_size * gpu.total_mib * 2**20:
+        holder = f"{gpu.name} has" if tp_size == 1 else f"{tp_size} x {gpu.name} (TP_SIZE={tp_size}) have"
         raise UserError(
-            f"MODEL_NAME={model.name} has {weights / 1e9:.1f} GB of weights in {precision}, and {gpu.name} has "
-            f"{gpu.total_mib * 2**20 / 1e9:.1f} GB of memory; take a smaller model, PRECISION=int8 or int4, or a larger card."
+            f"MODEL_NAME={model.name} has {weights / 1e9:.1f} GB of weights in {precision}, and {holder} "
+            f"{tp_size * gpu.total_mib * 2**20 / 1e9:.1f} GB of memory; take a smaller model, PRECISION=int8 or int4, or a "
+            f"larger {'card' if tp_size == 1 else 'TP_SIZE'}."
         )
 
 

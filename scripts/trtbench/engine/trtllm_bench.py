@@ -25,6 +25,11 @@ def beside(
     settings: Settings, home: Path, model: Path, workload: Workload, trials: Sequence[Trial], say: Callable[[str], None]
 ) -> list[Path]:
     """Run it once for every engine and cell of batch 1 that has figures; return the reports, in the run's folder `home`."""
+    if settings.tp_size > 1:
+        say(
+            f"trtllm-bench latency is not run: it is set beside engines of one card here, and TP_SIZE is {settings.tp_size}"
+        )
+        return []
     written = []
     engine_trials = [trial for trial in trials if trial.lane == trtllm_report.LANE]
     if not engine_trials:

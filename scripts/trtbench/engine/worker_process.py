@@ -1,4 +1,5 @@
-"""Where TensorRT-LLM's engine runs on one GPU: in a process that MPI spawns, its makers' default, or in the calling one.
+"""Where TensorRT-LLM's engine runs on one GPU: in a process that MPI spawns, its makers' default, or in the calling one. On
+several GPUs it runs in as many spawned processes, and there is nothing to choose.
 
 A variable decides, which both runtimes read when their LLM is constructed and then remember. Open MPI 5 (images from
 1.3.0rc27 on) cannot spawn from a program that mpirun did not start: there only the calling process is left.
@@ -13,6 +14,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+
+from trtbench.errors import Unsupported
 
 VARIABLE = "TLLM_WORKER_USE_SINGLE_PROCESS"
 SPAWNED, CALLING = "0", "1"
@@ -61,10 +64,18 @@ def cannot_spawn() -> bool:
     return (open_mpi() or 0) >= 5
 
 
-def set_place(value: str) -> str:
+def set_place(value: str, tp_size: int = 1) -> str:
     """Have the next LLM of this process run where `value` says; without one where the user says, else where it can. Returns
-    why, where there was no choice."""
+    why, where there was no choice. Raises Unsupported for one on several GPUs where none of their processes can be started."""
     why = ""
+    if tp_size > 1:
+        # TensorRT-LLM asks the variable for one GPU alone (executor/executor.py): whatever it says, there is a process for each.
+        if cannot_spawn():
+            raise Unsupported(
+                f"TP_SIZE={tp_size} needs {tp_size} processes, and Open MPI {open_mpi()} cannot spawn them; take a TensorRT-LLM "
+                "image with Open MPI 4 (up to 1.3.0rc26), or TP_SIZE=1"
+            )
+        return why
     if not value and VARIABLE not in os.environ and known() and cannot_spawn():
         value, why = CALLING, f"Open MPI {open_mpi()} cannot spawn another"
     if not value:

@@ -35,6 +35,8 @@ class Vllm(Lane):
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = self.plan.value or "1"
         # It would compile kernels at the start, for sampling by top-k and top-p alone.
         os.environ.setdefault("VLLM_USE_FLASHINFER_SAMPLER", "0")
+        if reason := kv_cache.unsplittable(read_config(self.plan.model), self.plan.tp_size):
+            raise Unsupported(reason)
         from vllm import LLM, SamplingParams
 
         self._params = SamplingParams
@@ -50,14 +52,17 @@ class Vllm(Lane):
             max_model_len=self.plan.max_length + 1,
             max_num_seqs=self.plan.max_batch,
             enable_prefix_caching=False,
-            kv_cache_memory_bytes=tokens * self._bytes_per_token(),
+            **({"tensor_parallel_size": self.plan.tp_size} if self.plan.tp_size > 1 else {}),
+            # Of each card, as vllm/config/cache.py says: "Size of KV Cache per GPU in bytes".
+            kv_cache_memory_bytes=tokens * self._bytes_per_token() // self.plan.tp_size,
             # With a pool of a given size this only says how much of the card must be free at the start.
             gpu_memory_utilization=0.05,
             compilation_config={"max_cudagraph_capture_size": max(GRAPHS, self.plan.max_batch)},
         )
 
     def _bytes_per_token(self) -> int:
-        return kv_cache.bytes_per_token_of(read_config(self.plan.model))
+        """Of all cards together."""
+        return kv_cache.bytes_per_token_of(read_config(self.plan.model), ranks=self.plan.tp_size)
 
     def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
         sampling = self.plan.sampling
@@ -79,6 +84,7 @@ class Vllm(Lane):
         mode = getattr(config.compilation_config.cudagraph_mode, "name", None)
         graphs = None if mode is None else mode != "NONE"
         asynchronous = config.scheduler_config.async_scheduling
+        ranks = config.parallel_config.tensor_parallel_size
         return Statement(
             runtime="vLLM",
             runtime_version=str(vllm.__version__),
@@ -89,6 +95,7 @@ class Vllm(Lane):
             kv_precision=precision if cached == "auto" else str(cached),
             cuda_graphs=graphs,
             prefix_reuse=bool(config.cache_config.enable_prefix_caching),
+            tensor_parallel=ranks if ranks > 1 else None,
             versions={"vllm": str(vllm.__version__), "torch": str(torch.__version__)},
             notes=[
                 f"CUDA graphs {mode}, up to {config.compilation_config.max_cudagraph_capture_size} tokens in a step",

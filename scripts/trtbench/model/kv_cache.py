@@ -3,6 +3,7 @@ them."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -31,21 +32,37 @@ def bytes_per_token(layers: int, kv_heads: int, head_dim: int, width: int = 2) -
     return values_per_token(layers, kv_heads, head_dim) * width
 
 
-def bytes_per_token_of(config: Mapping[str, Any], width: int = 2) -> int:
-    """The same from a config.json; one whose architecture isn't known is read as a Llama's."""
+def heads_per_rank(kv_heads: int, ranks: int) -> int:
+    """KV heads that each of the ranks keeps that a model is split over; where there are fewer heads than ranks, several ranks
+    keep the same one. So in TensorRT-LLM (layers/attention.py, num_attention_kv_heads) and in vLLM (get_num_kv_heads)."""
+    return -(-kv_heads // ranks)
+
+
+def bytes_per_token_of(config: Mapping[str, Any], width: int = 2, ranks: int = 1) -> int:
+    """The same from a config.json, of all ranks together; one whose architecture isn't known is read as a Llama's."""
     try:
         shape = ModelShape.from_config(config)
     except UserError:
         pass
     else:
-        return shape.layers * values_of(shape) * width
+        on_a_rank = dataclasses.replace(shape, kv_heads=heads_per_rank(shape.kv_heads, ranks))
+        return ranks * shape.layers * values_of(on_a_rank) * width
     heads = config["num_attention_heads"]
-    return bytes_per_token(
+    return ranks * bytes_per_token(
         config["num_hidden_layers"],
-        config.get("num_key_value_heads") or heads,
+        heads_per_rank(config.get("num_key_value_heads") or heads, ranks),
         config.get("head_dim") or config["hidden_size"] // heads,
         width,
     )
+
+
+def unsplittable(config: Mapping[str, Any], ranks: int) -> str:
+    """Why attention can't be split over so many ranks, as a sentence without its full stop; empty where it can. Every engine
+    here gives each rank as many heads, and refuses the rest, late."""
+    heads = config.get("num_attention_heads") or config.get("n_head") or ranks
+    if heads % ranks == 0:
+        return ""
+    return f"TP_SIZE={ranks} does not divide the {heads} attention heads of this model; take a number of cards that does, or TP_SIZE=1"
 
 
 def kv_tokens(cells: Sequence[Cell], tokens_per_block: int, beyond: int = 0) -> int:

@@ -42,7 +42,7 @@ class TensorRTEngine(TensorRTLLM):
         ]
         engines = on_disk.home(self.plan.cache.parent)
         sizes = plan.sizes_for(self.plan.all_cells)
-        engine = on_disk.find(engines, self.plan.model_digest, self.plan.precision, sizes, versions)
+        engine = on_disk.find(engines, self.plan.model_digest, self.plan.precision, sizes, versions, self.plan.tp_size)
         if isinstance(engine, str):
             raise Unsupported(f"TensorRT engine not found: {engine}; build it: {self.command()}")
         return engine
@@ -56,6 +56,7 @@ class TensorRTEngine(TensorRTLLM):
             "--batch-sizes": ",".join(str(n) for n in sorted({cell.batch for cell in cells})),
             "--prompt-lengths": ",".join(str(n) for n in sorted({cell.prompt_length for cell in cells})),
             "--new-tokens": ",".join(str(n) for n in sorted({cell.new_tokens for cell in cells})),
+            **({"--tp-size": str(self.plan.tp_size)} if self.plan.tp_size > 1 else {}),
         }
         return "bash scripts/build_engine.sh " + shlex.join([word for pair in flags.items() for word in pair])
 
@@ -66,6 +67,7 @@ class TensorRTEngine(TensorRTLLM):
         folder, self.engine = self.find_engine()
         self.built = on_disk.read_config(folder)
         self.pool = kv_cache.kv_tokens(self.plan.all_cells, self.built.tokens_per_block)
+        # Over how many cards stands in the engine's config.json, where the runtime reads it: nothing is passed.
         return LLM(
             model=str(self.on_local_disk(folder)),
             skip_tokenizer_init=True,
@@ -93,6 +95,9 @@ class TensorRTEngine(TensorRTLLM):
         finally:
             if self.folder is not None:
                 self.folder.remove()
+
+    def ranks(self) -> int:
+        return self.built.tp_size
 
     def statement(self) -> Statement:
         built, sizes = self.built, self.built.sizes

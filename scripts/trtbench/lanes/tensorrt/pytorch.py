@@ -48,6 +48,7 @@ class TensorRTPyTorch(TensorRTLLM):
             max_batch_size=sizes.batch,
             max_seq_len=sizes.sequence,
             max_num_tokens=sizes.num_tokens,
+            **({"tensor_parallel_size": self.plan.tp_size} if self.plan.tp_size > 1 else {}),
             kv_cache_config=KvCacheConfig(enable_block_reuse=False, max_tokens=self.pool),
             cuda_graph_config=CudaGraphConfig(**graphs_for([cell.batch for cell in self.plan.all_cells])),
             disable_overlap_scheduler=False,
@@ -89,7 +90,8 @@ class TensorRTPyTorch(TensorRTLLM):
         return ", ".join(map(str, batches)) if batches else "sizes that the runtime does not tell"
 
     def memory(self) -> Memory:
-        return Memory(kv_pool=self.pool * kv_cache.bytes_per_token_of(read_config(self.plan.model)))
+        per_token = kv_cache.bytes_per_token_of(read_config(self.plan.model), ranks=self.ranks())
+        return Memory(kv_pool=self.pool * per_token)
 
 
 def graphs_for(batches: Sequence[int]) -> dict[str, Any]:

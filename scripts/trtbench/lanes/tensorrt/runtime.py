@@ -1,6 +1,7 @@
 """What `tensorrt-engine` and `tensorrt-pytorch` share: TensorRT-LLM's two runtimes, which people mix up.
 
-Both run in a spawned process, or in the calling one, whichever was found faster for the cell. docs/tensorrt-contract.md has
+Both run in a spawned process, or in the calling one, whichever was found faster for the cell; on several cards in a spawned
+process for each. docs/tensorrt-contract.md has
 the source of every argument and variable.
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 from trtbench.engine import preflight, worker_process
 from trtbench.errors import Unsupported
 from trtbench.lanes.lane import Lane
-from trtbench.model import vocabulary
+from trtbench.model import kv_cache, vocabulary
 from trtbench.model.files import read_config
 from trtbench.records.trial import EngineMetrics, Statement
 
@@ -48,11 +49,14 @@ class TensorRTLLM(Lane):
         from tensorrt_llm import SamplingParams
 
         self._params = SamplingParams
-        self._end = vocabulary.end_id(read_config(self.plan.model))
-        self._why = worker_process.set_place(self.plan.value)
+        config = read_config(self.plan.model)
+        if reason := kv_cache.unsplittable(config, self.plan.tp_size):
+            raise Unsupported(reason)
+        self._end = vocabulary.end_id(config)
+        self._why = worker_process.set_place(self.plan.value, self.plan.tp_size)
         self.llm = self.start()
         asked = os.environ.get(worker_process.VARIABLE)
-        if asked is not None and self.place() not in (None, asked):
+        if self.plan.tp_size == 1 and asked is not None and self.place() not in (None, asked):
             raise Unsupported(f"{worker_process.VARIABLE}={asked} was set, and the engine {self.where()}")
 
     def place(self) -> str | None:
@@ -61,9 +65,19 @@ class TensorRTLLM(Lane):
 
     def where(self) -> str:
         """The same in words."""
+        if self.ranks() > 1:
+            return f"in {self.ranks()} processes, one for each card"
         sayings = {worker_process.CALLING: "in the calling process", worker_process.SPAWNED: "in a process of its own"}
         place = self.place()
         return sayings[place] if place else "in a process that it does not name"
+
+    def ranks(self) -> int:
+        """Cards that the model is split over, as the runtime completed its own arguments; where it does not let see them, what
+        was asked for."""
+        found: Any = self.llm
+        for name in ("args", "parallel_config", "tp_size"):
+            found = getattr(found, name, None)
+        return found if isinstance(found, int) else self.plan.tp_size
 
     def params(self, new_tokens: int, **more: Any) -> Any:
         """Exactly `new_tokens` ids: the end of sequence is ignored. Its id is given because there is no tokenizer."""
@@ -113,6 +127,7 @@ class TensorRTLLM(Lane):
             versions={"tensorrt_llm": tensorrt_llm.__version__},
             notes=notes,
             asked=asked or None,
+            tensor_parallel=self.ranks() if self.ranks() > 1 else None,
         )
         return Statement(**{**fields, **more})
 

@@ -1,4 +1,4 @@
-"""The three converters: a Hugging Face folder in, config.json and rank0.safetensors out."""
+"""The three converters: a Hugging Face folder in, config.json and a file of weights for each rank out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorrt_llm
-from tensorrt_llm._standin import failures, hardware
+from tensorrt_llm._standin import failures, hardware, ranks
 from tensorrt_llm._standin.cli import argparse_parser
 from tensorrt_llm._standin.log import elapsed, python_log
 
@@ -140,12 +140,13 @@ def checkpoint_weights(folder: str, config: dict[str, Any], bits: int | None) ->
 
 
 def save(folder: str, config: dict[str, Any], tensors: dict[str, Any] | None) -> None:
-    """Write config.json and, unless that is what should fail, rank0.safetensors."""
+    """Write config.json and, unless that is what should fail, each rank's weights."""
     (Path(folder) / "config.json").write_text(json.dumps(config, indent=4) + "\n", encoding="utf-8")
     if tensors is not None and not failures.failing("no-weights"):
         from safetensors.torch import save_file
 
-        save_file(tensors, Path(folder) / "rank0.safetensors")
+        for rank, part in enumerate(ranks.split(tensors, config["mapping"]["world_size"])):
+            save_file(part, Path(folder) / f"rank{rank}.safetensors")
 
 
 def _refuse_unimplemented(tool: str, args: argparse.Namespace, implemented: set[str]) -> None:
@@ -154,8 +155,8 @@ def _refuse_unimplemented(tool: str, args: argparse.Namespace, implemented: set[
     for name, value in vars(args).items():
         if name not in implemented and value != defaults.get(name):
             raise NotImplementedError(f"the stand-in does not implement --{name} of {tool}")
-    if args.tp_size != 1 or args.pp_size != 1:
-        raise NotImplementedError("the stand-in converts for one GPU only")
+    if args.pp_size != 1:
+        raise NotImplementedError("the stand-in splits layers over GPUs, and does not put them one behind the other")
 
 
 COMMON = {
@@ -183,6 +184,7 @@ def _convert(args: argparse.Namespace, families: set[str], make_config: Any, con
         raise NotImplementedError(f"the stand-in's converter does not know {architecture}")
     algorithm = ALGORITHMS[args.weight_only_precision] if args.use_weight_only else None
     config = make_config(source, infer_dtype(args.dtype, source), algorithm)
+    ranks.mapping(config, args.tp_size)
     if config_first:
         save(args.output_dir, config, None)
     started = time.time()

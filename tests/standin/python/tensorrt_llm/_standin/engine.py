@@ -1,4 +1,4 @@
-"""The engine folder: config.json with the real keys, and a rank0.engine that says it is no engine."""
+"""The engine folder: config.json with the real keys, and a file for each rank that says it is no engine."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tensorrt_llm._standin import failures, hardware
+from tensorrt_llm._standin import failures, hardware, ranks
 
 MAGIC = b"STANDIN ENGINE (simulated)\n"
 DIGEST = 32
 
 
-def write_engine(folder: Path, config: dict[str, Any], weights: bytes) -> None:
-    """Write config.json and rank0.engine: magic, one line of JSON, the checkpoint's safetensors, SHA-256."""
+def write_engine(folder: Path, config: dict[str, Any], weights: bytes, rank: int = 0) -> None:
+    """Write config.json and a rank's engine: magic, one line of JSON, the checkpoint's safetensors, SHA-256."""
     header = json.dumps(
         {
             "simulated": hardware.SIMULATED,
@@ -27,7 +27,7 @@ def write_engine(folder: Path, config: dict[str, Any], weights: bytes) -> None:
     body += hashlib.sha256(body).digest()
     if failures.failing("corrupt-engine"):
         body = body[: len(body) // 2]
-    (folder / "rank0.engine").write_bytes(body)
+    (folder / f"rank{rank}.engine").write_bytes(body)
     (folder / "config.json").write_text(json.dumps(config, indent=4) + "\n", encoding="utf-8")
 
 
@@ -46,13 +46,24 @@ def engine_config(folder: Path) -> dict[str, Any]:
 
 
 def load_engine(folder: Path) -> tuple[Any, dict[str, Any], int]:
-    """Return the model that runs, the folder's config.json and the engine file's bytes."""
+    """Return the model that runs, the folder's config.json and the bytes of all ranks' files."""
     from safetensors.torch import load
 
     from tensorrt_llm._standin.models import from_tensors
 
     config = engine_config(folder)
-    path = folder / "rank0.engine"
+    bodies = [_weights(folder / f"rank{rank}.engine") for rank in range(world_size(config))]
+    tensors = ranks.joined([load(weights) for weights, _ in bodies])
+    return from_tensors(config["pretrained_config"], tensors), config, sum(size for _, size in bodies)
+
+
+def world_size(config: dict[str, Any]) -> int:
+    """Ranks of an engine."""
+    return int(config["pretrained_config"]["mapping"]["world_size"])
+
+
+def _weights(path: Path) -> tuple[bytes, int]:
+    """A rank's safetensors, and the bytes of its file."""
     if not path.is_file():
         raise RuntimeError(f"[TensorRT-LLM][ERROR] Assertion failed: Error opening engine file: {path}")
     body = path.read_bytes()
@@ -72,4 +83,4 @@ def load_engine(folder: Path) -> tuple[Any, dict[str, Any], int]:
         failures.version_tag_mismatch()
     if header["compute_capability"] != hardware.compute_capability():
         failures.incompatible_device(hardware.compute_capability(), header["compute_capability"])
-    return from_tensors(config["pretrained_config"], load(weights)), config, len(body)
+    return weights, len(body)

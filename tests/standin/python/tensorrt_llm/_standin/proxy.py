@@ -15,8 +15,8 @@ from tensorrt_llm.llmapi.utils import enable_worker_single_process_for_tp1
 
 
 def create(spec: dict[str, Any]) -> Executor:
-    """The executor of an LLM on one GPU."""
-    if enable_worker_single_process_for_tp1():
+    """The executor of an LLM. The variable is asked for one GPU alone: several have a worker in other processes."""
+    if spec["world_size"] == 1 and enable_worker_single_process_for_tp1():
         python_log("W", "Using single process worker for TP1, this may hurt streaming generation performance.")
         return GenerationExecutorWorker(spec)
     return GenerationExecutorProxy(spec)

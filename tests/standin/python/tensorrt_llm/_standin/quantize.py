@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tensorrt_llm._standin import convert, failures, hardware
+from tensorrt_llm._standin import convert, failures, hardware, ranks
 from tensorrt_llm._standin.cli import argparse_parser
 from tensorrt_llm._standin.log import python_log
 
@@ -52,6 +52,7 @@ def main() -> None:
     source = convert.read_config(args.model_dir)
     dtype = convert.infer_dtype(args.dtype, source)
     config = MAKERS[source["architectures"][0]](source, dtype, None)
+    ranks.mapping(config, args.tp_size)
     tensors = convert.checkpoint_weights(args.model_dir, config, None)
     if args.qformat != "full_prec":
         if "awq" in args.qformat and args.calib_size > 32:

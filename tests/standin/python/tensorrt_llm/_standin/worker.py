@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from tensorrt_llm._standin import failures, hardware, profiles
+from tensorrt_llm._standin import failures, hardware, profiles, ranks
 from tensorrt_llm._standin.log import cpp_log
 
 MIB = 2**20
@@ -71,12 +71,13 @@ class Worker:
             from tensorrt_llm._standin.models import load_hugging_face
 
             model, weight_bytes = load_hugging_face(Path(spec["model"]))
+            ranks.check_heads(model.config.num_attention_heads, spec["world_size"])
             num_tokens = min(spec["max_num_tokens"] or 8192, spec["max_seq_len"] * spec["max_batch_size"])
             self.limits = Limits(spec["max_batch_size"], spec["max_seq_len"], num_tokens, spec["max_seq_len"], 0, 0)
             tokens_per_block = spec["kv_cache"]["tokens_per_block"]
         self.decoder = Decoder(model, reuse=spec["kv_cache"]["enable_block_reuse"], tokens_per_block=tokens_per_block)
         self.dtype = model.dtype
-        self._size_pool(spec["kv_cache"], tokens_per_block, weight_bytes)
+        self._size_pool(spec["kv_cache"], tokens_per_block, weight_bytes, spec["world_size"])
         if spec.get("padding") and self.limits.blocks > 1:
             # The sequence that the first incomplete batch is padded with takes a block and keeps it.
             self.limits.blocks -= 1
@@ -108,10 +109,10 @@ class Worker:
         batch = spec["max_batch_size"] or build["max_batch_size"]
         return Limits(batch, sequence, num_tokens, prompt, 0, 0, profiles.fixed_to_one_token(build))
 
-    def _size_pool(self, kv_cache: dict[str, Any], tokens_per_block: int, weight_bytes: int) -> None:
-        """The smaller of max_tokens and the fraction of what the pretended GPU has left."""
+    def _size_pool(self, kv_cache: dict[str, Any], tokens_per_block: int, weight_bytes: int, gpus: int) -> None:
+        """The smaller of max_tokens and the fraction of what the pretended GPUs have left."""
         per_token = self.decoder.cache_bytes_per_token()
-        free = max(hardware.gpu_memory_bytes() - weight_bytes, 0)
+        free = max(gpus * hardware.gpu_memory_bytes() - weight_bytes, 0)
         fraction = kv_cache["free_gpu_memory_fraction"]
         tokens = int(free * (0.9 if fraction is None else fraction)) // per_token
         if kv_cache["max_tokens"] is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tensorrt_llm._standin.cli import ClickCommand
 from tensorrt_llm._standin.contract import tool
-from tensorrt_llm._standin.engine import engine_config
+from tensorrt_llm._standin.engine import engine_config, world_size
 from tensorrt_llm._standin.log import python_log
 
 SUBCOMMANDS = {
@@ -147,10 +147,10 @@ def _report(
         },
         "machine": None,
         "world_info": {
-            "tp_size": 1,
+            "tp_size": world_size(config),
             "pp_size": 1,
             "ep_size": None,
-            "world_size": 1,
+            "world_size": world_size(config),
             "max_batch_size": 1,
             "max_num_tokens": build["max_num_tokens"],
             "scheduling_policy": "GUARANTEED_NO_EVICT",

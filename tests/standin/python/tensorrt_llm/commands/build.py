@@ -1,4 +1,4 @@
-"""trtllm-build: a checkpoint folder in, config.json and rank0.engine out."""
+"""trtllm-build: a checkpoint folder in, config.json and an engine for each rank out."""
 
 from __future__ import annotations
 
@@ -54,9 +54,10 @@ def main() -> None:
         raise ValueError("max_workers must be greater than 0")
     if pretrained["architecture"] not in contract()["architectures"]:
         raise AssertionError(f"Unsupported model architecture: {pretrained['architecture']}")
-    weights = folder / "rank0.safetensors"
-    if not weights.is_file():
-        raise AssertionError(f"No such file: {weights}")
+    weights = [folder / f"rank{rank}.safetensors" for rank in range(pretrained["mapping"]["world_size"])]
+    for file in weights:
+        if not file.is_file():
+            raise AssertionError(f"No such file: {file}")
     build = _build_config(args, pretrained)
     trt_log("I", f"Build TensorRT engine Unnamed Network 0 (compute {hardware.compute_capability()})")
     if pretrained["quantization"]["quant_algo"] == "FP8" and float(hardware.compute_capability()) < 8.9:
@@ -74,8 +75,9 @@ def main() -> None:
         "pretrained_config": pretrained,
         "build_config": build,
     }
-    write_engine(Path(args.output_dir), config, weights.read_bytes())
-    python_log("I", f"Serializing engine to {Path(args.output_dir) / 'rank0.engine'}...")
+    for rank, file in enumerate(weights):
+        write_engine(Path(args.output_dir), config, file.read_bytes(), rank)
+        python_log("I", f"Serializing engine to {Path(args.output_dir) / f'rank{rank}.engine'}...")
     python_log("I", f"Total time of building all engines: {elapsed(time.time() - started)}")
 
 

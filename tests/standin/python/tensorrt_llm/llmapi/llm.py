@@ -14,7 +14,7 @@ from typing import Any
 
 from tensorrt_llm import sampling_params as sampling
 from tensorrt_llm._standin import failures, hardware, proxy
-from tensorrt_llm._standin.engine import engine_config
+from tensorrt_llm._standin.engine import engine_config, world_size
 from tensorrt_llm._standin.log import python_log
 from tensorrt_llm.llmapi import llm_args
 from tensorrt_llm.llmapi.results import RequestOutput
@@ -59,14 +59,15 @@ class BaseLLM:
         )
         llm_args.refuse_unimplemented(self.args)
         failures.at_first_gpu_use()
-        if hardware.gpu_count() < tensor_parallel_size:
-            raise RuntimeError(
-                f"Only {hardware.gpu_count()} GPUs are available, but {tensor_parallel_size} are required."
-            )
         if not Path(model).is_dir():
             raise ValueError(f"the stand-in loads local folders only, got {model}")
+        world = self._world_size()
+        # A property of the real one's arguments, and no field of them.
+        object.__setattr__(self.args, "parallel_config", types.SimpleNamespace(tp_size=world, world_size=world))
+        if hardware.gpu_count() < world:
+            raise RuntimeError(f"Only {hardware.gpu_count()} GPUs are available, but {world} are required.")
         self._build_config: dict[str, Any] = {}
-        spec = self._spec()
+        spec = self._spec() | {"world_size": world}
         self.tokenizer = self._load_tokenizer()
         self._next_id = 1
         self._lock = threading.Lock()
@@ -81,6 +82,9 @@ class BaseLLM:
 
     def _spec(self) -> dict[str, Any]:
         raise NotImplementedError
+
+    def _world_size(self) -> int:
+        return int(self.args.tensor_parallel_size)
 
     def _check(self, prompt_length: int, params: Any) -> None:
         raise NotImplementedError
@@ -214,6 +218,13 @@ class _TrtLLM(BaseLLM):
 
     _args_class = llm_args.TrtLlmArgs
     _runtime = "TensorRT"
+
+    def _world_size(self) -> int:
+        """The engine's own; what was asked for may only say the same."""
+        built, asked = world_size(engine_config(Path(self.args.model))), self.args.tensor_parallel_size
+        if asked not in (1, built):
+            raise ValueError(f"tp_size {asked} is not consistent with the engine's tp_size {built}")
+        return built
 
     def _spec(self) -> dict[str, Any]:
         args = self.args
