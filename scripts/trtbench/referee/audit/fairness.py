@@ -20,7 +20,7 @@ from trtbench.referee.record_roofline import kept_bits, known_precision, on_gpu
 from trtbench.settings.knobs import QUANTISED
 
 # Settings that must be the run's in every trial; the rest chooses what is run, or is in the workload's digest.
-SAME_SETTINGS = ("TEMPERATURE", "TOP_P", "NUM_ITERATIONS", "WARMUP_LIMIT", "THREADS")
+SAME_SETTINGS = ("TEMPERATURE", "TOP_P", "NUM_ITERATIONS", "WARMUP_LIMIT", "THREADS", "TP_SIZE")
 LEAST_BYTES = 2**12  # a page of memory: no model's weights take less
 MOST_PROMPT_IDS = 100_000_000  # of one pass, that are made again: some seconds; of all passes ten times as many
 HELD = 0.75  # of the bytes that the weights take as stated; the next smaller precision has half
