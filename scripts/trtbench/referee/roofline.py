@@ -1,9 +1,10 @@
 """Fewest bytes and operations a generation can do with, and so the shortest time it can take on a machine.
 
 The roofline of Williams, Waterman and Patterson (CACM 52-4, 2009): no faster than the bytes over the memory
-bandwidth, and no faster than the operations over the peak; where several cards share every layer, no faster than
-what each must send to the others over its link. Everything here is a lower bound on work, so what is faster than `Floor.least_seconds` is false. It
-assumes one forward pass a token (no speculative decoding), dense weights, and caches that sequences don't share.
+bandwidth, and no faster than the operations over the peak; where several cards share every layer, no faster
+than what each must send to the others over its link. Everything here is a lower bound on work, so what is
+faster than `Floor.least_seconds` is false. It assumes one forward pass a token (no speculative decoding), dense
+weights, and caches that sequences don't share.
 """
 
 from __future__ import annotations
