@@ -637,8 +637,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "fairness.cards": Said(
         sentence=(
-            "It says that it split the model over {found:# card|# cards} (processes, on a CPU); TP_SIZE asks for {wanted:i} ({trials:which trial}).",
-            "La voie déclare avoir réparti le modèle sur {found:# carte|# cartes} (processus, sur CPU) ; TP_SIZE en demande {wanted:i} ({trials:which trial}).",
+            "Cards that it says it split the model over (on a CPU, processes): {found:i}; TP_SIZE asks for {wanted:i} ({trials:which trial}).",
+            "Cartes sur lesquelles la voie déclare avoir réparti le modèle (sur CPU, processus) : {found:i} ; TP_SIZE en demande {wanted:i} ({trials:which trial}).",
         ),
         advice=(
             "Compare lanes over equally many cards: see that the lane obeys TP_SIZE.",
@@ -647,8 +647,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "fairness.more_cards": Said(
         sentence=(
-            "Its record lists {found:# card|# cards}; TP_SIZE asks for {wanted:i}, and each card raises the ceiling ({trials:which trial}).",
-            "Son enregistrement liste {found:# carte|# cartes} ; TP_SIZE en demande {wanted:i}, et chaque carte relève le plafond ({trials:which trial}).",
+            "Cards in its record: {found:i}; TP_SIZE asks for {wanted:i}, and each card raises the ceiling ({trials:which trial}).",
+            "Cartes dans son enregistrement : {found:i} ; TP_SIZE en demande {wanted:i}, et chaque carte relève le plafond ({trials:which trial}).",
         ),
         advice=(
             "Run it again with TP_SIZE set to the cards that compute.",
@@ -657,8 +657,8 @@ FINDINGS: dict[str, Said] = {
     ),
     "fairness.idle_card": Said(
         sentence=(
-            "Of its cards, number {place:i} took {least:n} MB and another one {most:n} MB ({trials:which trial}): it held no part of the model.",
-            "Parmi ses cartes, la {place:i} a pris {least:n} Mo et une autre {most:n} Mo ({trials:which trial}) : elle ne tenait aucune part du modèle.",
+            "Of its cards, number {place:i} took {least:n} MB and another one {most:n} MB ({trials:which trial}): it held hardly a part of the model.",
+            "Parmi ses cartes, la {place:i} a pris {least:n} Mo et une autre {most:n} Mo ({trials:which trial}) : elle ne tenait presque rien du modèle.",
         ),
         advice=(
             "Find out whether the lane splits the model; if it does not, leave it out or set TP_SIZE=1.",
