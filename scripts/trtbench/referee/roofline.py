@@ -19,7 +19,9 @@ from trtbench.model.shape import ModelShape
 from trtbench.settings.knobs import SHORT_PRECISIONS
 
 NOMINAL_TOLERANCE = 1.02  # published bandwidths and peaks are rounded
-SENT_BYTES = 1  # an element that one card sends another takes at least: engines quantise what they send to 8 bits
+# An element that one card sends another takes a byte at least: the fewest that engines here offer is FP8 (TensorRT-LLM's
+# documentation of Low-Precision-AllReduce).
+SENT_BYTES = 1
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ class Floor:
     `least_seconds`, what a gate compares with, is shorter: by the 2 % tolerance on nominal figures or by what
     the last-level cache may keep from one pass to the next, whichever is more. Not by both: refresh alone
     takes more of a DRAM's nominal bandwidth than the tolerance gives. It is 0 if everything fits into the
-    cache and the peak is unknown. `bound` says what sets `seconds`: "bandwidth", "peak" or "link". `in_cache`: everything
-    fits, so that memory bounds nothing.
+    cache and the peak is unknown. `bound` says what sets `seconds`: "bandwidth", "peak" or "link" (to the other
+    cards). `in_cache`: everything fits, so that memory bounds nothing.
     """
 
     traffic: float
