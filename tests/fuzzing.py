@@ -65,12 +65,14 @@ def story(**more: Any) -> Story:
     return Story(**{**fields, **more}).tell()
 
 
-def whole_story(gpu: str | None = "NVIDIA GeForce RTX 4070") -> Story:
-    """Two lanes, three rounds, judged; with a retry, a departure, an absent lane, settings tried, energy, an engine's own clock."""
-    made = story(gpu=gpu)
+def whole_story(gpu: str | None = "NVIDIA GeForce RTX 4070", cards: int = 2) -> Story:
+    """Two lanes over two cards or processes, three rounds, judged; with a retry, a departure, an absent lane, settings tried,
+    energy, an engine's own clock."""
+    made = story(gpu=gpu, cards=cards)
     if gpu is None:
         made = story(
             gpu=None,
+            cards=cards,
             default_precision="float32",
             config=liars.DEMO,
             latency={"pytorch-eager": 2000.0, "onnxruntime": 900.0},
@@ -98,7 +100,6 @@ def whole_story(gpu: str | None = "NVIDIA GeForce RTX 4070") -> Story:
             record.setting = ""
         if trial.statement is not None:
             trial.statement.asked = ["compute_precision", "cuda_graphs"]
-            trial.statement.tensor_parallel = 2
         trial.cold.lookup, trial.announced = 10**8, {"tensorrt-llm": "1.2.1"}
         trial.left_out = [LeftOut(kind="close", reason="x")]
         factory.stamped(trial, trial.position * factory.SLOT)

@@ -200,6 +200,18 @@ HONEST: dict[str, Callable[[int], Story]] = {
         first=25,
     ),
     "unknown card": lambda seed: Story(seed=seed, gpu="NVIDIA Example 9000"),
+    "split over two cards": lambda seed: Story(seed=seed, cards=2, latency={TORCH: 1500.0, TRT: 600.0}),
+    "split over two cards of a data centre": lambda seed: Story(
+        seed=seed, cards=2, gpu="NVIDIA H200", batch=32, latency={TORCH: 1500.0, TRT: 150.0}
+    ),
+    "split over two processes": lambda seed: Story(
+        seed=seed,
+        gpu=None,
+        cards=2,
+        default_precision="float32",
+        latency={TORCH: 50000.0, "pytorch-compile": 40000.0, "pytorch-triton": 30000.0},
+        first=2000,
+    ),
     "three trials": lambda seed: Story(seed=seed, rounds=3),
     "sampled": lambda seed: Story(seed=seed, sampling=Sampling(temperature=0.8, top_p=0.9, seed=7)),
     "two new tokens": lambda seed: Story(seed=seed, new=2, latency={TORCH: 40.0, TRT: 26.0}, spread=(0.05, 0.2)),

@@ -83,6 +83,7 @@ class Story:
     spread: tuple[float, float] = (0.005, 0.01)
     noise: Callable[[random.Random], float] = lambda draw: draw.gauss(0, 1)
     gpu: str | None = "NVIDIA GeForce RTX 4070"
+    cards: int = 1  # that every lane splits the model over; on a CPU so many processes
     near: dict[str, float] = dataclasses.field(default_factory=dict)
     near_first: dict[str, float] = dataclasses.field(default_factory=dict)
     sampling: Sampling = dataclasses.field(default_factory=lambda: Sampling(seed=7))
@@ -129,6 +130,7 @@ class Story:
             prompt_lengths=(self.prompt,),
             new_tokens=(self.new,),
             device="cuda" if self.gpu else "cpu",
+            tp_size=self.cards,
         )
         self.settings = settings
         self.run = factory.run(
@@ -218,7 +220,12 @@ class Story:
     def environment(self) -> Environment:
         if not self.gpu:
             return factory.environment(last_level_cache=CACHE)
-        return factory.environment(gpus=[self.gpu], driver="580.1", last_level_cache=CACHE, cards=[self.card()])
+        return factory.environment(
+            gpus=[self.gpu] * self.cards, driver="580.1", last_level_cache=CACHE, cards=self.all_cards()
+        )
+
+    def all_cards(self) -> list[Card]:
+        return [msgspec.structs.replace(self.card(), uuid=f"GPU-{number}") for number in range(self.cards)]
 
     def card(self) -> Card:
         known = self.gpu is not None and "4070" in self.gpu
@@ -256,6 +263,7 @@ class Story:
             cuda_graphs=False,
             prefix_reuse=False,
             built_from=self.built_from() if LANES[lane].built else None,
+            tensor_parallel=self.cards if self.cards > 1 else None,
         )
 
     def built_from(self) -> dict[str, str]:
@@ -264,11 +272,10 @@ class Story:
     def telemetry(self) -> Telemetry:
         gpus = None
         if self.gpu:
-            card = self.card()
             gpus = [
                 Gpu(
-                    uuid=GPU_UUID,
-                    name=self.gpu,
+                    uuid=card.uuid,
+                    name=card.name,
                     samples=20,
                     sm_clock=[2475] * 20,
                     memory_clock=[10501] * 20,
@@ -284,7 +291,10 @@ class Story:
                     idle_temperature=40,
                     early_clock=2475,
                     early_reasons=[],
+                    memory_baseline=500_000_000,
+                    memory_peak=3_500_000_000,
                 )
+                for card in self.all_cards()
             ]
         return factory.telemetry(gpus=gpus, load_average=0.3, read_bandwidth=4e10)
 

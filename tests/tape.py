@@ -27,6 +27,13 @@ def answers(**changed: Any) -> dict[str, list[Any]]:
     return found
 
 
+def two_cards(one: dict[str, list[Any]], **changed: Any) -> dict[str, list[Any]]:
+    """The answers of a card and of a second one that differs in its uuid, and in what is `changed`: Name=[...]."""
+    second = {key.replace(CARD, "@1", 1): told for key, told in one.items() if CARD in key}
+    second |= {"nvmlDeviceGetUUID@1": ["GPU-second"]} | {f"nvmlDeviceGet{n}@1": told for n, told in changed.items()}
+    return {**one, **second, "nvmlDeviceGetCount": [2]}
+
+
 def play(monkeypatch: pytest.MonkeyPatch, folder: Path, told: dict[str, list[Any]], **environment: str) -> None:
     """Have everything in this process and below ask the tape `told`."""
     path = folder / "tape.json"

@@ -78,7 +78,7 @@ def beside_a_neighbour(t: Trial, story: Story, share: float = 0.2) -> None:
     """As the program writes it: the telemetry, and what it decides by it."""
     assert t.telemetry is not None and story.run.rules is not None
     t.telemetry.cpu = factory.cpu_use(share)
-    t.disturbed = disturbances(t, story.run.rules, None)
+    t.disturbed = disturbances(t, story.run.rules, {})
 
 
 def again(t: Trial, factor: float = 0.97) -> Trial:

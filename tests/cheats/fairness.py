@@ -64,6 +64,60 @@ def runs_the_rival_on_the_cpu(story: Story) -> None:
         t.statement.device = "cpu"
 
 
+@cheat("fairness.cards")
+def takes_two_cards_against_one(story: Story) -> None:
+    for t in story.of(TRT):
+        assert t.statement is not None
+        t.statement.tensor_parallel = 2
+
+
+@cheat("fairness.cards")
+def leaves_the_rival_a_single_card(story: Story) -> None:
+    story.cards = 2
+    story.tell()
+    for t in story.of(TORCH):
+        assert t.statement is not None
+        t.statement.tensor_parallel = None
+
+
+@cheat("fairness.more_cards")
+def lists_a_second_card_for_its_ceiling(story: Story) -> None:
+    """In all records, for one ceiling holds for a run; nothing says that it did anything."""
+    story.cards = 2
+    story.tell()
+    story.run.settings = story.settings = {**story.settings, "TP_SIZE": 1}
+    for t in story.trials:
+        assert t.statement is not None
+        t.statement.tensor_parallel, t.settings = None, story.settings
+
+
+@cheat("fairness.more_cards")
+def lists_one_card_twice(story: Story) -> None:
+    story.cards = 2
+    story.tell()
+    for t in story.trials:
+        assert t.telemetry is not None and t.telemetry.gpus is not None and t.environment.cards is not None
+        for card in (*t.telemetry.gpus, *t.environment.cards):
+            card.uuid = "GPU-0"
+
+
+@cheat("fairness.idle_card")
+def says_that_it_split_what_one_card_holds(story: Story) -> None:
+    story.cards = 2
+    story.tell()
+    for t in story.of(TRT):
+        assert t.telemetry is not None and t.telemetry.gpus is not None
+        t.telemetry.gpus[1].memory_peak = 900_000_000
+
+
+@cheat("fairness.settings")
+def asks_its_rival_for_fewer_cards(story: Story) -> None:
+    story.cards = 2
+    story.tell()
+    for t in story.of(TORCH):
+        t.settings = {**t.settings, "TP_SIZE": 1}
+
+
 @cheat("fairness.machine")
 def brings_another_machines_records(story: Story) -> None:
     for t in story.of(TRT):

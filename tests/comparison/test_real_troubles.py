@@ -46,7 +46,7 @@ def test_a_trial_beside_a_second_process_is_run_again_and_does_not_count() -> No
     (figures,) = comparison.cells[0].figures
     assert (figures.trials, round(figures.latency, 1)) == (2, 135.3) and max(alone) < 1.001 * min(alone)
     assert (
-        "1 other process computed on the GPU, the GPU was 99.00% in use before it began; run again, so it does not count"
+        "1 other process computed on a GPU, a GPU was 99.00% in use before it began; run again, so it does not count"
         in " ".join(text.render(comparison, "en").replace("* ", "").split())
     )
 

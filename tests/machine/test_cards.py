@@ -232,6 +232,7 @@ def test_an_ambiguous_name_gives_the_upper_envelope(written: str, names: list[st
         assert envelope.cache >= row.cache
         assert envelope.memory >= row.memory
         assert envelope.host_gbs >= row.host_gbs
+        assert envelope.peer >= row.peer
         assert envelope.gate_peak is None or (row.gate_peak is not None and envelope.gate_peak >= row.gate_peak)
 
 
@@ -317,7 +318,10 @@ def test_every_card_has_memory_and_a_link_to_what_lies_outside() -> None:
         assert 6 <= card.memory_gb <= 288
         # No faster than what the card reads of its own, and PCIe 5.0 x16 at least: a slower slot refutes nobody.
         assert cards.PCIE <= card.host_gbs <= card.bandwidth_gbs
+        # Over PCIe where there is no faster link: a bridge that is missing refutes nobody.
+        assert card.host_gbs * 1e9 <= card.peer <= card.bandwidth
     assert cards.fastest("GH200").host_gbs == cards.fastest("GB200").host_gbs == 450
+    assert [cards.fastest(name).peer / 1e9 for name in ("H200", "H100 PCIe", "A100", "RTX 3090")] == [450, 300, 300, 64]
 
 
 def test_editions_that_share_a_name_are_bound_by_the_largest() -> None:

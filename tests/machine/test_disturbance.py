@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import factory
-from trtbench.machine.disturbance import CPU_FLOOR, disturbances, early_clock, said
+from trtbench.machine.disturbance import CPU_FLOOR, disturbances, early_clocks, said
 from trtbench.measure import rules
 from trtbench.records.telemetry import CpuUse, Disturbance, Gpu
 from trtbench.records.trial import Trial
@@ -19,7 +19,7 @@ LIMIT = RULES.foreign_cpu
 
 
 def kinds(trial: Trial, clock: int | None = None) -> list[str]:
-    return [one.kind for one in disturbances(trial, RULES, clock)]
+    return [one.kind for one in disturbances(trial, RULES, {"GPU-1": clock} if clock else {})]
 
 
 def on_cpu(whole: CpuUse, *cells: CpuUse) -> Trial:
@@ -60,7 +60,7 @@ def test_others_on_the_cpu(trial: Trial, expected: list[str]) -> None:
 
 
 def test_the_share_and_the_limit_stand_in_the_reason() -> None:
-    (one,) = disturbances(on_cpu(use(0.25)), RULES, None)
+    (one,) = disturbances(on_cpu(use(0.25)), RULES, {})
     assert (one.value, one.limit) == (pytest.approx(0.25), LIMIT)
 
 
@@ -92,8 +92,34 @@ def test_others_on_the_gpu(seen: dict[str, object], expected: list[str]) -> None
 def test_a_clock_that_was_always_low_is_the_cards_own() -> None:
     """Locked clocks, or a card that never goes higher: nobody did that to this trial."""
     trials = [on_gpu(early_clock=1200), on_gpu(early_clock=1195)]
-    assert early_clock(trials) == 1200
-    assert kinds(trials[1], early_clock(trials)) == []
+    assert early_clocks(trials) == {"GPU-1": 1200}
+    assert disturbances(trials[1], RULES, early_clocks(trials)) == []
+
+
+def test_each_of_several_cards_is_held_to_its_own_clock() -> None:
+    def on_both(first: int, second: int, **seen: object) -> Trial:
+        trial, other = on_gpu(early_clock=first), on_gpu(early_clock=second, **seen)
+        assert trial.telemetry and trial.telemetry.gpus and other.telemetry and other.telemetry.gpus
+        (card,) = other.telemetry.gpus
+        card.uuid = "GPU-2"
+        trial.telemetry.gpus.append(card)
+        return trial
+
+    trials = [on_both(1980, 1500), on_both(1970, 1490), on_both(1960, 1100)]
+    clocks = early_clocks(trials)
+    assert clocks == {"GPU-1": 1980, "GPU-2": 1500}
+    assert [disturbances(trial, RULES, clocks) for trial in trials[:2]] == [[], []]
+    (one,) = disturbances(trials[2], RULES, clocks)
+    assert (one.kind, one.value, one.limit) == ("gpu_clock", 1100, 1350)
+
+
+def test_of_two_cards_that_were_disturbed_the_worse_is_told_once() -> None:
+    trial = on_gpu(foreign_compute=1, early_clock=1500)
+    assert trial.telemetry and trial.telemetry.gpus
+    (card,) = trial.telemetry.gpus
+    trial.telemetry.gpus.append(msgspec.structs.replace(card, uuid="GPU-2", foreign_compute=2, early_clock=1200))
+    told = disturbances(trial, RULES, {"GPU-1": 1980, "GPU-2": 1980})
+    assert [(one.kind, one.value) for one in told] == [("gpu_process", 2), ("gpu_clock", 1200)]
 
 
 def test_what_the_lanes_own_load_does_is_no_disturbance() -> None:
@@ -120,7 +146,7 @@ def test_other_times_give_the_same_decision(data: st.DataObject, share: float, f
     trial = on_gpu(foreign_compute=foreign)
     assert trial.telemetry is not None
     trial.telemetry.cpu = use(share)
-    decision = disturbances(trial, RULES, 1980)
+    decision = disturbances(trial, RULES, {"GPU-1": 1980})
     other = msgspec.convert(msgspec.to_builtins(trial), Trial)
     nanoseconds = st.integers(1, 10**12)
     other.seconds = data.draw(st.floats(0, 1e6))
@@ -133,7 +159,7 @@ def test_other_times_give_the_same_decision(data: st.DataObject, share: float, f
             part.times = [data.draw(nanoseconds) for _ in part.times]
             part.foreign_cpu = [data.draw(st.floats(0, 100)) for _ in part.times]
             part.began, part.ended = data.draw(nanoseconds), data.draw(nanoseconds)
-    assert disturbances(other, RULES, 1980) == decision
+    assert disturbances(other, RULES, {"GPU-1": 1980}) == decision
 
 
 @pytest.mark.parametrize("kind", ["cpu", "cell_cpu", "gpu_process", "gpu_used", "gpu_throttled", "gpu_clock"])

@@ -11,7 +11,7 @@ import msgspec
 import psutil
 import pytest
 
-from tape import answers, play
+from tape import answers, play, two_cards
 from trtbench.machine import processes, quiet
 from trtbench.measure import rules
 from trtbench.settings.knobs import Settings
@@ -34,7 +34,7 @@ def stranger() -> Iterator[int]:
 
 @pytest.mark.alone
 def test_a_stranger_on_the_cpu_is_seen_and_named(stranger: int) -> None:
-    noise = quiet.Look().noise(RULES, "cpu")
+    noise = quiet.Look().noise(RULES, 0)
     assert noise is not None
     assert noise.share > 0.2 / (psutil.cpu_count() or 1)
     assert f"({stranger})" in str(noise)
@@ -65,7 +65,7 @@ def test_what_has_ended_counts_as_ours_too() -> None:
 @pytest.mark.alone
 def test_waiting_ends_at_its_limit_and_tells_once(stranger: int) -> None:
     told: list[quiet.Noise] = []
-    still, waited = quiet.wait(msgspec.structs.replace(RULES, wait=3.0), "cpu", told.append)
+    still, waited = quiet.wait(msgspec.structs.replace(RULES, wait=3.0), 0, told.append)
     assert still is not None and waited >= 3.0
     assert len(told) == 1
 
@@ -73,7 +73,7 @@ def test_waiting_ends_at_its_limit_and_tells_once(stranger: int) -> None:
 def test_waiting_ends_when_it_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     noises = iter([quiet.Noise(0.5, ["a"]), quiet.Noise(0.2, ["a"]), None])
     monkeypatch.setattr(quiet.Look, "noise", lambda *_: next(noises))
-    assert quiet.wait(RULES, "cpu", lambda _: None)[0] is None
+    assert quiet.wait(RULES, 0, lambda _: None)[0] is None
 
 
 @pytest.mark.parametrize(
@@ -94,11 +94,21 @@ def test_the_card_is_looked_at(
     }
     play(monkeypatch, tmp_path, answers(**{**idle, **told}))
     lenient = msgspec.structs.replace(RULES, foreign_cpu=1.0)
-    noise = quiet.Look().noise(lenient, "cuda")
+    noise = quiet.Look().noise(lenient, 1)
     assert noise is not None and words in str(noise)
-    assert quiet.Look().noise(lenient, "cpu") is None
+    assert quiet.Look().noise(lenient, 0) is None
 
 
 def test_a_card_left_alone_is_quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     play(monkeypatch, tmp_path, answers(ComputeRunningProcesses=[[]], UtilizationRates=[{"gpu": 0, "memory": 0}]))
-    assert quiet.Look().noise(msgspec.structs.replace(RULES, foreign_cpu=1.0), "cuda") is None
+    assert quiet.Look().noise(msgspec.structs.replace(RULES, foreign_cpu=1.0), 1) is None
+
+
+@pytest.mark.parametrize(("cards", "words"), [(1, None), (2, "GPU 2 of 2 is 77 % in use")])
+def test_as_many_cards_are_looked_at_as_the_run_uses(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cards: int, words: str | None
+) -> None:
+    quiet_card = {"ComputeRunningProcesses": [[]], "UtilizationRates": [{"gpu": 0, "memory": 0}]}
+    play(monkeypatch, tmp_path, two_cards(answers(**quiet_card), UtilizationRates=[{"gpu": 77, "memory": 3}]))
+    noise = quiet.Look().noise(msgspec.structs.replace(RULES, foreign_cpu=9.0), cards)
+    assert (noise.who[0] if noise else None) == words

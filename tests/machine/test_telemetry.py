@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import factory
-from tape import answers, play
+from tape import answers, play, two_cards
 from trtbench.errors import UserError
 from trtbench.figures.summary import Figures, figures, shape
 from trtbench.machine import device, host, nvml, telemetry
@@ -37,13 +37,18 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def watched(
-    windows: int = 1, before: float = 0.1, during: float = 0.25, root: int | None = None, looks: int = 0
+    windows: int = 1,
+    before: float = 0.1,
+    during: float = 0.25,
+    root: int | None = None,
+    looks: int = 0,
+    cards: int = 1,
 ) -> tuple[Watch, Trial]:
     """Watch `windows` pairs of passes as a trial makes them, the first after `before` seconds of idling.
 
     A loaded machine looks less often in the same time: the trial ends after so many `looks` at the soonest.
     """
-    watch = Watch(EVERY)
+    watch = Watch(EVERY, cards)
     watch.start()
     watch.follow(root or os.getpid())
     watch.phase("import")
@@ -292,6 +297,38 @@ def test_joules_per_token_come_from_the_counter(monkeypatch: pytest.MonkeyPatch,
     assert made.idle_energy == pytest.approx(80 * seconds / 100)
 
 
+def test_memory_power_and_energy_are_of_all_cards_in_use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """300 W on one and 200 W on the other, idle at 80 and 60 W; 3 GB taken on one and 2 GB on the other."""
+
+    def taken(gigabytes: int) -> list[dict[str, int]]:
+        """Asked once for the facts and once before the trial."""
+        total = 8 * 10**9
+        return [{"total": total, "used": 0}] * 2 + [{"total": total, "used": gigabytes * 10**9}]
+
+    first = answers(PowerUsage=[80000], ComputeRunningProcesses=[[]], MemoryInfo=taken(3))
+    play(monkeypatch, tmp_path, two_cards(first, PowerUsage=[60000], MemoryInfo=taken(2)), CUDA_VISIBLE_DEVICES="0,1")
+    import pynvml
+
+    began = time.perf_counter_ns()
+    counter = lambda card: (time.perf_counter_ns() - began) // 1_000_000 * (300, 200)[card]  # noqa: E731 - mJ
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetTotalEnergyConsumption", counter, raising=False)
+    watch, trial = watched(during=0.5, cards=2)
+    assert watch.counts_energy
+    gpus = told(trial).gpus or []
+    assert [found.uuid for found in gpus] == [gpus[0].uuid, "GPU-second"]
+    assert [found.memory_peak for found in gpus] == [3 * 10**9, 2 * 10**9]
+    energy, memory = trial.cells[0].energy, trial.cells[0].memory
+    assert energy is not None and energy.watts == pytest.approx(500, rel=0.02) and energy.idle_watts == 140
+    assert memory is not None and (memory.gpu_peak, memory.gpu_baseline) == (5 * 10**9, 0)
+
+
+def test_a_counter_on_one_of_two_cards_counts_no_energy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    play(monkeypatch, tmp_path, two_cards(answers(), TotalEnergyConsumption=[{"error": 3}]))
+    watch, trial = watched(cards=2)
+    energy = trial.cells[0].energy
+    assert not watch.counts_energy and energy is not None and energy.watts is None
+
+
 @pytest.mark.parametrize("counter", [None, [5_000_000]])
 def test_without_a_counter_that_moves_there_are_no_joules(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, counter: Any
@@ -420,6 +457,11 @@ def test_a_lost_card_is_known_and_a_sound_one_is_not_called_lost(
     flag.touch()
     assert nvml.lost() is not None
     flag.unlink()
+    play(monkeypatch, tmp_path, two_cards(answers(), PowerUsage=[{"error": 15}]))
+    assert nvml.lost() is None, "the second is not in use"
+    assert nvml.lost(2) == "the GPU is lost"
+    play(monkeypatch, tmp_path, answers())
+    assert nvml.lost(2) == "the driver no longer sees it"
     play(monkeypatch, tmp_path, answers(nvmlDeviceGetCount=[0]))
     assert nvml.lost() == "the driver no longer sees it"
     monkeypatch.setitem(sys.modules, "pynvml", None)

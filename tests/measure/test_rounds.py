@@ -78,7 +78,7 @@ class Lab:
             self.known,
             list(self.entrants),
             self.settings,
-            "cpu",
+            0,
             False,
             Progress(stream=self.out),
             self.attempt,

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import factory
+from liars import Story
 from tape import answers, play
 from trtbench.machine import cards
 from trtbench.machine.nvml import Session
@@ -107,3 +108,36 @@ def test_an_unlikely_clock_is_not_believed(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_an_unknown_card_that_tells_nothing_has_no_ceiling(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     reason = record_roofline.roof(on("NVIDIA Example 1", None, None, monkeypatch, tmp_path), factory.run())
     assert reason == "the memory bandwidth of NVIDIA Example 1 is not known"
+
+
+def roof_of(cards: int, gpu: str) -> Roof:
+    told = Story(cards=cards, gpu=gpu, rounds=1).tell()
+    roof = record_roofline.roof(told.trials[0], told.run)
+    assert isinstance(roof, Roof)
+    return roof
+
+
+@pytest.mark.parametrize(("gpu", "peer"), [("NVIDIA H200", 450e9), ("NVIDIA GeForce RTX 4090", 64e9)])
+def test_cards_that_share_a_model_add_up_and_send_over_their_link(gpu: str, peer: float) -> None:
+    one, two = roof_of(1, gpu), roof_of(2, gpu)
+    assert two.bandwidth == 2 * one.bandwidth and two.peak == 2 * (one.peak or 0)
+    assert two.machine.cache == 2 * one.machine.cache and two.machine.bandwidth == 2 * one.machine.bandwidth
+    assert (one.machine.cards, two.machine.cards) == (1, 2)
+    assert (one.machine.peer, two.machine.peer) == (None, peer)
+
+
+def test_cards_that_are_listed_and_not_shared_have_nothing_to_send() -> None:
+    """The number of cards is a finding (fairness.more_cards); no lane is refused for a link that it doesn't need."""
+    told = Story(cards=2, gpu="NVIDIA H200", rounds=1).tell()
+    assert told.trials[0].statement is not None
+    told.trials[0].statement.tensor_parallel = None
+    roof = record_roofline.roof(told.trials[0], told.run)
+    assert isinstance(roof, Roof) and roof.machine.peer is None
+
+
+def test_a_link_that_nobody_knows_bounds_nothing() -> None:
+    told = Story(cards=2, gpu="NVIDIA Example 9000", rounds=1).tell()
+    for card in told.trials[0].environment.cards or ():
+        card.memory_bus_width, card.memory_clock_max = 384, 10501
+    roof = record_roofline.roof(told.trials[0], told.run)
+    assert isinstance(roof, Roof) and roof.machine.peer is None

@@ -285,7 +285,7 @@ def test_the_clock_that_is_normal_is_that_of_the_trials_so_far() -> None:
     for t in late:
         assert t.telemetry is not None and t.telemetry.gpus and story.run.rules is not None
         t.telemetry.gpus[0].early_clock = 1500
-        t.disturbed = disturbances(t, story.run.rules, 2475)
+        t.disturbed = disturbances(t, story.run.rules, {liars.GPU_UUID: 2475})
         assert [one.kind for one in t.disturbed] == ["gpu_clock"]
     codes = {f.code for f in caught(story.seal())}
     assert "provenance.disturbed" not in codes and "machine.disturbed" in codes

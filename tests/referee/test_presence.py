@@ -87,7 +87,7 @@ class Calls:
             self.known,
             list(entrants),
             settings,
-            "cpu",
+            0,
             False,
             Progress(quiet=True),
             self.attempt,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trtbench.errors import UserError
 from trtbench.model.shape import TINYLLAMA, Latent, ModelShape
-from trtbench.referee import roofline
+from trtbench.referee import fits, roofline
 from trtbench.referee.roofline import PRECISIONS, Machine
 from trtbench.settings.knobs import PRECISIONS as SETTING_NAMES
 
@@ -118,6 +118,51 @@ def test_databricks_example_of_mbu() -> None:
     floor = roofline.Floor(traffic=14e9, ops=14e9, seconds=0.007, least_seconds=0.0068, bound="bandwidth")
     assert roofline.mbu(floor, 0.014, 2e12) == pytest.approx(0.5)
     assert roofline.mfu(floor, 0.014, 1e13) == pytest.approx(0.1)
+
+
+def test_two_cards_that_share_every_layer_by_hand() -> None:
+    """22 layers x 2 sums x 2,048 elements x 1 byte a token, over 64 GB/s (the worked example of docs/methodology.md)."""
+    one, two = Machine(504e9, 58.3e12, peer=64e9), Machine(2 * 504e9, 2 * 58.3e12, cards=2, peer=64e9)
+    assert roofline.sent_bytes(TINYLLAMA, one, 1) == 0
+    assert roofline.sent_bytes(TINYLLAMA, two, 1) == 90_112
+    step = roofline.decode_floor(TINYLLAMA, FP16, two, 1, 128)
+    assert step.bound == "bandwidth" and step.seconds == pytest.approx(2.055e-3, abs=5e-7)
+    long_prompt = roofline.prefill_floor(TINYLLAMA, FP16, two, 16, 1024)
+    assert long_prompt.bound == "peak" and long_prompt.seconds > 16 * 1024 * 90_112 / 64e9
+    slow = dataclasses.replace(two, peer=1e9)
+    assert roofline.prefill_floor(TINYLLAMA, FP16, slow, 16, 1024).bound == "link"
+    assert roofline.prefill_floor(TINYLLAMA, FP16, slow, 16, 1024).seconds == pytest.approx(1.4764, abs=5e-5)
+
+
+def test_what_may_be_computed_side_by_side_is_summed_once() -> None:
+    assert TINYLLAMA.sums == 44
+    for changed in ({"gated": False}, {"norms_per_layer": 1}, {"sparse_layers": 22}):
+        assert dataclasses.replace(TINYLLAMA, **changed).sums == 22
+
+
+@settings(deadline=None)
+@given(shapes, precisions, machines, st.integers(2, 8), st.floats(1e6, 1e12), batches, prompts, news)
+def test_more_cards_never_raise_what_memory_and_peak_ask_for(
+    shape: ModelShape,
+    precision: roofline.Precision,
+    machine: Machine,
+    cards: int,
+    peer: float,
+    batch: int,
+    prompt: int,
+    new: int,
+) -> None:
+    def floor(on: Machine) -> roofline.Floor:
+        return roofline.generation_floor(shape, precision, on, batch, prompt, new)
+
+    several = fits.together(machine, cards)
+    assert floor(several).seconds <= floor(machine).seconds
+    assert floor(several).least_seconds <= floor(machine).least_seconds
+    # The link is a bound beside the others: it adds nothing to them, and one card has none.
+    linked = floor(dataclasses.replace(several, peer=peer))
+    assert linked.seconds >= floor(several).seconds and linked.least_seconds >= floor(several).least_seconds
+    assert linked.bound == "link" or linked.seconds == floor(several).seconds or new > 1
+    assert floor(dataclasses.replace(machine, peer=peer)) == floor(machine)
 
 
 @settings(deadline=None)  # a busy machine is not a failure

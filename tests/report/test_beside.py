@@ -25,7 +25,7 @@ HEADINGS = ("other clocks", "d\u2019autres horloges", "card during", "carte pend
 
 def story(**more: Any) -> Story:
     """Three trials of PyTorch and of the engine on a card whose clock, heat and power are known."""
-    made = fuzzing.whole_story(**more)
+    made = fuzzing.whole_story(**{"cards": 1, **more})
     for trial in made.trials:
         for record in trial.cells:
             assert record.engine_metrics is not None
@@ -201,7 +201,7 @@ def test_hostile_names_and_reasons_get_out_of_no_format(lang: str) -> None:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_without_a_card_and_another_clock_there_is_no_heading(lang: str) -> None:
-    made = fuzzing.whole_story(gpu=None)
+    made = fuzzing.whole_story(gpu=None, cards=1)
     for trial in made.trials:
         for record in trial.cells:
             record.engine_metrics = None

@@ -101,7 +101,7 @@ def test_a_run_whose_ceiling_is_not_known_says_nothing_of_one(tmp_path: Path) ->
     comparison = with_ceilings((None, None), (None, None), (None, None))
     assert "CEILING" not in text.render(comparison, "en")
     assert "ceiling (" not in page(comparison, tmp_path)
-    assert ceiling.notes(comparison.cells[0].figures, ENGLISH) == []
+    assert ceiling.notes(comparison.cells[0].figures, comparison, ENGLISH) == []
 
 
 @pytest.mark.parametrize(

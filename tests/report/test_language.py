@@ -38,6 +38,7 @@ from trtbench.settings.lanes import LANES
 
 COUNTS = (0, 1, 2, 1000)
 MADE_UP = (  # keys that a name from elsewhere completes
+    *("energy_note_cards", "page_energy_note_cards", "mfu_note_cards", "card.title_cards"),  # names.of_cards
     *("audit.theme.", "audit.fail", "audit.warn"),
     *("history.what.", "history.run", "history.folder", "history.bundle", "history.report"),
     *("history.lane", "history.then", "history.now", "history.ratio", "history.interval", "history.word"),

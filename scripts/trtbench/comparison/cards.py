@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from trtbench.comparison.result import CardState
@@ -12,6 +13,11 @@ from trtbench.records.trial import Trial
 from trtbench.referee.record_roofline import on_gpu
 
 IDLE = "gpu_idle"  # NVML's word for a card that has nothing to do between two calls: nothing held it back
+
+
+def named(gpus: Sequence[str]) -> str:
+    """Cards by name, in their order: of those that are alike how many."""
+    return ", ".join(f"{count} × {name}" if count > 1 else name for name, count in Counter(gpus).items())
 
 
 def card_states(groups: Mapping[Key, Sequence[Trial]]) -> list[CardState]:

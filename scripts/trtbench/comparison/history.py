@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from trtbench.comparison.cards import named
 from trtbench.comparison.result import Change, Comparison, Difference, History, Lost, Row, Software
 from trtbench.comparison.software import by_lane, differ
 from trtbench.errors import UserError
@@ -171,7 +172,7 @@ def _conditions(side: Comparison) -> dict[str, dict[str, Any]]:
     machine, model = side.environment, side.model
     return {
         "machine": {
-            "gpu": ", ".join(machine.gpus or []) or None,
+            "gpu": named(machine.gpus or []) or None,
             "cpu": machine.cpu_model,
             "cores": machine.cores,
             "ram": f"{machine.memory / 2**30:.1f} GiB",

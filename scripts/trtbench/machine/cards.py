@@ -16,6 +16,14 @@ CLOCK_HEADROOM = 1.25
 # What a card reads of the memory of its host in GB/s and one direction at most: PCIe 5.0 x16 (16 lanes of 32 GT/s, 63 GB/s
 # after their encoding), also for cards whose own slot is slower.
 PCIE = 64
+# NVLink of all links of one card together in GB/s and one direction: half of what NVIDIA gives, which is both directions. The
+# bridges of RTX 20, RTX 30 and RTX A cards (25 to 56 GB/s) are slower than PCIE, which stands for them.
+_NVLINK_2 = 150  # V100: six links of 25 GB/s (V100 datasheet: 300 GB/s)
+_NVLINK_3 = 300  # A100, A30 with a third of it, and the bridges of H100 PCIe and NVL (600 GB/s)
+_NVLINK_3_A30 = 100  # A30 datasheet: 200 GB/s
+_NVLINK_EXPORT = 200  # A800 and H800: 400 GB/s
+_NVLINK_4 = 450  # H100 SXM, H200, GH200 (their datasheets: 900 GB/s)
+_NVLINK_5 = 900  # Blackwell data-centre cards: 1,800 GB/s
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,8 @@ class Card:
     FLOP/s (None where it isn't known for sure), `l2_mib` the last-level cache, rounded up where figures
     differ, `memory_gb` as marketed, the largest that is sold under the name; one that shares the memory of its host has no
     other. `double_fp16_accumulate`: with fp16 accumulation the tensor cores run at twice `tflops`. `host_gbs` in GB/s: the
-    most that any link gives it, in one direction, of what lies outside its memory.
+    most that any link gives it, in one direction, of what lies outside its memory. `peer_gbs` in GB/s: the most that one card
+    sends to others, in one direction over all its links, with the bridge or switch that is sold for it; None: as `host_gbs`.
     """
 
     name: str
@@ -38,6 +47,7 @@ class Card:
     source: str
     aliases: tuple[str, ...] = ()
     host_gbs: float = PCIE
+    peer_gbs: float | None = None
 
     @property
     def memory(self) -> float:
@@ -48,6 +58,11 @@ class Card:
     def bandwidth(self) -> float:
         """Nominal memory bandwidth in bytes/s."""
         return self.bandwidth_gbs * 1e9
+
+    @property
+    def peer(self) -> float:
+        """Bytes/s that it sends to other cards at most, in one direction."""
+        return (self.peer_gbs or self.host_gbs) * 1e9
 
     @property
     def cache(self) -> float:
@@ -221,11 +236,12 @@ CARDS = (
         "V100 datasheet",
         ("V100", "V100-SXM2", "V100-SXM2-16GB", "V100-SXM2-32GB"),
         75,  # three NVLink 2.0 to a POWER9, 25 GB/s a direction each (150 GB/s both ways, as told of the AC922)
+        peer_gbs=_NVLINK_2,
     ),
     Card("V100S PCIe", 1134, 130, False, 6, 32, "V100S datasheet", ("V100S", "V100S-PCIE-32GB")),
     Card("A2", 200, 18.1, False, 2, 16, _A_SERIES),
     Card("A16", 200, 18, False, 2, 16, f"{_A_SERIES}; one of its four GPUs"),
-    Card("A30", 933, 165, False, 24, 24, f"{_TPU}, FP32 rate x 16 as the A100's"),
+    Card("A30", 933, 165, False, 24, 24, f"{_TPU}, FP32 rate x 16 as the A100's", peer_gbs=_NVLINK_3_A30),
     Card("A10", 600, 125, False, 6, 24, "A10 datasheet"),
     Card("A10G", 600, 70, True, 6, 24, "A10G datasheet"),
     Card("A40", 696, 149.7, False, 6, 48, "A40 datasheet"),
@@ -248,6 +264,7 @@ CARDS = (
             "A100-PCIE-40GB",
             "A100 40GB PCIe",
         ),
+        peer_gbs=_NVLINK_3,
     ),
     Card(
         "A100 80GB PCIe",
@@ -258,6 +275,7 @@ CARDS = (
         80,
         "A100 datasheet",
         ("A100", "A100-80", "A100 80GB", "A100 PCIe", "A100-PCIE-80GB"),
+        peer_gbs=_NVLINK_3,
     ),
     Card(
         "A100 80GB SXM",
@@ -268,9 +286,30 @@ CARDS = (
         80,
         "A100 datasheet",
         ("A100", "A100-80", "A100 80GB", "A100 SXM", "A100-SXM4", "A100-SXM4-80GB", "A100-SXM-80GB"),
+        peer_gbs=_NVLINK_3,
     ),
-    Card("A800 40GB", 1555, 312, False, 40, 40, _A800, ("A800", "A800 40GB Active", "A800-SXM4-40GB", "A800-40")),
-    Card("A800 80GB PCIe", 1935, 312, False, 40, 80, _A800, ("A800", "A800 80GB", "A800 PCIe", "A800-80")),
+    Card(
+        "A800 40GB",
+        1555,
+        312,
+        False,
+        40,
+        40,
+        _A800,
+        ("A800", "A800 40GB Active", "A800-SXM4-40GB", "A800-40"),
+        peer_gbs=_NVLINK_EXPORT,
+    ),
+    Card(
+        "A800 80GB PCIe",
+        1935,
+        312,
+        False,
+        40,
+        80,
+        _A800,
+        ("A800", "A800 80GB", "A800 PCIe", "A800-80"),
+        peer_gbs=_NVLINK_EXPORT,
+    ),
     Card(
         "A800 80GB SXM",
         2039,
@@ -280,6 +319,7 @@ CARDS = (
         80,
         _A800,
         ("A800", "A800 80GB", "A800 SXM", "A800-SXM4-80GB", "A800-80"),
+        peer_gbs=_NVLINK_EXPORT,
     ),
     # Whether fp16 accumulation doubles what the L2 and L20 do isn't told: True is the safe side. The L2's cache is its chip's.
     Card("L2", 300, 96.5, True, 48, 24, _CHINA),
@@ -296,6 +336,7 @@ CARDS = (
         80,
         "H100 PCIe product brief",
         ("H100", "H100 80GB", "H100 PCIe 80GB", "H100 80GB PCIe"),
+        peer_gbs=_NVLINK_3,
     ),
     Card(
         "H100 SXM",
@@ -306,20 +347,54 @@ CARDS = (
         80,
         "H100 datasheet",
         ("H100", "H100 80GB", "H100 80GB HBM3", "H100 SXM5", "H100 SXM5 80GB", "H100 80GB SXM"),
+        peer_gbs=_NVLINK_4,
     ),
-    Card("H100 NVL", 3900, 835, False, 50, 94, "H100 NVL product brief", ("H100",)),
-    Card("H20 96GB", 4000, 148, False, 60, 96, _CHINA, ("H20",)),
-    Card("H20 141GB", 4800, 148, False, 60, 141, "public tables of the H20 with 141 GB", ("H20", "H20-3e")),
-    Card("H800 PCIe", 2039, 756, False, 50, 80, _H800, ("H800", "H800 80GB", "H800 80GB PCIe")),
-    Card("H800 SXM", 3350, 989, False, 50, 80, _H800, ("H800", "H800 80GB", "H800 SXM5", "H800 80GB HBM3")),
-    Card("H200", 4800, 989, False, 60, 141, "H200 datasheet", ("H200 SXM", "H200 141GB HBM3e")),
-    Card("H200 NVL", 4800, None, False, 60, 141, "H200 datasheet"),
-    Card("GH200 96GB", 4000, 989, False, 60, 96, "GH200 datasheet", ("GH200", "GH200 480GB"), _C2C),
-    Card("GH200 144GB", 4900, 989, False, 60, 144, "GH200 datasheet", ("GH200", "GH200 144G HBM3e"), _C2C),
-    Card("B200", 8000, 2250, False, 128, 192, _BLACKWELL, ("B200 180GB",), _PCIE_6),
-    Card("B300", 8000, 2250, False, 128, 288, _BLACKWELL, ("B300 SXM6", "B300 SXM6 AC"), _PCIE_6),
-    Card("GB200", 8000, 2500, False, 128, 192, _BLACKWELL, ("GB200 186GB",), _C2C),
-    Card("GB300", 8000, 2500, False, 128, 288, _BLACKWELL, ("GB300 279GB",), _C2C),
+    Card("H100 NVL", 3900, 835, False, 50, 94, "H100 NVL product brief", ("H100",), peer_gbs=_NVLINK_3),
+    Card("H20 96GB", 4000, 148, False, 60, 96, _CHINA, ("H20",), peer_gbs=_NVLINK_4),
+    Card(
+        "H20 141GB",
+        4800,
+        148,
+        False,
+        60,
+        141,
+        "public tables of the H20 with 141 GB",
+        ("H20", "H20-3e"),
+        peer_gbs=_NVLINK_4,
+    ),
+    Card(
+        "H800 PCIe", 2039, 756, False, 50, 80, _H800, ("H800", "H800 80GB", "H800 80GB PCIe"), peer_gbs=_NVLINK_EXPORT
+    ),
+    Card(
+        "H800 SXM",
+        3350,
+        989,
+        False,
+        50,
+        80,
+        _H800,
+        ("H800", "H800 80GB", "H800 SXM5", "H800 80GB HBM3"),
+        peer_gbs=_NVLINK_EXPORT,
+    ),
+    Card("H200", 4800, 989, False, 60, 141, "H200 datasheet", ("H200 SXM", "H200 141GB HBM3e"), peer_gbs=_NVLINK_4),
+    Card("H200 NVL", 4800, None, False, 60, 141, "H200 datasheet", peer_gbs=_NVLINK_4),
+    Card("GH200 96GB", 4000, 989, False, 60, 96, "GH200 datasheet", ("GH200", "GH200 480GB"), _C2C, peer_gbs=_NVLINK_4),
+    Card(
+        "GH200 144GB",
+        4900,
+        989,
+        False,
+        60,
+        144,
+        "GH200 datasheet",
+        ("GH200", "GH200 144G HBM3e"),
+        _C2C,
+        peer_gbs=_NVLINK_4,
+    ),
+    Card("B200", 8000, 2250, False, 128, 192, _BLACKWELL, ("B200 180GB",), _PCIE_6, peer_gbs=_NVLINK_5),
+    Card("B300", 8000, 2250, False, 128, 288, _BLACKWELL, ("B300 SXM6", "B300 SXM6 AC"), _PCIE_6, peer_gbs=_NVLINK_5),
+    Card("GB200", 8000, 2500, False, 128, 192, _BLACKWELL, ("GB200 186GB",), _C2C, peer_gbs=_NVLINK_5),
+    Card("GB300", 8000, 2500, False, 128, 288, _BLACKWELL, ("GB300 279GB",), _C2C, peer_gbs=_NVLINK_5),
     # LPDDR5X-8533 in all that are sold, as they report it; the chip could take 9400 (301 GB/s). 24 MB of L2 and 16 MB that the
     # whole chip shares.
     Card(
@@ -339,7 +414,7 @@ CARDS = (
 
 def fastest(name: str) -> Card:
     """The card of this name, as people write it or as NVML reports it. An ambiguous name gives an upper envelope of all
-    cards that have it: the highest bandwidth, peak (None if one is unknown), cache, memory and link. What that card can't do, none of
+    cards that have it: the highest bandwidth, peak (None if one is unknown), cache, memory and links. What that card can't do, none of
     them can. Raises UserError if no card has it."""
     candidates = _candidates(name)
     if len(candidates) == 1:
@@ -354,6 +429,7 @@ def fastest(name: str) -> Card:
         l2_mib=max(card.l2_mib for card in candidates),
         memory_gb=max(card.memory_gb for card in candidates),
         host_gbs=max(card.host_gbs for card in candidates),
+        peer_gbs=max(card.peer for card in candidates) / 1e9,
         aliases=(),
     )
 

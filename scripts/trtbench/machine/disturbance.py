@@ -9,7 +9,7 @@ The limits come from benchmarks/disturbance.py (tables in docs/methodology.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from trtbench.records.run import Rules
 from trtbench.records.telemetry import CpuUse, Disturbance, Gpu
@@ -19,16 +19,24 @@ FOREIGN_CPU = {"cpu": 0.01, "cuda": 0.05}  # share of all cores, by the device t
 CPU_FLOOR = 0.1  # seconds: the kernel counts in steps of 10 ms a core, and less of a short cell says nothing
 GPU_USED = 10.0  # percent; what draws a desktop stays below
 GPU_CLOCK = 0.90
+GPU_KINDS = ("gpu_process", "gpu_used", "gpu_throttled", "gpu_clock")  # in the order in which they are told
 ATTEMPTS = 3
 WAIT = 60.0  # seconds
 # Parts of the names of throttle reasons that mean heat or a fault; power capping and idling are normal states.
 SERIOUS = ("thermal", "hw_slowdown", "hw_power_brake", "hardware")
 
 
-def disturbances(trial: Trial, rules: Rules, clock: int | None) -> list[Disturbance]:
-    """What others did to the trial beyond what the rules allow; empty where nobody did. `clock` is the card's highest
-    clock before the first call of any trial of the run up to this one, in MHz."""
-    return [*_cpu(trial, rules), *(one for gpu in _gpus(trial) for one in _gpu(gpu, rules, clock))]
+def disturbances(trial: Trial, rules: Rules, clocks: Mapping[str, int]) -> list[Disturbance]:
+    """What others did to the trial beyond what the rules allow; empty where nobody did. `clocks` are by uuid the highest clock
+    of each card before the first call of any trial of the run up to this one, in MHz. Of several cards that were disturbed in
+    one way the worst is told."""
+    by_kind: dict[str, Disturbance] = {}
+    for gpu in _gpus(trial):
+        for one in _gpu(gpu, rules, clocks.get(gpu.uuid)):
+            known = by_kind.setdefault(one.kind, one)
+            if _beyond(one) > _beyond(known):
+                by_kind[one.kind] = one
+    return [*_cpu(trial, rules), *(by_kind[kind] for kind in GPU_KINDS if kind in by_kind)]
 
 
 def limits(device: str) -> dict[str, float]:
@@ -36,10 +44,13 @@ def limits(device: str) -> dict[str, float]:
     return {"foreign_cpu": FOREIGN_CPU[device], "gpu_used": GPU_USED, "gpu_clock": GPU_CLOCK}
 
 
-def early_clock(trials: Sequence[Trial]) -> int | None:
-    """The highest clock before a first call among these trials, MHz; None where no card told."""
-    clocks = [gpu.early_clock for trial in trials for gpu in _gpus(trial) if gpu.early_clock is not None]
-    return max(clocks, default=None)
+def early_clocks(trials: Sequence[Trial]) -> dict[str, int]:
+    """The highest clock of each card before a first call among these trials, MHz, by uuid; none of a card that did not tell."""
+    highest: dict[str, int] = {}
+    for gpu in (gpu for trial in trials for gpu in _gpus(trial)):
+        if gpu.early_clock is not None:
+            highest[gpu.uuid] = max(gpu.early_clock, highest.get(gpu.uuid, 0))
+    return highest
 
 
 def said(disturbance: Disturbance) -> str:
@@ -48,10 +59,10 @@ def said(disturbance: Disturbance) -> str:
     return {
         "cpu": f"others used {value:.1%} of the CPU",
         "cell_cpu": f"others used {value:.1%} of the CPU during a cell",
-        "gpu_process": f"{value:.0f} other process{'es' if value > 1 else ''} computed on the GPU",
-        "gpu_used": f"the GPU was {value:.0f} % in use before the trial",
-        "gpu_throttled": "the GPU was throttled before the first call",
-        "gpu_clock": f"the GPU's clock reached {value:.0f} MHz before the first call, and {limit:.0f} are normal in this run",
+        "gpu_process": f"{value:.0f} other process{'es' if value > 1 else ''} computed on a GPU",
+        "gpu_used": f"a GPU was {value:.0f} % in use before the trial",
+        "gpu_throttled": "a GPU was throttled before the first call",
+        "gpu_clock": f"a GPU's clock reached {value:.0f} MHz before the first call, and {limit:.0f} are normal in this run",
     }[disturbance.kind]
 
 
@@ -89,3 +100,8 @@ def _gpu(gpu: Gpu, rules: Rules, clock: int | None) -> Iterator[Disturbance]:
         yield Disturbance(kind="gpu_throttled", value=len(serious(gpu.early_reasons)), limit=0)
     if gpu.early_clock is not None and clock is not None and gpu.early_clock < rules.gpu_clock * clock:
         yield Disturbance(kind="gpu_clock", value=gpu.early_clock, limit=rules.gpu_clock * clock)
+
+
+def _beyond(one: Disturbance) -> float:
+    """How far beyond its limit a disturbance is: a clock by being low, all else by being high."""
+    return one.limit - one.value if one.kind == "gpu_clock" else one.value

@@ -246,18 +246,19 @@ def _text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def lost() -> str | None:
-    """Why the first visible GPU cannot be used any more, in a few words; None where it answers or where there was never
-    anything to ask (no nvidia-ml-py)."""
+def lost(cards: int = 1) -> str | None:
+    """Why one of so many visible GPUs, the first ones, cannot be used any more, in a few words; None where it answers or
+    where there was never anything to ask (no nvidia-ml-py)."""
     try:
         import pynvml  # noqa: F401 - without it nothing can be told
     except ImportError:
         return None
     try:
         with Session() as session:
-            if not session.cards:
+            if len(session.cards) < cards:
                 return "the driver no longer sees it"
-            session.cards[0].read()
+            for card in session.cards[:cards]:
+                card.read()
     except (Absent, Broken) as error:
         return str(error)
     return None

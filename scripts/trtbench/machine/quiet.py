@@ -37,13 +37,13 @@ class Look:
         self._cpu = processes.CpuClock(processes.tree_cpu)
         self._began = time.monotonic()
 
-    def noise(self, rules: Rules, device: str) -> Noise | None:
+    def noise(self, rules: Rules, cards: int) -> Noise | None:
         """End the look, after LOOK seconds at the soonest (GLANCE, where the rules wait for nothing): None where others leave
-        the machine alone, as far as the rules want it."""
+        the machine alone, as far as the rules want it. `cards` are those that the run uses, 0 on a CPU."""
         least = LOOK if rules.quiet == "wait" else GLANCE
         time.sleep(max(0.0, least - (time.monotonic() - self._began)))
         use = self._cpu.use() or CpuUse(seconds=LOOK, cores=1, others=0.0, stolen=0.0)
-        on_card = _on_card(rules) if device == "cuda" else []
+        on_card = _on_cards(rules, cards) if cards else []
         if not disturbance.above(use, rules) and not on_card:
             return None
         busy = [f"{name} ({pid}) {share:.0%} of a core" for share, pid, name in _busiest(self._used, use.seconds)]
@@ -53,14 +53,14 @@ class Look:
 
 
 def wait(
-    rules: Rules, device: str, tell: Callable[[Noise], None], clock: Callable[[], float] = time.monotonic
+    rules: Rules, cards: int, tell: Callable[[Noise], None], clock: Callable[[], float] = time.monotonic
 ) -> tuple[Noise | None, float]:
     """Wait until the machine is quiet, for at most `rules.wait` seconds: what is still going on (None: quiet), and the
     seconds that it took. `tell` is called once when there is something to wait for."""
     began = clock()
     told = False
     while True:
-        still = Look().noise(rules, device)
+        still = Look().noise(rules, cards)
         waited = clock() - began
         if still is None or waited >= rules.wait:
             return still, waited
@@ -101,19 +101,25 @@ def _name(pid: int) -> str:
         return "a process"
 
 
-def _on_card(rules: Rules) -> Sequence[str]:
-    """What keeps the first visible card from being quiet, in words."""
+def _on_cards(rules: Rules, cards: int) -> Sequence[str]:
+    """What keeps the first so many visible cards from being quiet, in words."""
     try:
         with nvml.Session() as session:
-            reading = session.cards[0].read() if session.cards else None
+            readings = [card.read() for card in session.cards[:cards]]
     except (nvml.Absent, nvml.Broken):
         return []
-    if reading is None:
-        return []
-    words = [f"{_name(pid)} ({pid}) computes on the GPU" for pid in sorted(reading.computing or ())]
+    return [
+        words
+        for place, reading in enumerate(readings, 1)
+        for words in _on_card(reading, rules, "the GPU" if cards == 1 else f"GPU {place} of {cards}")
+    ]
+
+
+def _on_card(reading: nvml.Reading, rules: Rules, card: str) -> Sequence[str]:
+    words = [f"{_name(pid)} ({pid}) computes on {card}" for pid in sorted(reading.computing or ())]
     if reading.utilisation is not None and reading.utilisation > rules.gpu_used:
-        words.append(f"the GPU is {reading.utilisation} % in use")
+        words.append(f"{card} is {reading.utilisation} % in use")
     reasons = disturbance.serious(nvml.names(reading.reasons)) if reading.reasons else []
     if reasons:
-        words.append(f"the GPU is throttled ({', '.join(reasons)})")
+        words.append(f"{card} is throttled ({', '.join(reasons)})")
     return words

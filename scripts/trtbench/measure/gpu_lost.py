@@ -12,12 +12,12 @@ class GpuLost(UserError):
     """The card that the lanes run on is gone; what was finished is kept."""
 
 
-def check(failure: Failure, device: str, run: str) -> None:
-    """Raises GpuLost when a trial failed because the card is gone: no other lane would fare better on it."""
-    if device != "cuda":
+def check(failure: Failure, cards: int, run: str) -> None:
+    """Raises GpuLost when a trial failed because one of the cards in use is gone: no other lane would fare better."""
+    if not cards:
         return
     said_so = failure.reason == known_failures.LOST_GPU.reason
-    loss = nvml.lost()
+    loss = nvml.lost(cards)
     if said_so or loss is not None:
         raise GpuLost(
             f"{known_failures.LOST_GPU.reason}{f' ({loss})' if loss else ''}; what run {run} has finished is kept: "

@@ -30,8 +30,9 @@ Attempt = Callable[[Entrant, int, int, int, int, float], Trial]
 
 class Rounds:
     """The rounds of one call of the command. `known` are the run's trials, finished by earlier calls too; `entrants` are
-    those that still run. Both change as it goes, and so do the run's `departures`, `unquiet` and `stopped`; `save` writes the
-    run at once when one of the first two has changed, for nobody could tell them afterwards."""
+    those that still run, on so many `cards` (0: a CPU). Both change as it goes, and so do the run's `departures`, `unquiet`
+    and `stopped`; `save` writes the run at once when one of the first two has changed, for nobody could tell them
+    afterwards."""
 
     def __init__(
         self,
@@ -39,7 +40,7 @@ class Rounds:
         known: list[Trial],
         entrants: list[Entrant],
         settings: Settings,
-        device: str,
+        cards: int,
         budget_asked: bool,
         progress: Progress,
         attempt: Attempt,
@@ -49,7 +50,7 @@ class Rounds:
         assert record.rules is not None
         self.record, self.known, self.entrants, self.settings = record, known, entrants, settings
         self.rules: Rules = record.rules
-        self.device, self.budget_asked, self.progress = device, budget_asked, progress
+        self.cards, self.budget_asked, self.progress = cards, budget_asked, progress
         self.attempt, self.failed, self.save = attempt, failed, save
         self.position = max((trial.position for trial in known), default=0)
         self.started = 0
@@ -198,7 +199,7 @@ class Rounds:
                 return
             if again + 1 == self.rules.attempts:
                 break
-            still, waited = quiet.wait(self.rules, self.device, self.tell_waiting)
+            still, waited = quiet.wait(self.rules, self.cards, self.tell_waiting)
             if still is not None:
                 self.count_disturbed("not_quiet", still.share)
                 return

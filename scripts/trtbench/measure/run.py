@@ -9,7 +9,7 @@ from typing import Any
 from trtbench.errors import UserError, counted
 from trtbench.figures.base import departed, may_be_base
 from trtbench.machine import bandwidth, device, host, quiet
-from trtbench.machine.disturbance import disturbances, early_clock
+from trtbench.machine.disturbance import disturbances, early_clocks
 from trtbench.measure import gpu_lost, headline, opening, rules
 from trtbench.measure.choosing import Choosing, Conditions
 from trtbench.measure.interpreters import Interpreters
@@ -36,6 +36,7 @@ class Measurement:
         self.progress = Progress(quiet=options.no_progress or settings.log_level == "error")
         self.results = settings.results.absolute()
         self.device = device.resolve(settings.device, settings.tp_size)
+        self.cards = len(self.device.names or ())  # that every lane computes on; none on a CPU
         self.threads = settings.threads or host.usable_cores()
         self.names = chosen_lanes(settings, self.device.kind, options.family, self.device.capability)
         self.entrants, self.left_out = entrants_of(self.names, settings, self.device.kind)
@@ -112,7 +113,7 @@ class Measurement:
 
     def note_noise(self, look: quiet.Look, limits: Rules) -> bool:
         """End a look and tell what it saw; whether it saw anything."""
-        noise = look.noise(limits, self.device.kind)
+        noise = look.noise(limits, self.cards)
         if noise is not None:
             self.progress.note(f"this machine is not quiet: {noise}")
         return noise is not None
@@ -123,7 +124,7 @@ class Measurement:
         assert limits is not None
         if self.note_noise(look, limits) and limits.quiet == "wait":
             self.progress.note(f"waiting at most {limits.wait:g} s (QUIET=warn does not wait)")
-            noise, _ = quiet.wait(limits, self.device.kind, lambda _: None)
+            noise, _ = quiet.wait(limits, self.cards, lambda _: None)
             if noise is not None:
                 self.progress.note("going on: a trial that is disturbed is run again once the machine is quiet")
 
@@ -231,7 +232,7 @@ class Measurement:
         for entrant in self.entrants:
             failure = self.prepared(entrant)
             if failure is not None:
-                gpu_lost.check(failure, self.device.kind, self.record.id)
+                gpu_lost.check(failure, self.cards, self.record.id)
                 self.leave_out(entrant, failure)
             else:
                 ready.append(entrant)
@@ -281,16 +282,16 @@ class Measurement:
                 self.results,
                 self.spec(entrant, number, again + 1, 0, 0, value=value),
                 self.progress.phase,
-                disturbed=lambda trial: disturbances(trial, rules, early_clock([trial])),
+                disturbed=lambda trial: disturbances(trial, rules, early_clocks([trial])),
                 waited=waited,
             )
             if trial.failure is not None:
-                gpu_lost.check(trial.failure, self.device.kind, self.record.id)
+                gpu_lost.check(trial.failure, self.cards, self.record.id)
             if not trial.disturbed:
                 return trial
             if rules.quiet == "warn":
                 return None
-            still, waited = quiet.wait(rules, self.device.kind, lambda _: None)
+            still, waited = quiet.wait(rules, self.cards, lambda _: None)
             if still is not None:
                 return None
         return None
@@ -319,7 +320,7 @@ class Measurement:
             self.known,
             self.entrants,
             self.settings,
-            self.device.kind,
+            self.cards,
             self.sources["TIME_BUDGET"] != "default",
             self.progress,
             self.attempt,
@@ -336,9 +337,9 @@ class Measurement:
             self.spec(entrant, index, attempt, position, number),
             self.progress.phase,
             self.record.read_bandwidth,
-            lambda trial: disturbances(trial, rules, early_clock([*self.known, trial])),
+            lambda trial: disturbances(trial, rules, early_clocks([*self.known, trial])),
             waited,
         )
         if trial.failure is not None:
-            gpu_lost.check(trial.failure, self.device.kind, self.record.id)
+            gpu_lost.check(trial.failure, self.cards, self.record.id)
         return trial

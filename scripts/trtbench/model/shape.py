@@ -123,6 +123,14 @@ class ModelShape:
         )
 
     @property
+    def sums(self) -> int:
+        """Fewest sums over all cards, of all layers, where they share every layer: behind attention, and behind an MLP that
+        waits for it. Only a gated MLP with a norm of its own is known to wait (GPT-NeoX and Falcon compute both side by side),
+        and how cards share experts or a latent is an engine's choice: there it is one a layer."""
+        waits = self.gated and self.norms_per_layer > 1 and self.latent is None
+        return self.layers + (self.layers - self.sparse_layers if waits else 0)
+
+    @property
     def pair_width(self) -> int:
         """Multiply-adds that a layer needs at least for a position and one that it attends to: score, and product with V."""
         return self.heads * (self.head_dim + (self.latent.value_dim if self.latent else self.head_dim))

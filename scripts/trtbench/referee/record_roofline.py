@@ -94,7 +94,12 @@ def roof(trial: Trial, run: Run, ran_on: Hardware | None = None) -> Roof | str:
         return str(error)
     if on_gpu(statement):
         allowed = _of_cards(ran_on.cards)
-        return allowed if isinstance(allowed, str) else Roof(shape, precision, *allowed, NOMINAL)
+        if isinstance(allowed, str):
+            return allowed
+        machine, bandwidth, peak = allowed
+        if statement.tensor_parallel is None:  # nobody has to send anything
+            machine = dataclasses.replace(machine, peer=None)
+        return Roof(shape, precision, machine, bandwidth, peak, NOMINAL)
     if not run.read_bandwidth:
         return "the memory bandwidth of this machine was not measured"
     machine = roofline.Machine(run.read_bandwidth, None, ran_on.cache)
@@ -165,7 +170,15 @@ def _of_cards(cards_used: Sequence[tuple[str, float | None]]) -> tuple[roofline.
     peaks = [row.peak for row in table_rows if row and row.peak]
     gate_peaks = [row.gate_peak for row in table_rows if row and row.gate_peak]
     all_known = len(peaks) == len(gate_peaks) == len(table_rows)
-    machine = roofline.Machine(gate_bandwidth, sum(gate_peaks) if all_known else None, cache)
+    # Each of them sends, and the slowest link ends last.
+    links = [row.peer for row in table_rows if row]
+    machine = roofline.Machine(
+        gate_bandwidth,
+        sum(gate_peaks) if all_known else None,
+        cache,
+        cards=len(names),
+        peer=min(links) if len(links) == len(names) else None,
+    )
     return machine, bandwidth, sum(peaks) if all_known else None
 
 

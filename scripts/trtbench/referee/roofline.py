@@ -1,9 +1,10 @@
 """Fewest bytes and operations a generation can do with, and so the shortest time it can take on a machine.
 
 The roofline of Williams, Waterman and Patterson (CACM 52-4, 2009): no faster than the bytes over the memory
-bandwidth, and no faster than the operations over the peak. Everything here is a lower bound on work, so what
-is faster than `Floor.least_seconds` is false. It assumes one forward pass a token (no speculative decoding),
-dense weights, and caches that sequences don't share.
+bandwidth, and no faster than the operations over the peak; where several cards share every layer, no faster
+than what each must send to the others over its link. Everything here is a lower bound on work, so what is
+faster than `Floor.least_seconds` is false. It assumes one forward pass a token (no speculative decoding), dense
+weights, and caches that sequences don't share.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from trtbench.model.shape import ModelShape
 from trtbench.settings.knobs import SHORT_PRECISIONS
 
 NOMINAL_TOLERANCE = 1.02  # published bandwidths and peaks are rounded
+# An element that one card sends another takes a byte at least: the fewest that engines here offer is FP8 (TensorRT-LLM's
+# documentation of Low-Precision-AllReduce).
+SENT_BYTES = 1
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ def precision(name: str) -> Precision:
 class Machine:
     """What bounds a machine: memory bandwidth (bytes/s), dense fp16 peak (FLOP/s, None if unknown) and
     last-level cache (bytes). No floor here looks at `memory` (bytes) and `link` (bytes/s from outside it), None where they
-    are not known: fits.py does. All of it is that of `cards` alike together."""
+    are not known: fits.py does. All of it is that of `cards` alike together, save `peer`: the bytes/s that one card can send to
+    the others, in one direction, at most; None where nobody knows it, or that they share every layer."""
 
     bandwidth: float
     peak: float | None = None
@@ -71,6 +76,7 @@ class Machine:
     memory: float | None = None
     link: float | None = None
     cards: int = 1
+    peer: float | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +87,8 @@ class Floor:
     `least_seconds`, what a gate compares with, is shorter: by the 2 % tolerance on nominal figures or by what
     the last-level cache may keep from one pass to the next, whichever is more. Not by both: refresh alone
     takes more of a DRAM's nominal bandwidth than the tolerance gives. It is 0 if everything fits into the
-    cache and the peak is unknown. `bound` says what sets `seconds`: "bandwidth" or "peak". `in_cache`: everything
-    fits, so that memory bounds nothing.
+    cache and the peak is unknown. `bound` says what sets `seconds`: "bandwidth", "peak" or "link" (to the other
+    cards). `in_cache`: everything fits, so that memory bounds nothing.
     """
 
     traffic: float
@@ -128,6 +134,18 @@ def kv_bytes(shape: ModelShape, precision: Precision, batch: int, cached: int, s
     return batch * kv_cache.values_of(shape) * precision.kv_bits / 8 * _earlier(shape, cached, steps)
 
 
+def sent_bytes(shape: ModelShape, machine: Machine, tokens: int) -> float:
+    """Fewest bytes that each of several cards sends to the others in passes over `tokens` ids in all; 0 for one card.
+
+    Where cards share every layer, each has a part of every sum at the end of attention and of an MLP, `hidden` elements a
+    token (Shoeybi et al. 2019, arXiv 1909.08053). Its part must reach the others, so it sends every element once at least;
+    2(p-1)/p times where no switch sums (Patarasuk and Yuan 2009), which for two cards is the same.
+    """
+    if machine.cards < 2:
+        return 0.0
+    return float(SENT_BYTES * shape.sums * shape.hidden * tokens)
+
+
 def prefill_floor(shape: ModelShape, precision: Precision, machine: Machine, batch: int, prompt: int) -> Floor:
     """Floor of the pass that reads `prompt` (>= 1) ids a sequence and gives the first new token.
 
@@ -141,7 +159,8 @@ def prefill_floor(shape: ModelShape, precision: Precision, machine: Machine, bat
         + 2 * shape.head_parameters
         + 2 * shape.pair_width * pairs
     )
-    return _floor(weight_bytes(shape, precision), ops, 1, machine, precision)
+    sent = sent_bytes(shape, machine, batch * prompt)
+    return _floor(weight_bytes(shape, precision), ops, sent, 1, machine, precision)
 
 
 def decode_floor(
@@ -158,7 +177,7 @@ def decode_floor(
         2 * steps * (shape.layer_matrices(shape.active_experts) + shape.head_parameters) + 2 * shape.pair_width * pairs
     )
     traffic = steps * weight_bytes(shape, precision) + kv_bytes(shape, precision, batch, cached, steps)
-    return _floor(traffic, ops, steps, machine, precision)
+    return _floor(traffic, ops, sent_bytes(shape, machine, batch * steps), steps, machine, precision)
 
 
 def generation_floor(
@@ -197,13 +216,15 @@ def mfu(floor: Floor, seconds: float, peak: float) -> float:
     return floor.ops / seconds / peak
 
 
-def _floor(traffic: float, ops: float, passes: int, machine: Machine, precision: Precision) -> Floor:
+def _floor(traffic: float, ops: float, sent: float, passes: int, machine: Machine, precision: Precision) -> Floor:
     memory = traffic / machine.bandwidth
     compute = ops / (machine.peak * precision.peak_factor) if machine.peak else 0.0
+    link = sent / machine.peer if machine.peer else 0.0  # while the card reads and computes: no sum of the three
     uncached = max(0.0, traffic - passes * machine.cache) / machine.bandwidth
-    least = max(min(uncached, memory / NOMINAL_TOLERANCE), compute / NOMINAL_TOLERANCE)
-    bound = "bandwidth" if memory >= compute else "peak"
-    return Floor(traffic, ops, max(memory, compute), least, bound, uncached == 0)
+    least = max(min(uncached, memory / NOMINAL_TOLERANCE), max(compute, link) / NOMINAL_TOLERANCE)
+    seconds = max(memory, compute, link)
+    bound = "bandwidth" if memory == seconds else "peak" if compute == seconds else "link"
+    return Floor(traffic, ops, seconds, least, bound, uncached == 0)
 
 
 def _earlier(shape: ModelShape, cached: int, steps: int) -> int:

@@ -64,11 +64,11 @@ def block(findings: Sequence[Finding], say: Language, several: bool) -> list[str
     return lines
 
 
-def evidence(figures: Sequence[Figures], names: Sequence[str], say: Language) -> list[str]:
+def evidence(figures: Sequence[Figures], names: Sequence[str], comparison: Comparison, say: Language) -> list[str]:
     """How far each lane is from its ceiling; nothing where that is not known."""
     if all(f.ceiling_basis is None for f in figures):
         return []
-    notes = [*ceiling.notes(figures, say), *ceiling.utilisation_notes(figures, say)]
+    notes = [*ceiling.notes(figures, comparison, say), *ceiling.utilisation_notes(figures, comparison, say)]
     lines = ["", *wrapped(f"{say('audit.evidence')} ({' '.join(notes)})")]
     columns: list[tuple[str, int, list[float | None], Callable[[float], str]]] = [
         (say("audit.ceiling"), 11, [ceiling.most(f) for f in figures], say.number),

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trtbench.comparison.result import Comparison
 from trtbench.figures.summary import Figures
 from trtbench.referee.record_roofline import CACHED, MEASURED, NOMINAL
 from trtbench.report.language import Language
+from trtbench.report.names import of_cards
 from trtbench.report.scale import beyond
 
 ROUNDING = 1e-9  # of the arithmetic between a trial's time and its rate
@@ -71,16 +73,17 @@ def share_text(f: Figures, say: Language) -> str | None:
     return say.percent(part) if part is not None else words(f, say)
 
 
-def notes(figures: Sequence[Figures], say: Language) -> list[str]:
+def notes(figures: Sequence[Figures], comparison: Comparison, say: Language) -> list[str]:
     """What the ceiling is, and its share."""
-    keys = [f"ceiling_{basis}" for basis in (NOMINAL, MEASURED) if any(f.ceiling_basis == basis for f in figures)]
+    words_of = {NOMINAL: of_cards("ceiling_nominal", comparison), MEASURED: "ceiling_measured"}
+    keys = [key for basis, key in words_of.items() if any(f.ceiling_basis == basis for f in figures)]
     if not keys and any(f.ceiling_basis == CACHED for f in figures):
         return [say("ceiling_only_cached")]
     return [say(key) for key in ["explained.ceiling", *keys]] if keys else []
 
 
-def utilisation_notes(figures: Sequence[Figures], say: Language) -> list[str]:
+def utilisation_notes(figures: Sequence[Figures], comparison: Comparison, say: Language) -> list[str]:
     """What MBU and MFU are, where they are known."""
     keys = ["explained.mbu"] if any(f.mbu is not None for f in figures) else []
-    keys += ["mfu_note"] if any(f.mfu is not None for f in figures) else []
+    keys += [of_cards("mfu_note", comparison)] if any(f.mfu is not None for f in figures) else []
     return [say(key) for key in keys]

@@ -90,6 +90,7 @@ HEAD = (
     *("torch", "python", "environment", "base_torch", "torch_differs"),
     "untried",
     "program",
+    "tensor_parallel",
 )
 
 
@@ -111,6 +112,7 @@ def render(comparison: Comparison) -> str:
     }
     states = {(state.lane, state.precision): state for state in comparison.cards}
     asked_for = asked.of_lanes(comparison)
+    ranks = {(s.lane, s.precision): s.statement.tensor_parallel or 1 for s in comparison.statements}
     software = by_lane(comparison)
     for row in comparison.cells:
         where = {"batch": row.batch, "prompt_tokens": row.prompt_length, "new_tokens": row.new_tokens}
@@ -119,7 +121,10 @@ def render(comparison: Comparison) -> str:
             compared = _against(against.get((f.lane, f.precision)))
             alone = {"verdict": "none", "verdict_reason": NO_BASE} if without_base(row) else {}
             beside = {**_trtllm_bench(f, row), **_card(states.get((f.lane, f.precision)))}
-            only_asked = {"asked_for": " ".join(asked_for.get((f.lane, f.precision), []))}
+            only_asked = {
+                "asked_for": " ".join(asked_for.get((f.lane, f.precision), [])),
+                "tensor_parallel": ranks.get((f.lane, f.precision)),
+            }
             ran_in = _software((f.lane, f.precision), against.get((f.lane, f.precision)), software)
             _line(writer, {**common, **where, **_figures(f), **alone, **compared, **beside, **only_asked, **ran_in})
         for h in row.holes:

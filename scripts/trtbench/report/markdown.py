@@ -25,7 +25,17 @@ from trtbench.report import (
 from trtbench.report.explained import Explained
 from trtbench.report.headline import lead
 from trtbench.report.language import Language, language
-from trtbench.report.names import bare_label, cell_name, label, place, program, several_precisions
+from trtbench.report.names import (
+    bare_label,
+    cell_name,
+    gpus,
+    label,
+    of_cards,
+    place,
+    program,
+    several_precisions,
+    split,
+)
 from trtbench.report.notices import mark, stopped, warnings
 from trtbench.report.remarks import failure_sentences, left, remarks
 from trtbench.report.rerun import again, changed
@@ -87,7 +97,7 @@ def _cell(row: Row, comparison: Comparison, say: Language, explained: Explained)
     lines = [f"### {cell_name(row, say)}", ""]
     if row.figures:
         head, body = _lanes(row, comparison, say)
-        notes = [*ceiling.notes(row.figures, say), *explained.heads(head)]
+        notes = [*ceiling.notes(row.figures, comparison, say), *explained.heads(head)]
         lines += [*_table(head, body), *([""] if notes else []), *map(escape, notes)]
     head, scores = answers.table(row, comparison, say)
     if scores:
@@ -172,9 +182,10 @@ def _audit(comparison: Comparison, say: Language) -> list[str]:
 
 def _conditions(comparison: Comparison, say: Language) -> list[str]:
     machine = comparison.environment
+    of_machine = gpus(comparison), machine.cpu_model, machine.os, split(comparison, say)
     facts = [
         (say("run"), comparison.run),
-        (say("machine"), ", ".join([*(machine.gpus or []), machine.cpu_model, machine.os])),
+        (say("machine"), ", ".join(part for part in of_machine if part)),
         *software.packages(comparison, say),
         (say("program"), program(comparison, say)),
         (say("workload_digest"), comparison.workload_digest),
@@ -190,7 +201,7 @@ def _conditions(comparison: Comparison, say: Language) -> list[str]:
         lines.append(say.pair(f"- {say('again')}", code(again(comparison))))
     for title, (head, rows) in {
         "software.title": software.table(comparison, say),
-        "card.title": cards.table(comparison, say),
+        of_cards("card.title", comparison): cards.table(comparison, say),
     }.items():
         if rows:
             body = [[escape(text) for text in line] for line in rows]

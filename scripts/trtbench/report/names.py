@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
+from trtbench.comparison import cards
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.result import Comparison, Row
+from trtbench.referee.record_roofline import on_gpu
 from trtbench.report.language import Language
 from trtbench.settings.lanes import LANES
 
@@ -53,5 +55,24 @@ def program(comparison: Comparison, say: Language) -> str:
 
 
 def place(comparison: Comparison) -> str:
-    """The card, or the CPU where there is none."""
-    return ", ".join(plain(name, NAME) for name in comparison.environment.gpus or [comparison.environment.cpu_model])
+    """The cards, or the CPU where there is none."""
+    return gpus(comparison) or plain(comparison.environment.cpu_model, NAME)
+
+
+def gpus(comparison: Comparison) -> str:
+    """The cards of the run; empty where there is none."""
+    return cards.named([plain(name, NAME) for name in comparison.environment.gpus or ()])
+
+
+def split(comparison: Comparison, say: Language) -> str | None:
+    """That the model was split, and over how many cards or processes; nothing where no lane says so."""
+    ranks = max((stated.statement.tensor_parallel or 1 for stated in comparison.statements), default=1)
+    if ranks == 1:
+        return None
+    on_cards = any(on_gpu(stated.statement) for stated in comparison.statements)
+    return say("split_cards" if on_cards else "split_processes", n=ranks)
+
+
+def of_cards(key: str, comparison: Comparison) -> str:
+    """The key of a sentence about the card, or about the cards where there are several."""
+    return f"{key}_cards" if len(comparison.environment.gpus or ()) > 1 else key

@@ -23,7 +23,7 @@ from trtbench.report import (
 from trtbench.report.explained import Explained
 from trtbench.report.headline import verdict_sentence
 from trtbench.report.language import Language, language
-from trtbench.report.names import bare_label, cell_name, label, program, several_precisions
+from trtbench.report.names import bare_label, cell_name, gpus, label, of_cards, program, several_precisions, split
 from trtbench.report.notices import stopped, warnings
 from trtbench.report.remarks import counts, remarks
 from trtbench.report.text_layout import WIDTH as WIDTH
@@ -41,7 +41,7 @@ def render(comparison: Comparison, lang: str) -> str:
     lines += _told("failed_attempts.title", failed_attempts.sentences(comparison, say), say)
     lines += _told("disturbed.title", disturbed.sentences(comparison, say), say)
     lines += _told("tried.title", tried.sentences(comparison, say), say)
-    lines += _told("card.title", cards.sentences(comparison, say), say)
+    lines += _told(of_cards("card.title", comparison), cards.sentences(comparison, say), say)
     lines += _told("software.title", software.sentences(comparison, say), say)
     lines += _told("asked.title", asked.sentences(comparison, say), say)
     lines += audit_text.block(comparison.findings, say, several_precisions(comparison))
@@ -56,13 +56,13 @@ def _top(comparison: Comparison, say: Language) -> list[str]:
     # A commit is told by its beginning, a package only by its whole name and version.
     told = model.revision if model.source == "package" else (model.revision or "")[:12]
     revision = f" @ {plain(told, NAME)}" if told else ""
-    gpus = ", ".join(plain(name, NAME) for name in machine.gpus) + ", " if machine.gpus else ""
     threads = comparison.settings.get("THREADS")
     limited = ", " + say("threads", threads=threads) if type(threads) is int and threads > 0 else ""
     why = stopped(comparison.stopped, say) if comparison.stopped else ""
     end = f" ({say.pair(say('stopped').lower(), why)})" if why else ""
     named_model = f"{plain(model.name, NAME)}{revision}, {say.number(model.parameters / 1e6, 1)} M"
-    place = f"{gpus}{plain(machine.cpu_model, NAME)}, {plain(machine.os, NAME)}{limited}"
+    parts = (gpus(comparison), plain(machine.cpu_model, NAME), plain(machine.os, NAME), split(comparison, say))
+    place = ", ".join(part for part in parts if part) + limited
     return [
         "=" * WIDTH,
         say("title"),
@@ -92,7 +92,7 @@ def _cell(row: Row, comparison: Comparison, say: Language, explained: Explained)
         lines += _phases(row, comparison, say, explained)
         lines += other_clocks.text(row, comparison, say)
         names = [label(f.lane, f.precision, comparison) for f in row.figures]
-        lines += audit_text.evidence(row.figures, names, say)
+        lines += audit_text.evidence(row.figures, names, comparison, say)
         lines += answers.text(row, comparison, say, explained)
     sentences = remarks(row, comparison, say)
     if sentences:
@@ -157,7 +157,7 @@ def _energy(row: Row, comparison: Comparison, say: Language) -> list[str]:
             idle = f.idle_energy
             of_it = f"   ({say('energy_idle', joules=idle)})" if idle is not None else ""
             lines += named(label(f.lane, f.precision, comparison), 24, f"{say.number(f.energy):>12} J{of_it}")
-    return ["", f"{say('energy')} ({say('energy_note')})", *lines] if lines else []
+    return ["", f"{say('energy')} ({say(of_cards('energy_note', comparison))})", *lines] if lines else []
 
 
 def _phases(row: Row, comparison: Comparison, say: Language, explained: Explained) -> list[str]:

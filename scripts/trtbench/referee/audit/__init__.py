@@ -21,6 +21,7 @@ from trtbench.referee.audit import (
     parity,
     provenance,
     settings,
+    split,
     steady,
     who,
 )
@@ -33,7 +34,7 @@ CHECKS: dict[str, Callable[[Context], list[Finding]]] = {
     "time": clock.check,
     "ceiling": ceiling.check,
     "parity": parity.check,
-    "fairness": lambda context: [*fairness.check(context), *settings.check(context)],
+    "fairness": lambda context: [*fairness.check(context), *settings.check(context), *split.check(context)],
     "steady": steady.check,
     "machine": machine.check,
     "provenance": lambda context: [*provenance.check(context), *who.check(context)],

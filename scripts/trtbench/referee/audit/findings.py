@@ -160,7 +160,9 @@ TABLE: dict[str, Row] = {
     "fairness.model": Row((FAIL,), "a trial's model digest is not the run's"),
     "fairness.precision": Row((FAIL,), "a lane computes or stores in another precision than was asked for"),
     "fairness.weights": Row((FAIL,), "a lane holds under 75 % of the bytes that its weights take as stated"),
-    "fairness.settings": Row((FAIL,), "sampling, iterations, warm-up or threads were set otherwise than in the run"),
+    "fairness.settings": Row(
+        (FAIL,), "sampling, iterations, warm-up, threads or cards were set otherwise than in the run"
+    ),
     "fairness.threads": Row((FAIL,), "CPU lanes use different numbers of threads"),
     "fairness.device": Row((FAIL,), "lanes ran on different devices"),
     "fairness.machine": Row((FAIL,), "a trial ran on another machine"),
@@ -170,6 +172,11 @@ TABLE: dict[str, Row] = {
     ),
     "fairness.choice": Row((FAIL,), "the value that was chosen is not the one that the tries speak for"),
     "fairness.offered": Row((FAIL,), "more values of a setting were tried for a lane than any lane is offered"),
+    "fairness.cards": Row((FAIL,), "a lane says that it split the model over more or fewer cards than TP_SIZE"),
+    "fairness.more_cards": Row((FAIL,), "a trial's record lists more or fewer cards than TP_SIZE"),
+    "fairness.idle_card": Row(
+        (FAIL,), "one of the cards of a trial took under a quarter of the memory that the most loaded of them took"
+    ),
     "fairness.graphs": Row((WARN,), "CUDA graphs were on in this lane and off in the best PyTorch lane"),
     "fairness.no_workload": Row(
         (WARN,), "workload.json is absent: the prompts handed over are only held against each other"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from trtbench.figures.base import Key
-from trtbench.machine.disturbance import disturbances, early_clock, limits
+from trtbench.machine.disturbance import disturbances, early_clocks, limits
 from trtbench.records.files import DECISIONS
 from trtbench.records.identity import card_name
 from trtbench.records.run_folder import trial_name
@@ -73,10 +73,10 @@ def _decisions(context: Context) -> Iterator[Finding]:
         if getattr(rules, name) != limit:
             yield found("provenance.rules", name=name, found=getattr(rules, name), wanted=limit)
     otherwise: dict[Key, list[Trial]] = {}
-    clock: int | None = None
+    clocks: dict[str, int] = {}
     for trial in sorted(own, key=lambda t: t.position):
-        clock = max((c for c in (clock, early_clock([trial])) if c is not None), default=None)
-        if trial.failure is None and (trial.disturbed or []) != disturbances(trial, rules, clock):
+        clocks |= {uuid: max(clock, clocks.get(uuid, 0)) for uuid, clock in early_clocks([trial]).items()}
+        if trial.failure is None and (trial.disturbed or []) != disturbances(trial, rules, clocks):
             otherwise.setdefault((trial.lane, trial.precision), []).append(trial)
     for key, members in otherwise.items():
         yield found("provenance.disturbed", key, trials=numbers(members))

@@ -88,7 +88,7 @@ def _cards() -> list[dict[str, Any]]:
 
 def _card(gpu: str, card: cards.Card) -> dict[str, Any]:
     machine = dataclasses.asdict(fits.machine_of(card))
-    del machine["cards"]
+    del machine["cards"], machine["peer"]
     also = [gpu.removeprefix("GeForce "), *(alias for alias in card.aliases if cards.fastest(alias) == card)]
     return {"gpu": gpu, "name": card.name, "source": card.source, "also": also, "machine": machine}
 

@@ -10,7 +10,7 @@ from trtbench.report import answers, disturbed, failed_attempts, software, tried
 from trtbench.report.explained import Explained
 from trtbench.report.headline import Lead, lead
 from trtbench.report.language import Language
-from trtbench.report.names import place
+from trtbench.report.names import of_cards, place
 from trtbench.report.notices import marks
 from trtbench.report.page import conditions, sections
 from trtbench.report.page.cell import Cell, cell
@@ -49,6 +49,7 @@ class Article(NamedTuple):
     packages: Sequence[tuple[str, str]]
     software: Table | None
     cards: Table | None
+    cards_title: str
     settings: Table | None
     statements: Table | None
     command: str
@@ -85,6 +86,7 @@ def article(comparison: Comparison, say: Language, cells: int) -> Article:
         packages=software.packages(comparison, say),
         software=conditions.software_of_lanes(comparison, say),
         cards=conditions.card_states(comparison, say),
+        cards_title=of_cards("card.title", comparison),
         settings=conditions.settings(comparison, say),
         statements=conditions.statements(comparison, say),
         command=again(comparison) if comparison.command else "",

@@ -14,7 +14,7 @@ from trtbench.report.columns import table as columns_of
 from trtbench.report.explained import Explained
 from trtbench.report.headline import VERDICTS, headlines, refused
 from trtbench.report.language import Language
-from trtbench.report.names import cell_name, label
+from trtbench.report.names import cell_name, label, of_cards
 from trtbench.report.notices import mark
 from trtbench.report.page.fields import Field, Table, ratio
 from trtbench.report.page.plot import Plot, rate_plot, time_plot
@@ -43,6 +43,7 @@ class Measured(NamedTuple):
     memory_explained: Sequence[str]
     on_gpu: bool  # the memory of a GPU is among the figures
     energy: Table | None
+    energy_note: str
     answers: Table | None
     answers_explained: Sequence[str]
 
@@ -75,8 +76,8 @@ def _measured(row: Row, comparison: Comparison, say: Language, explained: Explai
     return Measured(
         lanes=lanes,
         lanes_note=_lanes_note(row, say),
-        lanes_explained=[*ceiling.utilisation_notes(row.figures, say), *explained.heads(lanes.head)],
-        ceiling_notes=ceiling.notes(row.figures, say),
+        lanes_explained=[*ceiling.utilisation_notes(row.figures, comparison, say), *explained.heads(lanes.head)],
+        ceiling_notes=ceiling.notes(row.figures, comparison, say),
         rates=rate_plot(row, comparison, say),
         times=time_plot(row, comparison, say),
         phases=phases,
@@ -89,6 +90,7 @@ def _measured(row: Row, comparison: Comparison, say: Language, explained: Explai
         memory_explained=explained.heads(memory.head),
         on_gpu=any(f.gpu_memory is not None for f in row.figures),
         energy=table(_energy(row, say)) if any(f.energy is not None for f in row.figures) else None,
+        energy_note=of_cards("page_energy_note", comparison),
         answers=Table(head, lines, range(1, len(head))) if lines else None,
         answers_explained=explained.heads(head) if lines else [],
     )

@@ -6,7 +6,7 @@ from trtbench.comparison.clean_text import NAME, REASON, plain
 from trtbench.comparison.result import Comparison
 from trtbench.report import cards, software
 from trtbench.report.language import Language
-from trtbench.report.names import label, moment, program
+from trtbench.report.names import gpus, label, moment, program, split
 from trtbench.report.notices import stopped
 from trtbench.report.page.fields import Field, Table
 from trtbench.report.recorded import told
@@ -37,7 +37,8 @@ def machine(comparison: Comparison, say: Language) -> Facts:
     """What the run was measured on."""
     of, bandwidth = comparison.environment, comparison.read_bandwidth
     return {
-        "gpus": ", ".join(plain(name, NAME) for name in of.gpus) if of.gpus else None,
+        "gpus": gpus(comparison) or None,
+        "split": split(comparison, say),
         "driver": _known(of.driver),
         "cuda": _known(of.cuda),
         "cpu": plain(of.cpu_model, NAME),

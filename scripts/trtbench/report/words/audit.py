@@ -635,6 +635,36 @@ FINDINGS: dict[str, Said] = {
         ),
         advice=("Set THREADS and see that the lane obeys.", "Fixez THREADS et voyez si la voie obéit."),
     ),
+    "fairness.cards": Said(
+        sentence=(
+            "Cards that it says it split the model over (on a CPU, processes): {found:i}; TP_SIZE asks for {wanted:i} ({trials:which trial}).",
+            "Cartes sur lesquelles la voie déclare avoir réparti le modèle (sur CPU, processus) : {found:i} ; TP_SIZE en demande {wanted:i} ({trials:which trial}).",
+        ),
+        advice=(
+            "Compare lanes over equally many cards: see that the lane obeys TP_SIZE.",
+            "Comparez des voies sur autant de cartes : voyez si la voie obéit à TP_SIZE.",
+        ),
+    ),
+    "fairness.more_cards": Said(
+        sentence=(
+            "Cards in its record: {found:i}; TP_SIZE asks for {wanted:i}, and each card raises the ceiling ({trials:which trial}).",
+            "Cartes dans son enregistrement : {found:i} ; TP_SIZE en demande {wanted:i}, et chaque carte relève le plafond ({trials:which trial}).",
+        ),
+        advice=(
+            "Run it again with TP_SIZE set to the cards that compute.",
+            "Recommencez en donnant à TP_SIZE le nombre de cartes qui calculent.",
+        ),
+    ),
+    "fairness.idle_card": Said(
+        sentence=(
+            "Of its cards, number {place:i} took {least:n} MB and another one {most:n} MB ({trials:which trial}): it held hardly a part of the model.",
+            "Parmi ses cartes, la {place:i} a pris {least:n} Mo et une autre {most:n} Mo ({trials:which trial}) : elle ne tenait presque rien du modèle.",
+        ),
+        advice=(
+            "Find out whether the lane splits the model; if it does not, leave it out or set TP_SIZE=1.",
+            "Vérifiez que la voie répartit le modèle ; sinon, écartez-la ou mettez TP_SIZE=1.",
+        ),
+    ),
     "fairness.device": Said(
         sentence=(
             "It ran on {found} instead of {wanted} ({trials:which trial}).",

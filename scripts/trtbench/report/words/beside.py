@@ -21,6 +21,10 @@ BESIDE: dict[str, tuple[str, str]] = {
     "clocks.queued": ("Waiting before (ms)", "Attente avant (ms)"),
     "clocks.reused": ("KV blocks reused", "Blocs KV réemployés"),
     "card.title": ("The card during the timed calls", "La carte pendant les appels mesurés"),
+    "card.title_cards": (
+        "The cards during the timed calls (power is one card's on average)",
+        "Les cartes pendant les appels mesurés (puissance moyenne d'une carte)",
+    ),
     "card.sm_clock": ("SM clock (MHz)", "Fréquence SM (MHz)"),
     "card.sm_clock_max": ("Its highest (MHz)", "Son maximum (MHz)"),
     "card.temperature": ("Temperature, highest (°C)", "Température maximale (°C)"),

@@ -19,20 +19,20 @@ DISTURBED: dict[str, tuple[str, str]] = {
         "d'autres ont pris {value:p} du processeur pendant une cellule",
     ),
     "disturbed.gpu_process": (
-        "{value:# other process|# other processes} computed on the GPU",
-        "{value:# autre processus a calculé|# autres processus ont calculé} sur le GPU",
+        "{value:# other process|# other processes} computed on a GPU",
+        "{value:# autre processus a calculé|# autres processus ont calculé} sur un GPU",
     ),
     "disturbed.gpu_used": (
-        "the GPU was {value:n} % in use before it began",
-        "le GPU était occupé à {value:n} % avant son début",
+        "a GPU was {value:n} % in use before it began",
+        "un GPU était occupé à {value:n} % avant son début",
     ),
     "disturbed.gpu_throttled": (
-        "the GPU was throttled before the first call",
-        "le GPU était bridé avant le premier appel",
+        "a GPU was throttled before the first call",
+        "un GPU était bridé avant le premier appel",
     ),
     "disturbed.gpu_clock": (
-        "the GPU reached {value:i} MHz before the first call, below {limit:i} MHz",
-        "le GPU a atteint {value:i} MHz avant le premier appel, en dessous de {limit:i} MHz",
+        "a GPU reached {value:i} MHz before the first call, below {limit:i} MHz",
+        "un GPU a atteint {value:i} MHz avant le premier appel, en dessous de {limit:i} MHz",
     ),
     "disturbed.notice": (
         "NOT QUIET: others disturbed trials that count, so every verdict is weak.",

@@ -20,6 +20,18 @@ REPORT: dict[str, tuple[str, str]] = {
     "mebibytes": ("MiB", "Mio"),
     "energy": ("ENERGY", "ÉNERGIE"),
     "energy_note": ("joules per new token of the whole card", "joules par nouveau jeton, carte entière"),
+    "energy_note_cards": (
+        "joules per new token of all cards together",
+        "joules par nouveau jeton, toutes les cartes ensemble",
+    ),
+    "split_cards": (
+        "the model split over {n:i} cards (tensor parallel)",
+        "modèle réparti sur {n:i} cartes (parallélisme de tenseurs)",
+    ),
+    "split_processes": (
+        "the model split over {n:i} processes (tensor parallel)",
+        "modèle réparti sur {n:i} processus (parallélisme de tenseurs)",
+    ),
     "energy_idle": ("of it idle: {joules:n} J", "dont à vide : {joules:n} J"),
     "phases": ("FIRST TOKEN AND ONE-OFF COSTS", "PREMIER JETON ET COÛTS PONCTUELS"),
     "phases_note": ("ms; never averaged into the figures above", "ms ; jamais dans les moyennes ci-dessus"),
@@ -254,6 +266,10 @@ REPORT: dict[str, tuple[str, str]] = {
         "Share of ceiling: throughput over the most that the card's nominal memory bandwidth, cache and peak allow; the audit refuses more.",
         "Part du plafond : débit rapporté au maximum que permettent la bande passante mémoire nominale, le cache et la puissance de calcul crête de la carte ; l'audit refuse ce qui le dépasse.",
     ),
+    "ceiling_nominal_cards": (
+        "Share of ceiling: throughput over the most that the cards' nominal memory bandwidth, cache and peak, all of them together, and the links between them allow; the audit refuses more.",
+        "Part du plafond : débit rapporté au maximum que permettent la bande passante mémoire nominale, le cache et la puissance de calcul crête des cartes, toutes ensemble, et les liens qui les joignent ; l'audit refuse ce qui le dépasse.",
+    ),
     "ceiling_measured": (
         "Share of ceiling: throughput over the most that the memory bandwidth measured here and the processor's cache allow; the audit warns of more.",
         "Part du plafond : débit rapporté au maximum que permettent la bande passante mémoire mesurée ici et le cache du processeur ; l'audit signale ce qui le dépasse.",
@@ -271,6 +287,10 @@ REPORT: dict[str, tuple[str, str]] = {
     "mfu_note": (
         "MFU: share of the card's peak that the operations of a whole generation used.",
         "MFU : part de la puissance de calcul crête de la carte que les opérations d'une génération entière ont utilisée.",
+    ),
+    "mfu_note_cards": (
+        "MFU: share of the peak of all cards together that the operations of a whole generation used.",
+        "MFU : part de la puissance de calcul crête de toutes les cartes que les opérations d'une génération entière ont utilisée.",
     ),
     "ceiling_share": ("Share of ceiling", "Part du plafond"),
     "mbu": ("MBU", "MBU"),
@@ -346,6 +366,10 @@ REPORT: dict[str, tuple[str, str]] = {
     "page_energy_note": (
         "Of the whole card by its own counter, over five seconds and more of generations without a pause, in the first trial. The idle part is what the card takes before the trial touches it.",
         "De la carte entière d'après son propre compteur, sur cinq secondes et plus de générations sans pause, au premier essai. La part à vide est ce que la carte consomme avant que l'essai n'y touche.",
+    ),
+    "page_energy_note_cards": (
+        "Of all cards together by their own counters, over five seconds and more of generations without a pause, in the first trial. The idle part is what the cards take before the trial touches them.",
+        "De toutes les cartes ensemble d'après leurs propres compteurs, sur cinq secondes et plus de générations sans pause, au premier essai. La part à vide est ce que les cartes consomment avant que l'essai n'y touche.",
     ),
     "energy_token": ("J per new token", "J par nouveau jeton"),
     "energy_idle_part": ("of it idle", "dont à vide"),
