@@ -313,3 +313,18 @@ def test_only_a_lane_of_tensorrt_llm_is_told_why_open_mpi_waits(lane: str, who: 
     assert told.reason.endswith(
         ": the disk is full" if who == "the engine" else ": MPI cannot start the executor's worker"
     )
+
+
+def test_a_rank_that_ends_is_named_with_its_end(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    import toy_ranks
+
+    monkeypatch.setitem(LANES, toy_ranks.NAME, toy_ranks.ROWS[toy_ranks.NAME])
+    in_trials(results, "import toy_ranks", "toy_ranks.install()", FIRST=60.0, STEADY=60.0)
+    monkeypatch.setenv("TOY_RANKS", "1:generate:leave")
+    monkeypatch.setenv("TMPDIR", str(results.parent))
+    failure = run(results, monkeypatch, "", lane=toy_ranks.NAME, tp_size=2).failure
+    assert failure is not None
+    told = "the process ended with status 1 and left no record (last words: rank 1 of 2 ended with status 3)"
+    assert failure.reason == told
+    assert list(results.parent.glob("trtbench-ranks-*")) == []

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from trtbench.errors import Unsupported
 from trtbench.lanes.lane import Lane, Plan, create
 from trtbench.lanes.prepared import Prepared
 from trtbench.records.trial import Memory, Statement
@@ -28,6 +30,7 @@ from trtbench.settings.cells import Cell
 
 GRACE = 20.0  # seconds in which rank 0 fails as well, where the cause is in all ranks
 ENDING = 10.0  # seconds in which a rank may end by itself
+SEEN = 1.0  # seconds in which the end of a rank is seen here whose sockets have closed
 DIED = 1  # exit status of the trial's process when a rank failed alone
 
 
@@ -42,8 +45,11 @@ class Ranks(Lane):
         self.others: list[_Other] = []
         self.store = ""
         self.calls = 0  # odd while one is under way
-        self.failed_here = 0  # the last call that failed in this process
+        self.failed_here: set[int] = (
+            set()
+        )  # calls that failed in this process: another rank may tell of one when more are over
         self.failed_there = ""  # what went wrong in another alone, in a call that ended here
+        self.giving_up = threading.Lock()
 
     def prepare(self) -> Prepared | None:
         return self._together("prepare")  # type: ignore[no-any-return]
@@ -101,8 +107,10 @@ class Ranks(Lane):
         self.calls += 1
         try:
             return getattr(self.first, method)(*arguments)
-        except BaseException:
-            self.failed_here = self.calls
+        except BaseException as error:
+            self.failed_here.add(self.calls)
+            if isinstance(error, Exception) and not isinstance(error, Unsupported):
+                self._look_for_an_end()
             raise
         finally:
             self.calls += 1
@@ -126,16 +134,32 @@ class Ranks(Lane):
                 except (EOFError, OSError):
                     del watched[pipe]
                     if not other.closing:
-                        _give_up(f"rank {other.rank} of {self.plan.tp_size} {other.ending()}")
+                        self._give_up(f"rank {other.rank} of {self.plan.tp_size} {other.ending()}")
                     continue
                 until = time.monotonic() + GRACE
                 while self.calls <= number and time.monotonic() < until:
                     time.sleep(0.05)
                 sentence = f"rank {other.rank} of {self.plan.tp_size} failed: {reason}"
                 if self.calls <= number:
-                    _give_up(sentence)
-                if self.failed_here != number:
+                    self._give_up(sentence)
+                if number not in self.failed_here:
                     self.failed_there = sentence
+
+    def _look_for_an_end(self) -> None:
+        """Where another rank has ended, that is what to tell, and not that gloo's sockets have closed, of which a call here fails."""
+        until = time.monotonic() + SEEN
+        while time.monotonic() < until:
+            for other in self.others:
+                if other.process.poll() is not None:
+                    self._give_up(f"rank {other.rank} of {self.plan.tp_size} {other.ending()}")
+            time.sleep(0.05)
+
+    def _give_up(self, sentence: str) -> None:
+        self.giving_up.acquire()  # for good: whoever comes second has nothing to add
+        shutil.rmtree(Path(self.store).parent, ignore_errors=True)
+        print(sentence, flush=True)
+        sys.stderr.flush()
+        os._exit(DIED)
 
 
 class _Other:
@@ -180,7 +204,7 @@ class _Other:
             status = self.process.wait(ENDING)
         except subprocess.TimeoutExpired:
             return "stopped answering"
-        return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
 
     def end(self) -> None:
         try:
@@ -188,12 +212,6 @@ class _Other:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-
-
-def _give_up(sentence: str) -> None:
-    print(sentence, flush=True)
-    sys.stderr.flush()
-    os._exit(DIED)
 
 
 def join(plan: Plan, store: str) -> None:
