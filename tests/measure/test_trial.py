@@ -141,6 +141,9 @@ def test_a_pass_keeps_every_time_and_every_id_once() -> None:
     class Lane:
         calls = 0
 
+        def wait_idle(self) -> None:
+            pass
+
         def generate(self, prompts: list[list[int]], n: int) -> list[list[int]]:
             self.calls += 1
             return [[self.calls // 3] * n for _ in prompts]
@@ -365,7 +368,7 @@ def test_what_flashinfer_compiles_is_kept_where_all_caches_are(
     lane = Mock(return_value=None, environment=dict)
     monkeypatch.setattr(trial, "create", lambda name: lane)
     spec: Any = SimpleNamespace(
-        **dict(lane="toy-fast", model_path="m", precision="float32", device="cpu", threads=1, sampling=None),
+        **dict(lane="toy-fast", model_path="m", precision="float32", device="cpu", threads=1, tp_size=1, sampling=None),
         **dict(cache=str(tmp_path / "cache"), model=SimpleNamespace(digest="d", name="m"), cells=[ONE]),
     )
     for own, place in ("", spec.cache), ("/mine", "/mine"):

@@ -71,6 +71,9 @@ class Lane(abc.ABC):
     def begin(self, cell: Cell) -> None:  # noqa: B027 - most lanes keep nothing that bears on another cell
         """The calls of a cell begin: forget what those of another one would leave to it. Untimed."""
 
+    def wait_idle(self) -> None:  # noqa: B027 - most lanes do all in the calling process
+        """Return once nothing of the last call goes on any more, in whatever process. Before each timed call, untimed."""
+
     @abc.abstractmethod
     def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
         """Return exactly `new_tokens` new ids for each prompt, once they are all in host memory.

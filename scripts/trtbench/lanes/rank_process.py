@@ -5,6 +5,7 @@ python -m trtbench.lanes.rank_process COMMANDS FAULTS (file descriptors of pipes
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -18,7 +19,7 @@ from trtbench.lanes import ranks
 from trtbench.lanes.lane import Lane, create
 from trtbench.settings.lanes import LANES
 
-ANSWERED = ("memory",)
+TOLD = ("memory",)  # calls whose value rank 0 wants
 
 
 def main() -> int:
@@ -32,7 +33,7 @@ def main() -> int:
     while True:
         try:
             number, method, arguments = commands.recv()
-        except EOFError:
+        except (EOFError, OSError):  # rank 0 has ended, and says why
             return 0
         if method == "close":
             lane.close()
@@ -40,30 +41,26 @@ def main() -> int:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(0)  # NCCL has registered what may wait for the other ranks
-        _make(lane, number, method, arguments, commands, faults)
+        value = _made(lane, number, method, arguments, faults)
         gc.collect()
         if method == "load":
             gc.freeze()
+        with contextlib.suppress(OSError):
+            commands.send(value if method in TOLD else None)
 
 
-def _make(
-    lane: Lane, number: int, method: str, arguments: tuple[Any, ...], commands: Connection, faults: Connection
-) -> None:
+def _made(lane: Lane, number: int, method: str, arguments: tuple[Any, ...], faults: Connection) -> Any:
     """Make one call. What goes wrong in it is told, and the next one waited for: most of it goes wrong in rank 0 as well, which then
     decides what follows."""
-    done, value = True, None
     try:
-        value = getattr(lane, method)(*arguments)
+        return getattr(lane, method)(*arguments)
     except Exception as error:
-        done, value = False, in_one_line(error)
         if not isinstance(error, Unsupported):
             traceback.print_exception(error)
         traceback.clear_frames(error.__traceback__)
-        faults.send((number, value))
-    if not done:
-        _give_memory_back()
-    if method in ANSWERED:
-        commands.send((done, value))
+        faults.send((number, in_one_line(error)))
+    _give_memory_back()
+    return None
 
 
 def _give_memory_back() -> None:

@@ -47,7 +47,7 @@ class Ranks(Lane):
         self.calls = 0  # odd while one is under way
         self.failed_here: set[int] = (
             set()
-        )  # calls that failed in this process: another rank may tell of one when more are over
+        )  # calls that failed in this process; another rank may tell of one when more are over
         self.failed_there = ""  # what went wrong in another alone, in a call that ended here
         self.giving_up = threading.Lock()
 
@@ -59,6 +59,11 @@ class Ranks(Lane):
 
     def begin(self, cell: Cell) -> None:
         self._together("begin", cell)
+
+    def wait_idle(self) -> None:
+        """The other ranks wait for a command, their garbage collected: else the next call would wait for that."""
+        for other in self.others:
+            other.answer()
 
     def generate(self, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
         return self._together("generate", prompts, new_tokens)  # type: ignore[no-any-return]
@@ -77,6 +82,9 @@ class Ranks(Lane):
     def memory(self) -> Memory:
         """Of all ranks together."""
         parts = [self._together("memory"), *(other.answer() for other in self.others)]
+        unanswered = [other.rank for other, part in zip(self.others, parts[1:]) if part is None]
+        if unanswered:
+            raise RuntimeError(f"rank {unanswered[0]} of {self.plan.tp_size} does not tell its memory")
         totals = {}
         for field in Memory.__struct_fields__:
             values = [getattr(part, field) for part in parts]
@@ -100,6 +108,7 @@ class Ranks(Lane):
         """Have all ranks make a call; what it returns here."""
         if not self.others:
             self._start()
+        self.wait_idle()
         if self.failed_there:
             raise RuntimeError(self.failed_there)
         for other in self.others:
@@ -166,7 +175,7 @@ class _Other:
     """Another rank: its process, and two pipes, one for commands and answers, one for what went wrong."""
 
     def __init__(self, name: str, plan: Plan, store: str) -> None:
-        self.rank, self.closing, self.sent = plan.rank, False, 0
+        self.rank, self.closing, self.sent, self.answered = plan.rank, False, 0, 0
         self.commands, commands_there = Pipe()
         self.faults, faults_there = Pipe(duplex=False)
         ends = (commands_there.fileno(), faults_there.fileno())
@@ -189,13 +198,12 @@ class _Other:
         self.sent += 1
 
     def answer(self) -> Any:
-        """What the last command returned there, for those that return something. Raises RuntimeError where it failed."""
-        try:
-            done, value = self.commands.recv()
-        except (EOFError, OSError):
-            done, value = False, self.ending()
-        if not done:
-            raise RuntimeError(f"rank {self.rank}: {value}")
+        """What the last command returned there, once it is over; None for those that return nothing, and where it failed."""
+        value = None
+        while self.answered < self.sent:
+            self.answered += 1
+            with contextlib.suppress(EOFError, OSError):
+                value = self.commands.recv()
         return value
 
     def ending(self) -> str:

@@ -79,6 +79,7 @@ def run_pass(lane: Lane, workload: Workload, cell: Cell, first_call: int, calls:
     began = left = time.perf_counter_ns()
     for number in range(first_call, first_call + calls):
         prompts = workload.prompts(cell, number)
+        lane.wait_idle()
         foreign_cpu.mark()
         call = timed(lane.generate, prompts, new_tokens)
         foreign_seconds.append(foreign_cpu.seconds())
@@ -132,6 +133,7 @@ def _warm_up(
     """Calls from `number` on until they are warm; their times go into the record, that of the first one, which is cold, apart."""
     say(phase, limits.first_call(cell))
     lane.begin(cell)
+    lane.wait_idle()
     first = timed(lane.generate, workload.prompts(cell, number), cell.new_tokens)
     check_count(first.output, cell.batch, cell.new_tokens)
     record.first_call = first.nanoseconds
@@ -139,6 +141,7 @@ def _warm_up(
     say(phase, limits.first_call(cell) + limits.calls(max(spec.warmup_limit, 2 * AGREE), [first.nanoseconds]))
     while not warm(record.warmup, spec.warmup_limit):
         prompts = workload.prompts(cell, number + 1 + len(record.warmup))
+        lane.wait_idle()
         record.warmup.append(timed(lane.generate, prompts, cell.new_tokens).nanoseconds)
     record.settled = settled(record.warmup)
 
