@@ -87,7 +87,7 @@ def test_ranks_answer_as_one_lane_and_end_with_it(drive: Any) -> None:
     assert statement["tensor_parallel"] == 2
     assert "tensor parallel, one process a rank, all-reduce over gloo" in statement["notes"]
     values = {call: [told["value"] for told in done.told if told["call"] == call] for call in (*calls, "close")}
-    assert values["generate"] == [[[6 + 2, 7]]] * 4
+    assert values["generate"] == [[[6 + 2, 7, 8, 9]]] * 4
     # Summed over the ranks; one that can't tell makes the sum unknown.
     (memory, again) = values["memory"]
     assert memory == again

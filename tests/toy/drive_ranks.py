@@ -18,7 +18,7 @@ from trtbench.lanes.lane import Plan
 from trtbench.records.trial import Sampling
 from trtbench.settings.cells import Cell
 
-CELL = Cell(batch=1, prompt_length=3, new_tokens=2, precision="float32")
+CELL = Cell(batch=1, prompt_length=3, new_tokens=4, precision="float32")
 
 
 def opened(name: str, model: Path) -> ranks.Ranks:
@@ -40,7 +40,7 @@ def main() -> None:
     name, model, grace, *calls = sys.argv[1:]
     toy_ranks.install()
     ranks.GRACE = float(grace)
-    arguments = {"begin": (CELL,), "generate": ([[1, 2, 3]], 2)}
+    arguments = {"begin": (CELL,), "generate": ([[1, 2, 3]], 4)}
     lane = opened(name, Path(model))
     for call in calls:
         told: dict[str, object] = {"call": call}
