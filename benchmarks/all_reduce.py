@@ -1,11 +1,15 @@
 """What one all-reduce costs between the cards of this machine, as the tuned lane makes it: over NCCL, inside a CUDA graph.
 
-python benchmarks/all_reduce.py [cards]   microseconds for the sizes of a decode step and of a prefill
+    python benchmarks/all_reduce.py [CARDS]
+
+Microseconds for the sizes of a decode step and of a prefill, float16, one after the other in a graph, the copy before each of them
+counted. Prints JSON.
 """
 
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import sys
 import tempfile
@@ -34,6 +38,7 @@ def measure(rank: int, cards: int, store: str) -> None:
         device_id=torch.device("cuda", rank),
     )
     group = torch.distributed.group.WORLD.group_name
+    rows = []
     for tokens, hidden in SIZES:
         x = torch.zeros(tokens, hidden, device="cuda", dtype=torch.float16)
         collectives.all_reduce(x, "sum", group).clone()
@@ -51,20 +56,19 @@ def measure(rank: int, cards: int, store: str) -> None:
             graph.replay()
         end.record()
         end.synchronize()
-        micros = begin.elapsed_time(end) * 1e3 / (EACH * REPLAYS)
-        if rank == 0:
-            size = x.nbytes
-            print(
-                f"{tokens:5} x {hidden}: {size:10,} bytes {micros:8.2f} us {size / micros / 1e3:8.1f} GB/s", flush=True
-            )
+        microseconds = begin.elapsed_time(end) * 1e3 / (EACH * REPLAYS)
+        rows.append({"tokens": tokens, "hidden": hidden, "bytes": x.nbytes, "microseconds": round(microseconds, 2)})
         del graph, y
+    if rank == 0:
+        nccl = ".".join(map(str, torch.cuda.nccl.version()))
+        machine = {"card": torch.cuda.get_device_name(), "cards": cards, "torch": torch.__version__, "nccl": nccl}
+        print(json.dumps({**machine, "rows": rows}, indent=1), flush=True)
     torch.distributed.destroy_process_group()
 
 
 def main() -> None:
     cards = int(sys.argv[1]) if len(sys.argv) > 1 else torch.cuda.device_count()
     store = str(Path(tempfile.mkdtemp()) / "store")
-    print(torch.cuda.get_device_name(), "x", cards, "torch", torch.__version__, "NCCL", torch.cuda.nccl.version())
     torch.multiprocessing.spawn(measure, (cards, store), nprocs=cards)
 
 

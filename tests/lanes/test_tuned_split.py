@@ -24,7 +24,7 @@ from trtbench.settings.knobs import ROOT  # noqa: E402
 RANKS, PROMPT, NEW = 2, 11, 6
 # One sequence and three of them as sums over rows, two by the matrix library: the three forms of a decode step.
 FORMS = ((1, True), (3, True), (2, False))
-SPLIT = [name for name in TINY if TINY[name][0] not in families.NORM_OVER_HEADS]
+SPLIT = [name for name in TINY if TINY[name][0] not in weights.NORM_OVER_HEADS]
 # What a family's own settings leave open: a head that can't be split for its vocabulary, and the other way of tying.
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: (name, {}) for name in SPLIT},
@@ -50,7 +50,7 @@ ranks.join(types.SimpleNamespace(device="cpu", rank=rank, tp_size=asked["ranks"]
 told = []
 for model, sampling, forms in asked["turns"]:
     folder = pathlib.Path(model)
-    config = families.share_of(families.read_config(folder, asked["prompt"] + asked["new"]), asked["ranks"], rank)
+    config = weights.share_of(families.read_config(folder, asked["prompt"] + asked["new"]), asked["ranks"], rank)
     layers, ends = weights.read_weights(folder, config, torch.float32, "cpu")
     torch.manual_seed(rank + 1)  # ranks that draw for themselves would part
     for prompts, sums in forms:
@@ -125,7 +125,7 @@ def test_shares_put_together_are_the_whole(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     write_tiny(folder, {**config_of(family), **more}, 1)
     config = families.read_config(folder, PROMPT + NEW)
-    shares = [families.share_of(config, RANKS, rank) for rank in range(RANKS)]
+    shares = [weights.share_of(config, RANKS, rank) for rank in range(RANKS)]
     layers, ends = weights.read_weights(folder, config, torch.float32, "cpu")
     parts = [weights.read_weights(folder, share, torch.float32, "cpu") for share in shares]
     # The rows of Q, K and V, in the share of each rank and in the whole, are one block after the other.
@@ -164,8 +164,8 @@ def test_a_norm_over_all_heads_is_refused_with_the_family(tmp_path: Path) -> Non
     with pytest.raises(
         Unsupported, match="pytorch-tuned does not split olmo2 over cards: a norm of it is over all heads"
     ):
-        families.share_of(config, RANKS, 0)
-    assert families.share_of(config, 1, 0) is config
+        weights.share_of(config, RANKS, 0)
+    assert weights.share_of(config, 1, 0) is config
 
 
 @pytest.mark.parametrize(
@@ -179,5 +179,5 @@ def test_a_norm_over_all_heads_is_refused_with_the_family(tmp_path: Path) -> Non
 def test_what_does_not_divide_is_refused_with_both_numbers(more: dict[str, Any], said: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({**config_of("llama"), **more}))
     config = families.read_config(tmp_path, PROMPT + NEW)
-    with pytest.raises(Unsupported, match=f"this model's {said} can't be split over TP_SIZE={RANKS} evenly"):
-        families.share_of(config, RANKS, 1)
+    with pytest.raises(Unsupported, match=f"TP_SIZE={RANKS} does not divide the {said} of this model"):
+        weights.share_of(config, RANKS, 1)

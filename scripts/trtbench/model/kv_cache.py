@@ -59,10 +59,16 @@ def bytes_per_token_of(config: Mapping[str, Any], width: int = 2, ranks: int = 1
 def unsplittable(config: Mapping[str, Any], ranks: int) -> str:
     """Why attention can't be split over so many ranks, as a sentence without its full stop; empty where it can. Every engine
     here gives each rank as many heads, and refuses the rest, late."""
-    heads = config.get("num_attention_heads") or config.get("n_head") or ranks
-    if heads % ranks == 0:
-        return ""
-    return f"TP_SIZE={ranks} does not divide the {heads} attention heads of this model; take a number of cards that does, or TP_SIZE=1"
+    return undivided({"attention heads": config.get("num_attention_heads") or config.get("n_head") or ranks}, ranks)
+
+
+def undivided(sizes: Mapping[str, int], ranks: int) -> str:
+    """Which of these sizes of a model so many ranks can't share evenly, as a sentence without its full stop; empty where they
+    can."""
+    for what, size in sizes.items():
+        if size % ranks:
+            return f"TP_SIZE={ranks} does not divide the {size} {what} of this model; take a number of cards that does, or TP_SIZE=1"
+    return ""
 
 
 def kv_tokens(cells: Sequence[Cell], tokens_per_block: int, beyond: int = 0) -> int:

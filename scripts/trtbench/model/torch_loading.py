@@ -11,6 +11,7 @@ import torch
 import transformers
 
 from trtbench.errors import Unsupported, first_line
+from trtbench.model.kv_cache import undivided
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -61,13 +62,9 @@ def _split(folder: Path, device: str, tp_size: int) -> dict[str, Any]:
     text = config.get_text_config()
     if not getattr(text, "base_model_tp_plan", None):
         raise Unsupported(f"transformers {transformers.__version__} has no tensor-parallel plan for {text.model_type}")
-    sizes = {
-        "attention heads": getattr(text, "num_attention_heads", None),
-        "key-value heads": getattr(text, "num_key_value_heads", None),
-    }
-    for what, size in sizes.items():
-        if size is not None and size % tp_size:
-            raise Unsupported(f"this model's {size} {what} can't be split over TP_SIZE={tp_size} evenly")
+    sizes = {"attention heads": "num_attention_heads", "key-value heads": "num_key_value_heads"}
+    if reason := undivided({what: getattr(text, name, None) or tp_size for what, name in sizes.items()}, tp_size):
+        raise Unsupported(reason)
     return {"tp_plan": "auto", "device_mesh": torch.distributed.init_device_mesh(device, (tp_size,))}
 
 

@@ -181,9 +181,6 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-NORM_OVER_HEADS = ("olmo2",)  # of queries and of keys
-
-
 def read_config(folder: Path, longest: int, dtype: torch.dtype = torch.float32) -> Config:
     """Read config.json for cells of up to `longest` ids and weights in `dtype`; Unsupported names what is not computed."""
     raw = model_files.read_config(folder)
@@ -225,32 +222,6 @@ def read_config(folder: Path, longest: int, dtype: torch.dtype = torch.float32) 
         **_multipliers(kind, raw, dtype),
     )
     return dataclasses.replace(config, beyond_llama=_beyond_llama(config, family))
-
-
-def share_of(config: Config, ranks: int, rank: int) -> Config:
-    """What one of `ranks` computes: its share of the heads and of the MLP. Raises Unsupported where they do not divide."""
-    if ranks == 1:
-        return config
-    sizes = {
-        "attention heads": config.heads,
-        "key-value heads": config.kv_heads,
-        "rows of the MLP": config.intermediate,
-    }
-    for what, size in sizes.items():
-        if size % ranks:
-            raise Unsupported(f"this model's {size} {what} can't be split over TP_SIZE={ranks} evenly")
-    if config.kind in NORM_OVER_HEADS:
-        raise Unsupported(
-            f"pytorch-tuned does not split {config.kind} over cards: a norm of it is over all heads together"
-        )
-    return dataclasses.replace(
-        config,
-        heads=config.heads // ranks,
-        kv_heads=config.kv_heads // ranks,
-        intermediate=config.intermediate // ranks,
-        ranks=ranks,
-        rank=rank,
-    )
 
 
 def _takes_tanh() -> bool:

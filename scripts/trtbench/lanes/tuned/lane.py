@@ -92,7 +92,8 @@ class PytorchTuned(Lane):
         self.loaded = True
 
     def read_config(self, dtype: torch.dtype) -> Config:
-        from trtbench.lanes.tuned.families import read_config, share_of
+        from trtbench.lanes.tuned.families import read_config
+        from trtbench.lanes.tuned.weights import share_of
 
         return share_of(read_config(self.plan.model, self.plan.max_length, dtype), self.plan.tp_size, self.plan.rank)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +14,37 @@ from trtbench.errors import Unsupported
 from trtbench.lanes.tuned.decoder import Config, Ends, Layer
 from trtbench.lanes.tuned.families import FAMILIES
 from trtbench.model import files as model_files
+from trtbench.model.kv_cache import undivided
 
 # Before the names of a decoder's weights; the others are a decoder's inside a model that also sees.
 PREFIXES = ("model.", "language_model.model.", "model.language_model.")
 HEADS = ("lm_head.weight", "language_model.lm_head.weight")
+NORM_OVER_HEADS = ("olmo2",)  # of queries and of keys
+
+
+def share_of(config: Config, ranks: int, rank: int) -> Config:
+    """What one of `ranks` computes: its share of the heads and of the MLP. Raises Unsupported where they do not divide."""
+    if ranks == 1:
+        return config
+    sizes = {
+        "attention heads": config.heads,
+        "key-value heads": config.kv_heads,
+        "rows of the MLP": config.intermediate,
+    }
+    if reason := undivided(sizes, ranks):
+        raise Unsupported(reason)
+    if config.kind in NORM_OVER_HEADS:
+        raise Unsupported(
+            f"pytorch-tuned does not split {config.kind} over cards: a norm of it is over all heads together"
+        )
+    return dataclasses.replace(
+        config,
+        heads=config.heads // ranks,
+        kv_heads=config.kv_heads // ranks,
+        intermediate=config.intermediate // ranks,
+        ranks=ranks,
+        rank=rank,
+    )
 
 
 def read_weights(folder: Path, config: Config, dtype: torch.dtype, device: str) -> tuple[list[Layer], Ends]:
