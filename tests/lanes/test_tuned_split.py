@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from trtbench.errors import Unsupported  # noqa: E402
-from trtbench.lanes.tuned import families, weights  # noqa: E402
+from trtbench.lanes.tuned import families, steps, weights  # noqa: E402
 from trtbench.settings.knobs import ROOT  # noqa: E402
 
 RANKS, PROMPT, NEW = 2, 11, 6
@@ -117,6 +118,27 @@ def test_ranks_that_draw_draw_the_same(tmp_path: Path) -> None:
     assert first == second
     answers = [first[at : at + len(FORMS)] for at in range(0, len(first), len(FORMS))]
     assert answers[0] != answers[1] and answers[2] != answers[3], "the draw bears on the ids"
+
+
+@pytest.mark.parametrize(("vocabulary", "ranks"), [(300, 2), (512, 4), (14, 7)])
+def test_the_best_of_all_ranks_is_the_first_of_equal_logits(
+    vocabulary: int, ranks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one process: what each rank tells the others is kept first, and then given to each of them."""
+    draw = torch.Generator().manual_seed(ranks)
+    logits = torch.randint(0, 4, (9, vocabulary), generator=draw).float()
+    configs: list[Any] = [SimpleNamespace(rank=rank, ranks=ranks, head_split=True) for rank in range(ranks)]
+    shares = list(zip(logits.chunk(ranks, -1), configs))
+    told: list[Any] = []
+
+    def gathered(share: Any, config: Any) -> Any:
+        told.append(share)
+        return torch.stack(told[:ranks] if len(told) > ranks else [share] * ranks)
+
+    monkeypatch.setattr(steps, "gathered", gathered)
+    for _ in range(2):
+        chosen = [steps.choose(share, 0.0, 1.0, config).tolist() for share, config in shares]
+    assert chosen == [logits.argmax(-1).tolist()] * ranks
 
 
 @pytest.mark.parametrize("name", VARIANTS)
