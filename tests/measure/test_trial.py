@@ -365,7 +365,7 @@ def test_what_flashinfer_compiles_is_kept_where_all_caches_are(
     lane = Mock(return_value=None, environment=dict)
     monkeypatch.setattr(trial, "create", lambda name: lane)
     spec: Any = SimpleNamespace(
-        **dict(lane="toy-fast", model_path="m", precision="float32", device="cpu", threads=1, sampling=None),
+        **dict(lane="toy-fast", model_path="m", precision="float32", device="cpu", threads=1, sampling=None, tp_size=1),
         **dict(cache=str(tmp_path / "cache"), model=SimpleNamespace(digest="d", name="m"), cells=[ONE]),
     )
     for own, place in ("", spec.cache), ("/mine", "/mine"):
