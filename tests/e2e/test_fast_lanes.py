@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -290,17 +291,23 @@ def test_sampling_is_drawn_anew_and_follows_the_seed(tmp_path: Path) -> None:
     assert again["ids"] == drawn[1]["ids"]
 
 
+def config_of_one(vocab: int) -> Any:
+    """What a choice asks of a model that is not split."""
+    return SimpleNamespace(vocab=vocab, ranks=1, head_split=False)
+
+
 def test_choice_keeps_to_the_nucleus_and_to_its_shares() -> None:
     from trtbench.lanes.tuned.steps import choose
 
+    config = config_of_one(4)
     torch.manual_seed(5)
     shares = torch.tensor([0.45, 0.05, 0.3, 0.2])
-    drawn = choose(shares.log().expand(20_000, 4), 1.0, 0.7)
+    drawn = choose(shares.log().expand(20_000, 4), 1.0, 0.7, config)
     counts = torch.bincount(drawn, minlength=4) / 20_000
     # 0.45 and 0.3 together hold 0.7; what is left out is shared among them.
     assert counts[1] == counts[3] == 0
     assert abs(counts[0] - 0.6) < 0.015
-    sharper = torch.bincount(choose(shares.log().expand(20_000, 4), 0.5, 1.0), minlength=4) / 20_000
+    sharper = torch.bincount(choose(shares.log().expand(20_000, 4), 0.5, 1.0, config), minlength=4) / 20_000
     assert torch.allclose(sharper, shares**2 / (shares**2).sum(), atol=0.015)
 
 
@@ -309,4 +316,4 @@ def test_greedy_takes_the_first_of_equal_logits(vocab: int) -> None:
     from trtbench.lanes.tuned.steps import choose
 
     logits = torch.randint(0, 4, (7, vocab)).float()
-    assert choose(logits, 0.0, 1.0).tolist() == logits.argmax(-1).tolist()
+    assert choose(logits, 0.0, 1.0, config_of_one(vocab)).tolist() == logits.argmax(-1).tolist()

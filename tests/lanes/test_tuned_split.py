@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,10 +20,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from trtbench.errors import Unsupported  # noqa: E402
-from trtbench.lanes.tuned import families, weights  # noqa: E402
+from trtbench.lanes.tuned import families, steps, weights  # noqa: E402
 from trtbench.settings.knobs import ROOT  # noqa: E402
 
-RANKS, PROMPT, NEW = 2, 11, 6
+RANKS, PROMPT, NEW = 2, 11, 4
 # One sequence and three of them as sums over rows, two by the matrix library: the three forms of a decode step.
 FORMS = ((1, True), (3, True), (2, False))
 SPLIT = [name for name in TINY if TINY[name][0] not in weights.NORM_OVER_HEADS]
@@ -62,6 +64,15 @@ print("TOLD", json.dumps(told))
 """
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small are done on one thread before others have begun."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def by_ranks(folder: Path, turns: list[Any]) -> list[list[Any]]:
     """What each rank returned for these models, samplings and forms, one after the other."""
     asked = folder / "asked.json"
@@ -92,10 +103,12 @@ def prompts_of(seed: int) -> list[tuple[list[list[int]], bool]]:
     return [(torch.randint(3, 290, (batch, PROMPT), generator=draw).tolist(), sums) for batch, sums in FORMS]
 
 
+@pytest.mark.slow
 def test_two_ranks_give_the_ids_of_transformers(tmp_path: Path) -> None:
     turns, expected = [], []
     for seed, (name, (family, more)) in enumerate(VARIANTS.items()):
         folder, forms = tmp_path / name.replace(" ", "-"), prompts_of(seed)
+        del forms[1 + seed % 2]  # each family as one sequence, and as several of them in one way or the other
         model = write_tiny(folder, {**config_of(family), **more}, seed)
         turns.append((str(folder), {}, forms))
         expected += [(name, len(prompts), greedy(model, prompts, NEW)) for prompts, _ in forms]
@@ -105,6 +118,7 @@ def test_two_ranks_give_the_ids_of_transformers(tmp_path: Path) -> None:
     assert len({json.dumps(ids) for ids in first}) == len(first), "each form of each family has ids of its own"
 
 
+@pytest.mark.slow
 def test_ranks_that_draw_draw_the_same(tmp_path: Path) -> None:
     """With a head that is split for its vocabulary, and with one that each rank has whole."""
     drawn: dict[str, float] = {"temperature": 1.0, "top_p": 0.9}
@@ -117,6 +131,27 @@ def test_ranks_that_draw_draw_the_same(tmp_path: Path) -> None:
     assert first == second
     answers = [first[at : at + len(FORMS)] for at in range(0, len(first), len(FORMS))]
     assert answers[0] != answers[1] and answers[2] != answers[3], "the draw bears on the ids"
+
+
+@pytest.mark.parametrize(("vocabulary", "ranks"), [(300, 2), (512, 4), (14, 7)])
+def test_the_best_of_all_ranks_is_the_first_of_equal_logits(
+    vocabulary: int, ranks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one process: what each rank tells the others is kept first, and then given to each of them."""
+    draw = torch.Generator().manual_seed(ranks)
+    logits = torch.randint(0, 4, (9, vocabulary), generator=draw).float()
+    configs: list[Any] = [SimpleNamespace(rank=rank, ranks=ranks, head_split=True) for rank in range(ranks)]
+    shares = list(zip(logits.chunk(ranks, -1), configs))
+    told: list[Any] = []
+
+    def gathered(share: Any, config: Any) -> Any:
+        told.append(share)
+        return torch.stack(told[:ranks] if len(told) > ranks else [share] * ranks)
+
+    monkeypatch.setattr(steps, "gathered", gathered)
+    for _ in range(2):
+        chosen = [steps.choose(share, 0.0, 1.0, config).tolist() for share, config in shares]
+    assert chosen == [logits.argmax(-1).tolist()] * ranks
 
 
 @pytest.mark.parametrize("name", VARIANTS)
