@@ -347,7 +347,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Session:
     stream = SimpleNamespace(wait_stream=lambda _: None)
 
     @contextmanager
-    def record(graph: Recorded, pool: Any = None) -> Iterator[None]:
+    def record(graph: Recorded, pool: Any = None, capture_error_mode: str = "") -> Iterator[None]:
         Recorded.recording.append(graph)
         yield
         Recorded.recording.pop()
