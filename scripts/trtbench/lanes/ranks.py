@@ -42,12 +42,14 @@ class Ranks(Lane):
         self.name = name
         self.first = create(name)(self.plan)
         self.profile_steps = self.first.profile_steps
-        self.others: list[_Other] = []
-        self.store = ""
+        self.store = str(Path(tempfile.mkdtemp(prefix="trtbench-ranks-")) / "store")
+        # Now, so that they import while this process does.
+        self.others = [
+            _Other(name, dataclasses.replace(self.plan, rank=rank), self.store) for rank in range(1, plan.tp_size)
+        ]
+        self.joined = False
         self.calls = 0  # odd while one is under way
-        self.failed_here: set[int] = (
-            set()
-        )  # calls that failed in this process; another rank may tell of one when more are over
+        self.failed_here: set[int] = set()  # calls of this process; another rank may tell of one when more are over
         self.failed_there = ""  # what went wrong in another alone, in a call that ended here
         self.giving_up = threading.Lock()
 
@@ -101,13 +103,14 @@ class Ranks(Lane):
         finally:
             for other in self.others:
                 other.end()
-            if self.store:
-                shutil.rmtree(Path(self.store).parent, ignore_errors=True)
+            shutil.rmtree(Path(self.store).parent, ignore_errors=True)
 
     def _together(self, method: str, *arguments: Any) -> Any:
         """Have all ranks make a call; what it returns here."""
-        if not self.others:
-            self._start()
+        if not self.joined:
+            self.joined = True
+            threading.Thread(target=self._watch, daemon=True).start()
+            join(self.plan, self.store)
         self.wait_idle()
         if self.failed_there:
             raise RuntimeError(self.failed_there)
@@ -123,13 +126,6 @@ class Ranks(Lane):
             raise
         finally:
             self.calls += 1
-
-    def _start(self) -> None:
-        self.store = str(Path(tempfile.mkdtemp(prefix="trtbench-ranks-")) / "store")
-        for rank in range(1, self.plan.tp_size):
-            self.others.append(_Other(self.name, dataclasses.replace(self.plan, rank=rank), self.store))
-        threading.Thread(target=self._watch, daemon=True).start()
-        join(self.plan, self.store)
 
     def _watch(self) -> None:
         """End this process when another rank has failed and this one has not: it waits for what will never come."""

@@ -143,8 +143,6 @@ def imported(spec: Spec, cold: Cold, value: str, cells: Sequence[Cell]) -> Lane:
     for name, setting in lane_class.environment().items():
         os.environ.setdefault(name, setting)
     start += time.perf_counter_ns() - asking  # a question to the card is no import
-    for module in LANES[spec.lane].modules:
-        importlib.import_module(module)
     plan = Plan(
         model=Path(spec.model_path),
         model_digest=spec.model.digest,
@@ -161,6 +159,8 @@ def imported(spec: Spec, cold: Cold, value: str, cells: Sequence[Cell]) -> Lane:
     )
     by_ranks = spec.tp_size > 1 and LANES[spec.lane].over_cards == "ranks"
     lane = Ranks(spec.lane, plan) if by_ranks else lane_class(plan)
+    for module in LANES[spec.lane].modules:
+        importlib.import_module(module)
     cold.imports = (cold.imports or 0) + time.perf_counter_ns() - start
     return lane
 
