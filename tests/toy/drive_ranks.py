@@ -5,6 +5,7 @@ python drive_ranks.py LANE MODEL GRACE CALL… (GRACE in seconds; `again`: close
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -36,6 +37,11 @@ def opened(name: str, model: Path) -> ranks.Ranks:
     return ranks.Ranks(name, plan)
 
 
+def tell(told: dict[str, object]) -> None:
+    """A line in one piece: the other rank writes to the same pipe."""
+    os.write(1, f"\nTOLD {json.dumps(told)}\n".encode())
+
+
 def main() -> None:
     name, model, grace, *calls = sys.argv[1:]
     toy_ranks.install()
@@ -54,10 +60,10 @@ def main() -> None:
                 told["value"] = msgspec.to_builtins(getattr(lane, call)(*arguments.get(call, ())))
         except Exception as error:
             told["error"] = [type(error).__name__, str(error)]
-        print("TOLD", json.dumps(told), flush=True)
+        tell(told)
     lane.close()
     left = [process.pid for process in psutil.Process().children(recursive=True)]
-    print("TOLD", json.dumps({"call": "close", "value": left}), flush=True)
+    tell({"call": "close", "value": left})
 
 
 if __name__ == "__main__":
