@@ -39,7 +39,6 @@ class Ranks(Lane):
 
     def __init__(self, name: str, plan: Plan) -> None:
         super().__init__(dataclasses.replace(plan, threads=max(1, plan.threads // plan.tp_size)))
-        self.name = name
         self.first = create(name)(self.plan)
         self.profile_steps = self.first.profile_steps
         self.store = str(Path(tempfile.mkdtemp(prefix="trtbench-ranks-")) / "store")
