@@ -47,7 +47,7 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
 
     def wanted(self) -> list[Wanted]:
         """Every run, so that all models and kinds have a first run before any has a second."""
-        texts = {name: _text(value) for name, value in self.settings.items()}
+        texts = {ALIASES.get(name, name): _text(value) for name, value in self.settings.items()}
         return [
             Wanted(kind=kind, model=model, precision=precision, repeat=repeat, settings=texts)
             for repeat in range(1, self.repeats + 1)
