@@ -20,8 +20,12 @@ site: # the documents as pages, in site/
 	bash scripts/site.sh
 
 lock: # uv (pip install uv) resolves for every Python from 3.10 on
-	cd requirements && for name in local compare test ngc image site; do \
-	  constraint=$$([ $$name = compare ] || [ $$name = test ] && echo "-c local.lock"); \
+	cd requirements && for name in local compare test ngc image site fleet; do \
+	  case $$name in \
+	    compare | test) constraint="-c local.lock" ;; \
+	    fleet) constraint="-c local.lock -c compare.lock" ;; \
+	    *) constraint= ;; \
+	  esac; \
 	  given="--override provided.txt $$([ $$name != image ] || echo "--override provided-by-image.txt")"; \
 	  { echo "# Made from $$name.in by: make lock"; uv pip compile -q --universal --python-version 3.10 --no-header --no-annotate $$constraint $$given $$name.in; } > $$name.lock.new && mv $$name.lock.new $$name.lock; done
 	$(MAKE) lock-card

@@ -117,13 +117,17 @@ case ${1:-} in
     ;;
 esac
 if command -v bats >/dev/null; then begin shell selection shell; else lacking bats; fi
-[ $# -gt 0 ] || begin site bash scripts/site.sh --install
+if [ $# = 0 ]; then
+  begin site bash scripts/site.sh --install
+  begin fleet bash scripts/fleet.sh --install
+fi
 lint
 if [ $# -gt 0 ]; then
   [ -z "${beside[shell]:-}" ] || finish shell
   .venv/bin/python -m pytest "$@"
 else
   finish site
+  finish fleet
   begin environment make_ngc_environment "$ROOT/.venv-ngc"
   status=0
   selection plain || status=$?

@@ -70,6 +70,18 @@ def test_the_list_has_everything_by_the_name_that_deletes_it(settings: Settings)
     assert "12.3 kB  models/smollm2" in told  # a folder and a file, in blocks of the disk
 
 
+def test_an_environment_beside_those_of_lanes_is_told_by_its_script(clone: Path, settings: Settings) -> None:
+    for name in (".venv-fleet", ".venv-mine"):
+        (clone / name / "bin").mkdir(parents=True)
+    lines = clean.described(settings).splitlines()
+    assert [line.split(maxsplit=3)[2:] for line in lines if ".venv-fleet" in line] == [
+        [".venv-fleet", "of scripts/fleet.sh"]
+    ]
+    assert any(".venv-mine" in line and "none of this version's" in line for line in lines)
+    assert "deleted .venv-fleet (" in clean.clean([".venv-fleet"], settings)
+    assert not (clone / ".venv-fleet").exists()
+
+
 def test_what_is_named_goes_and_nothing_else(clone: Path, settings: Settings) -> None:
     kept = results(clone)
     told = clean.clean(["cache", "models/smollm2", ".venv-vllm"], settings)
@@ -195,7 +207,11 @@ def held() -> Iterator[Callable[[Path], None]]:
 
 
 @pytest.mark.parametrize(
-    "place", ["results/.lock", "cache/device.lock", "engines/.lock", "models/packaged/.smollm2-0.1.2-abc.lock"]
+    "place",
+    [
+        *("results/.lock", "cache/device.lock", "engines/.lock", "models/packaged/.smollm2-0.1.2-abc.lock"),
+        *("results/fleet-runs/abc/run/.lock", "results/fleet-runs/abc/fleet/run/.lock"),
+    ],
 )
 def test_while_something_runs_nothing_goes(
     clone: Path, settings: Settings, held: Callable[[Path], None], place: str

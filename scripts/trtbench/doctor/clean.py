@@ -29,9 +29,15 @@ KINDS = {
     "checkpoints": "what engines are built from",
     "cache": "what lanes converted and compiled",
 }
+# Environments of the clone in which no lane runs, and the script that makes each.
+BESIDE = {".venv-fleet": "fleet.sh", ".venv-site": "site.sh", ".venv-ngc": "test.sh"}
 DEVICE_LOCK = "device.lock"  # docker-compose.yml has it in the cache
 MODEL_LOCKS = (".*.lock", "packaged/.*.lock", "hub/*/.lock", "converted/*/.lock")
 ASIDE = "-deleted"  # what is being deleted, renamed first: no half of it is ever taken for the whole
+FLEET_LOCKS = (
+    "fleet-runs/*/*/.lock",
+    "fleet-runs/*/*/*/.lock",
+)  # each run of a fleet has a folder of results of its own
 KEPT = "results are never deleted here; move or delete them yourself"
 
 
@@ -79,7 +85,8 @@ def listing(settings: Settings) -> list[Item]:
 def _environment_note(path: Path) -> str:
     if path.is_symlink():
         return f"a link to {os.readlink(path)}, which stays"
-    note = "" if path.name in ENVIRONMENTS else "none of this version's"
+    script = BESIDE.get(path.name)
+    note = f"of scripts/{script}" if script else "" if path.name in ENVIRONMENTS else "none of this version's"
     with contextlib.suppress(OSError):
         if (path / STAMP).read_text(encoding="utf-8").strip() == UNFINISHED:
             note = "half made"
@@ -231,6 +238,7 @@ def nobody_runs(settings: Settings, results: Sequence[Path]) -> Iterator[None]:
     """Keep runs and builds out to the end of the block. Raises UserError while there is one."""
     data = settings.data.absolute()
     places = [(place, ".lock") for place in results] + [(data / "engines", ".lock"), (data / "cache", DEVICE_LOCK)]
+    places += [(path.parent, path.name) for place in results for pattern in FLEET_LOCKS for path in place.glob(pattern)]
     # Of a model that is being fetched or made.
     places += [(path.parent, path.name) for pattern in MODEL_LOCKS for path in (data / "models").glob(pattern)]
 

@@ -1,0 +1,117 @@
+"""A Ray of our own on this machine alone, for as long as a fleet runs: for several cards, and without `ray start`. It is on
+loopback, and takes questions with a token only: whoever may ask Ray may run anything.
+
+It runs in a process beside this one, which ends when this one does, however that ends: Ray's threads, its handlers of signals and
+its memory are none of ours, and Ctrl-C here does not end what runs there."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from trtbench.errors import UserError, reason_of
+from trtbench.fleet.ray_jobs import RayJobs
+from trtbench.machine.child import environment
+from trtbench.records.files import shown
+
+SECONDS = 120  # for Ray to start, and to end
+STORE = 100 * 2**20  # bytes of Ray's object store, which nothing of ours uses; it takes no less than 75 MiB
+_WANTED = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # A run that needs most of the memory is measured, and not ended for it.
+    "RAY_memory_monitor_refresh_ms": "0",
+    # A run that is stopped gets the time to end what it started.
+    "RAY_JOB_STOP_WAIT_TIME_S": "30",
+}
+
+
+@contextlib.contextmanager
+def local_cluster(cards: int | None = None, cpus: int | None = None) -> Iterator[RayJobs]:
+    """A new cluster of this machine; a Ray that runs here already is neither joined nor ended.
+    Ray counts the machine's cards and processors unless they are given. Raises UserError where it does not start."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    # A token of its own: without one, Ray makes one in the user's home that all later ones ask for.
+    token = secrets.token_hex(32)
+    wanted = {**_WANTED, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+    with tempfile.TemporaryFile() as said, _short_folder() as folder:
+        process = subprocess.Popen(
+            [sys.executable, "-B", "-m", "trtbench.fleet.own_ray", json.dumps([folder, cards, cpus])],
+            env={**given, **wanted, "PYTHONPATH": environment()["PYTHONPATH"]},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            start_new_session=True,
+        )
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            address = process.stdout.readline().decode("ascii", "replace").strip()
+            if not address:
+                status = process.wait(SECONDS)
+                said.seek(0)
+                reason = reason_of(said.read().decode("utf-8", "replace"), status)
+                raise UserError(f"Ray does not start on this machine: {shown(reason)}.")
+            yield RayJobs(f"http://{address}", token)
+        finally:
+            process.stdin.close()  # on which it ends its Ray, and itself
+            try:
+                process.wait(SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            process.stdout.close()
+
+
+@contextlib.contextmanager
+def _short_folder() -> Iterator[str]:
+    """A folder for Ray's logs and sockets: the name of a socket has 107 characters at most, of which Ray takes most."""
+    with tempfile.TemporaryDirectory(prefix="fleet-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
+def main() -> int:
+    """Start Ray, say the address of its dashboard, and end it when nobody holds the other end of standard input any more."""
+    folder, cards, cpus = json.loads(sys.argv[1])
+    saying = os.dup(1)
+    os.dup2(2, 1)  # whatever Ray itself says is not the address
+    context = _started(folder, cards, cpus)
+    with os.fdopen(saying, "w") as out:
+        out.write(f"{context.dashboard_url}\n")
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.stdin.buffer.read()
+    import ray
+
+    ray.shutdown()
+    return 0
+
+
+def _started(folder: str, cards: int | None, cpus: int | None) -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise UserError(
+            f"this Python has no Ray ({shown(error)}); make the environment that has it: bash scripts/fleet.sh --install"
+        ) from None
+    return ray.init(
+        address="local",  # a new one, whatever else is here
+        num_cpus=cpus,
+        num_gpus=cards,
+        include_dashboard=True,
+        dashboard_host="127.0.0.1",
+        log_to_driver=False,
+        logging_level="error",
+        object_store_memory=STORE,
+        _temp_dir=folder,
+    )
+
+
+if __name__ == "__main__":
+    from trtbench.errors import run_main
+
+    run_main(main)
