@@ -51,6 +51,10 @@ MADE_UP = (  # keys that a name from elsewhere completes
         "card.reason.",
         "claim_page.",
         "explained.",
+        "fleet.count.",
+        "fleet.status.",
+        "fleet.standing.",
+        "fleet.what.",
     ),
 )
 PLAIN = (

@@ -26,7 +26,7 @@ from trtbench.settings.lanes import LANES
 Place = tuple[str, str, Where]  # lane, precision, cell
 
 # Where results lie, how they are told and which lanes take part change no figure of a lane.
-_NO_MATTER = ("DATA_DIR", "RESULTS_DIR", "EXAMPLES_DIR", "REPORT_LANG", "LOG_LEVEL", "OFFLINE", "LANES", "HEADLINE")
+NO_MATTER = ("DATA_DIR", "RESULTS_DIR", "EXAMPLES_DIR", "REPORT_LANG", "LOG_LEVEL", "OFFLINE", "LANES", "HEADLINE")
 _STATED = (
     *("runtime", "runtime_version", "device_name", "compute_precision", "weight_precision", "kv_precision"),
     *("threads", "cuda_graphs", "prefix_reuse", "attention"),
@@ -189,7 +189,7 @@ def _conditions(side: Comparison) -> dict[str, dict[str, Any]]:
         },
         "model": {"model": model.name, "revision": model.revision, "digest": model.digest[:12]},
         "workload": {"workload_digest": side.workload_digest[:12]},
-        "setting": {name: _typed(name, side.settings) for name in ROWS if name not in _NO_MATTER},
+        "setting": {name: _typed(name, side.settings) for name in ROWS if name not in NO_MATTER},
     }
 
 

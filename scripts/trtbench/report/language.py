@@ -39,6 +39,7 @@ from trtbench.report.words.claim_page import CLAIM_PAGE
 from trtbench.report.words.disturbed import DISTURBED
 from trtbench.report.words.explained import EXPLAINED
 from trtbench.report.words.failed import FAILED
+from trtbench.report.words.fleet import FLEET
 from trtbench.report.words.history import HISTORY
 from trtbench.report.words.report import REPORT
 from trtbench.report.words.terms import TERMS
@@ -52,7 +53,7 @@ NO_BREAK, THIN, RANGE = "\u00a0", "\u202f", "-"
 APOSTROPHE = "\u2019"
 VOWELS = "AEIOUYÀÂÉÈÊËÎÏÔÛaeiouyàâéèêëîïôû"
 UNITS = {"KiB": "Kio", "MiB": "Mio", "GiB": "Gio", "TiB": "Tio", "KB": "Ko", "MB": "Mo", "GB": "Go", "bytes": "octets"}
-SENTENCES = REPORT | HISTORY | DISTURBED | FAILED | TRIED | BESIDE | EXPLAINED | HEADINGS | CLAIM | CLAIM_PAGE
+SENTENCES = REPORT | HISTORY | DISTURBED | FAILED | TRIED | BESIDE | EXPLAINED | HEADINGS | CLAIM | CLAIM_PAGE | FLEET
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
