@@ -79,7 +79,7 @@ def conduct(plan: Plan, state: State, options: object) -> bool:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with state.writing(plan.name, resume):
         keep_plan(state, path)
-        with reached(address, state) as cluster, Auditors() as auditors:
+        with reached(address) as cluster, Auditors() as auditors:
             conductor = Conductor(plan, state, cluster, auditors, tell)
             try:
                 conductor.run()
@@ -91,16 +91,17 @@ def conduct(plan: Plan, state: State, options: object) -> bool:
 
 
 @contextlib.contextmanager
-def reached(address: str | None, state: State) -> Iterator[Cluster]:
+def reached(address: str | None) -> Iterator[Cluster]:
     """The cluster at `address`, or one of this machine alone that ends with the block."""
-    from trtbench.fleet import ray_jobs
+    from trtbench.fleet.own_ray import local_cluster
+    from trtbench.fleet.ray_jobs import RayJobs
 
     if address is not None:
-        yield ray_jobs.RayJobs(address)
+        yield RayJobs(address)
         return
-    with ray_jobs.local_cluster() as url:
-        tell(f"Ray is on this machine; its dashboard is {url}")
-        yield ray_jobs.RayJobs(url)
+    with local_cluster() as cluster:
+        tell(f"Ray is on this machine alone, and ends with the fleet: {cluster.url}")
+        yield cluster
 
 
 def put_together(plan: Plan, state: State) -> None:
@@ -132,7 +133,7 @@ def report(plan: Plan, state: State, lang: str) -> int:
     sys.stdout.flush()
     if any(course.outcome is None for course in state.courses.values()):
         return 1
-    return 3 if fleet.void else 0
+    return 3 if fleet.refused else 0
 
 
 def keep_plan(state: State, path: Path) -> None:
