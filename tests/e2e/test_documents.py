@@ -25,6 +25,7 @@ from trtbench.settings.reading import resolve
 CARD = "needs an NVIDIA card"
 MACHINE = "changes the machine itself"
 TESTS = "these are the tests; CI's own command runs them"
+CLUSTER = "needs a cluster; docs/fleet.md says what was tried, and tests/fleet/test_start_files.py reads its files"
 # Commands that nothing here can run, and why.
 CANNOT = {
     "bash scripts/test.sh": TESTS,
@@ -50,6 +51,20 @@ CANNOT = {
     "sudo nvidia-ctk runtime configure --runtime=docker": MACHINE,
     "sudo systemctl restart docker": MACHINE,
     'sudo chown -R "$USER" data': MACHINE,
+    "bash scripts/fleet.sh --install": "hundreds of megabytes",
+    "bash scripts/fleet.sh PLAN.yaml": CLUSTER,
+    "RAY_AUTH_MODE=token bash scripts/fleet.sh PLAN.yaml --address http://127.0.0.1:8265": CLUSTER,
+    "ssh -N -L 8265:127.0.0.1:8265 HEAD": CLUSTER,
+    "export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0": CLUSTER,
+    "(umask 077; .venv-fleet/bin/ray get-auth-token --generate >/dev/null)": CLUSTER,
+    ".venv-fleet/bin/ray start --head --port=6379 --dashboard-host=127.0.0.1 --num-cpus=0 --num-gpus=0": CLUSTER,
+    ".venv-fleet/bin/ray start --address=HEAD:6379 --labels=site=paris --resources='{\"epyc\": 1}'": CLUSTER,
+    ".venv-fleet/bin/ray up docs/examples/fleet/cluster.yaml": CLUSTER,
+    ".venv-fleet/bin/ray dashboard docs/examples/fleet/cluster.yaml": CLUSTER,
+    ".venv-fleet/bin/ray down docs/examples/fleet/cluster.yaml": CLUSTER,
+    "sbatch --nodes=4 --gpus-per-node=8 docs/examples/fleet/slurm.sh PLAN.yaml": CLUSTER,
+    "kubectl apply -f docs/examples/fleet/kubernetes.yaml": CLUSTER,
+    "kubectl port-forward --address 127.0.0.1 service/fleet-head-svc 8265:8265": CLUSTER,
 }
 FOUND = commands()
 OTHERS = run_by_others()

@@ -53,6 +53,7 @@ NAVIGATION: dict[str, dict[str, str]] = {
         "Troubleshooting": "docs/troubleshooting",
         "Your own prompts": "docs/prompts",
         "Several cards": "docs/several-cards",
+        "Many machines": "docs/fleet",
         "NVIDIA setup": "NVIDIA_SETUP",
     },
     "Believe it": {
