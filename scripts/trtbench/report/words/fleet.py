@@ -172,7 +172,7 @@ FLEET: dict[str, tuple[str, str]] = {
     "fleet.machine_no": ("machine {n:i}", "machine {n:i}"),
     "fleet.machine_card": ("machine {n:i}, card {card:i}", "machine {n:i}, carte {card:i}"),
     "fleet.attempts": ("Placed", "Placements"),
-    "fleet.findings": ("Fails / warnings", "Échecs / avertissements"),
+    "fleet.findings": ("Fails / warnings", "Échecs / alertes"),
     "fleet.speedup": ("Speed-up", "Accélération"),
     "fleet.verdict": ("Verdict, or why not back", "Verdict, ou pourquoi non revenue"),
     "fleet.without": ("Runs that are not back", "Exécutions non revenues"),
