@@ -33,7 +33,7 @@ def ranked(
     The first is compared with every other, and these comparisons share one error rate: with n of them each stands at 1 - 0.05 / n
     (Bonferroni). So who truly is the fastest is called behind in at most one table of twenty (it has one comparison that can go
     wrong, with whoever is first by chance), and as rarely somebody else is told apart from all others: multiple comparisons with
-    the best (Hsu 1981). It is not said that no two others are alike."""
+    the best (Hsu 1981). That what is called behind is not just as fast is not promised so strictly."""
     if not samples:
         return {}, None
     means = {name: geometric_mean(sample.taken) for name, sample in samples.items()}
