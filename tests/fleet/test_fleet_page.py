@@ -203,6 +203,22 @@ def test_what_is_refused_is_struck_out_and_last() -> None:
     assert len(refused) == 1 and refused[0].count("<s>") == 2
 
 
+def test_a_disturbed_trial_and_a_weak_verdict_are_told_where_they_count() -> None:
+    run = fleets.ran([fleets.measured(9.0, disturbed=True)], own=[fleets.own(2.0, weak=True)])
+    other = fleets.ran([fleets.measured(90.0)], "h100")
+    fleet = merge(fleets.plan(), [run, other])
+    assert fleet.disturbed == 1
+    page = articles(document.render(fleet, "en"))["en"]
+    assert "NVIDIA H200; disturbed in 1 run" in page and "NVIDIA H100;" not in page
+    assert "faster (weak)" in page and page.count("(weak)") == 1
+
+
+def test_what_stands_alone_is_not_called_the_best() -> None:
+    page = articles(document.render(merge(fleets.plan(), [fleets.ran([fleets.measured(9.0)])]), "en"))["en"]
+    assert "nothing else was measured" in page
+    assert not re.search(r">(?:best|first|told apart)<", page)
+
+
 # The files
 
 

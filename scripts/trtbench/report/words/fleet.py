@@ -105,6 +105,11 @@ FLEET: dict[str, tuple[str, str]] = {
     ),
     # a table
     "fleet.who": ("Lane and kind", "Voie et type"),
+    "fleet.place_disturbed": (
+        "{place}; disturbed in {n:run}",
+        "{place} ; perturbé dans {n:run}",
+    ),
+    "fleet.verdict_weak": ("{word} ({weak})", "{word} ({weak})"),
     "fleet.rate": ("Tokens/s", "Jetons/s"),
     "fleet.spread": ("Spread", "Dispersion"),
     "fleet.of": ("Machines / cards / runs", "Machines / cartes / exécutions"),
