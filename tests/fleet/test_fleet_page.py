@@ -98,16 +98,16 @@ def test_it_is_made_in_a_few_seconds(large: Fleet) -> None:
 
 
 def test_a_larger_fleet_gives_less_and_says_so() -> None:
-    plan, runs = fleets.large(models=60, kinds=5, on=10, cells=4)
+    plan, runs = fleets.large(models=60, kinds=5, on=4, cells=3)
     fleet = merge(plan, runs)
     page = document.render(fleet, "en")
     assert len(page.encode()) < document.LIMIT
     english = articles(page)["en"]
     shown = english.count('<table class="t-cell">')
-    assert 0 < shown < len(fleet.tables) == 240
-    assert f"{240 - shown:,} more cells are in fleet.csv and fleet.json." in english
+    assert 0 < shown < len(fleet.tables) == 180
+    assert f"{180 - shown:,} more cells are in fleet.csv and fleet.json." in english
     cut = re.search(r"([\d,]+) more runs are in fleet.json", english)
-    assert cut and int(cut[1].replace(",", "")) >= 1000
+    assert cut and 0 < int(cut[1].replace(",", "")) < 1200
     # Those that are not back are the last to be left out.
     missing = [line for line in fleet.runs if line.status != "back"]
     runs_shown = english[english.index('<table class="t-runs">') :]
