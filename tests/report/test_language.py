@@ -35,6 +35,7 @@ from trtbench.report.words.report import REPORT
 from trtbench.report.words.terms import TERMS
 from trtbench.settings.knobs import ROOT, ROWS
 from trtbench.settings.lanes import LANES
+from typesetting import misspaced
 
 COUNTS = (0, 1, 2, 1000)
 MADE_UP = (  # keys that a name from elsewhere completes
@@ -263,13 +264,6 @@ def test_a_lane_is_named_by_its_label(name: str) -> None:
         said = filled(ROWS_OF_WORDS[name], say, 2)
         assert not [lane for lane in LANES if "-" in lane and lane in said]
         assert ("PyTorch eager" in said) == any(kind == "label" for _, kind in places(ROWS_OF_WORDS[name][say.place]))
-
-
-def misspaced(text: str, say: Language) -> list[str]:
-    """Signs of punctuation that another language would set so. Times of day, ratios and addresses have none."""
-    if say is ENGLISH:
-        return re.findall(rf"\S?[ {NO_BREAK}{THIN}][:;!?%](?:\s|$)", text)
-    return re.findall(r"[^\s:][:;!?%](?=[\s)]|$)|[ ][:;!?%](?=[\s)]|$)", text)
 
 
 @EVERY_ROW

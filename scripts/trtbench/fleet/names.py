@@ -207,6 +207,23 @@ def verdict(word: str, say: Language) -> str:
     return text.upper() if word == "void" else text
 
 
+def headline(line: Line, say: Language) -> str:
+    """A run's own verdict, and whether little hangs on it; empty where it is not back."""
+    word = verdict(line.word, say) if line.word else ""
+    return say("fleet.verdict_weak", word=word, weak=say("weak")) if word and line.weak else word
+
+
+def place(entry: Entry, say: Language) -> str:
+    """What an entry was measured on, and in how many runs others disturbed it."""
+    where = plain(entry.place, 2 * NAME)
+    return say("fleet.place_disturbed", place=where, n=entry.disturbed) if entry.disturbed else where
+
+
+def amount(value: float, say: Language) -> str:
+    """A number for a table; a large one without digits behind the point."""
+    return say.number(value, 0 if value >= 10_000 else None)
+
+
 def machine(line: Line, say: Language) -> str:
     """The machine of a run by its number within its kind, with the card where its runs took several."""
     if not line.number:

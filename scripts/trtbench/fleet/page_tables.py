@@ -168,9 +168,12 @@ def _overview(table: Table, fleet: Fleet, watt: bool, say: Language) -> Row:
     if table.speed is None:
         row += [say("fleet.nobody"), ""]
     else:
-        row += [_first(table.speed, table, say, names.alike(table.speed, table, say)), say.number(table.speed.value)]
+        row += [
+            _first(table.speed, table, say, names.alike(table.speed, table, say)),
+            names.amount(table.speed.value, say),
+        ]
     bests = [*([table.watt] if watt else []), *([table.money] if fleet.prices else [])]
-    return [*row, *("" if best is None else _first(best, table, say, say.number(best.value)) for best in bests)]
+    return [*row, *("" if best is None else _first(best, table, say, names.amount(best.value, say)) for best in bests)]
 
 
 def _first(best: Best, table: Table, say: Language, small: str) -> Field:
@@ -198,17 +201,18 @@ def _cell(table: Table, fleet: Fleet, lines: int, watt: bool, say: Language) -> 
 def _entry(entry: Entry, table: Table, watt: bool, money: bool, say: Language) -> Row:
     struck, first = bool(entry.refused), table.speed.first if table.speed else ("", "", "")
     kind = entry.speed.word if entry.speed else "void"
+    alone = kind == "first" and table.speed is not None and not table.speed.others
     if kind == "first" and table.speed is not None:
         kind = _sure(table.speed)
     counts = (
         f"{say.number(entry.machines)} / {say.number(entry.cards) if entry.cards else '-'} / {say.number(entry.runs)}"
     )
     row: list[str | Field] = [
-        Field(names.who(entry.name, table.precision, say), entry.place),
-        Field("", names.against(entry, first, say), names.rank(entry, say), kind),
-        Field(say.number(entry.throughput), names.span(entry, say), struck=struck)
+        Field(names.who(entry.name, table.precision, say), names.place(entry, say)),
+        "" if alone else Field("", names.against(entry, first, say), names.rank(entry, say), kind),
+        Field(names.amount(entry.throughput, say), names.span(entry, say), struck=struck)
         if entry.spread is not None or struck
-        else say.number(entry.throughput),
+        else names.amount(entry.throughput, say),
         say.percent(entry.spread) if entry.spread is not None else "",
         counts,
         Field(say.number(entry.latency), struck=True) if struck else say.number(entry.latency),
@@ -221,10 +225,12 @@ def _other(standing: Standing | None, best: Best | None, say: Language) -> str |
     """A figure by another measure than speed, with a word where it is the best, or may be."""
     if standing is None or best is None:
         return ""
-    sure = standing.word == "first" and not (best.alike or best.open)
-    word = say("fleet.best") if sure else names.standing(standing, say) if standing.word in ("first", "among") else ""
-    value = say.number(standing.value)
-    return Field(value, word) if word else value
+    value = names.amount(standing.value, say)
+    if not best.others or standing.word not in ("first", "among"):
+        return value
+    sure = standing.word == "first" and _sure(best) == "first"
+    word = say("fleet.best") if sure else names.standing(standing, say)
+    return Field(value, word)
 
 
 def _run(line: Line, say: Language) -> Row:
@@ -239,11 +245,7 @@ def _run(line: Line, say: Language) -> Row:
         names.status(line.status, say)
         if status == "back"
         else Field("", badge=names.status(line.status, say), kind=status),
-        names.verdict(line.word, say)
-        if line.word
-        else Field(names.reason(line, say), wide=True)
-        if line.reason
-        else "",
+        names.headline(line, say) if line.word else Field(names.reason(line, say), wide=True) if line.reason else "",
         Field(ratio, span) if span else ratio,
         f"{line.fails} / {line.warns}" if line.status == BACK else "",
         say.number(line.attempts) if line.attempts else "",

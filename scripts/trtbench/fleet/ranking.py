@@ -30,8 +30,10 @@ def ranked(
     """How each stands, and who is first by its mean; `value` makes of a mean what the table shows, and `ratios` has every other's
     ratio to the first with its interval. Nobody is first where there are none.
 
-    The first is compared with every other. All these comparisons share one error rate, as one of them that goes wrong is enough to
-    call the wrong one first: with n of them each stands at 1 - 0.05 / n (Bonferroni)."""
+    The first is compared with every other, and these comparisons share one error rate: with n of them each stands at 1 - 0.05 / n
+    (Bonferroni). So who truly is the fastest is called behind in at most one table of twenty (it has one comparison that can go
+    wrong, with whoever is first by chance), and as rarely somebody else is told apart from all others: multiple comparisons with
+    the best (Hsu 1981). That what is called behind is not just as fast is not promised so strictly."""
     if not samples:
         return {}, None
     means = {name: geometric_mean(sample.taken) for name, sample in samples.items()}

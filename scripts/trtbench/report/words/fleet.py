@@ -105,6 +105,11 @@ FLEET: dict[str, tuple[str, str]] = {
     ),
     # a table
     "fleet.who": ("Lane and kind", "Voie et type"),
+    "fleet.place_disturbed": (
+        "{place}; disturbed in {n:run}",
+        "{place} ; perturbé dans {n:run}",
+    ),
+    "fleet.verdict_weak": ("{word} ({weak})", "{word} ({weak})"),
     "fleet.rate": ("Tokens/s", "Jetons/s"),
     "fleet.spread": ("Spread", "Dispersion"),
     "fleet.of": ("Machines / cards / runs", "Machines / cartes / exécutions"),
@@ -172,7 +177,7 @@ FLEET: dict[str, tuple[str, str]] = {
     "fleet.machine_no": ("machine {n:i}", "machine {n:i}"),
     "fleet.machine_card": ("machine {n:i}, card {card:i}", "machine {n:i}, carte {card:i}"),
     "fleet.attempts": ("Placed", "Placements"),
-    "fleet.findings": ("Fails / warnings", "Échecs / avertissements"),
+    "fleet.findings": ("Fails / warnings", "Échecs / alertes"),
     "fleet.speedup": ("Speed-up", "Accélération"),
     "fleet.verdict": ("Verdict, or why not back", "Verdict, ou pourquoi non revenue"),
     "fleet.without": ("Runs that are not back", "Exécutions non revenues"),
