@@ -7,6 +7,7 @@ its memory are none of ours, and Ctrl-C here does not end what runs there."""
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -70,9 +71,10 @@ def local_cluster(cards: int | None = None, cpus: int | None = None) -> Iterator
 
 @contextlib.contextmanager
 def _short_folder() -> Iterator[str]:
-    """A folder for Ray's logs and sockets: the name of a socket has 107 characters at most, of which Ray takes most."""
+    """A folder for Ray's logs and sockets: the name of a socket has 107 characters at most, of which Ray takes most. Ray lets
+    everybody write into it, so it lies in one that is this user's alone."""
     with tempfile.TemporaryDirectory(prefix="fleet-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        yield folder
+        yield f"{folder}/ray"
 
 
 def main() -> int:
@@ -94,10 +96,13 @@ def main() -> int:
 def _started(folder: str, cards: int | None, cpus: int | None) -> Any:
     try:
         import ray
+        from ray._private.parameter import RayParams
     except ImportError as error:
         raise UserError(
             f"this Python has no Ray ({shown(error)}); make the environment that has it: bash scripts/fleet.sh --install"
         ) from None
+    # Whatever port is free, which ray.init has no argument for: where another Ray has the usual one, this one would take no job.
+    RayParams.__init__ = functools.partialmethod(RayParams.__init__, dashboard_agent_listen_port=0)
     return ray.init(
         address="local",  # a new one, whatever else is here
         num_cpus=cpus,

@@ -72,10 +72,8 @@ class RayJobs:
     def machines(self) -> Sequence[Machine]:
         from ray.util.state.common import ListApiOptions, StateResource
 
-        options = ListApiOptions(
-            limit=MOST_MACHINES, timeout=int(SECONDS), filters=[("state", "=", "ALIVE")], detail=True
-        )
-        # With this, a part of them is an error and not an answer.
+        # All of them, as Ray takes those that a filter leaves out for a part that is missing; and a part that is missing is an error.
+        options = ListApiOptions(limit=MOST_MACHINES, timeout=int(SECONDS), detail=True)
         nodes = self._asked(lambda: self._nodes.list(StateResource.NODES, options, raise_on_missing_output=True))
         return [_machine(node) for node in nodes if node.state == "ALIVE"]
 
@@ -113,17 +111,18 @@ class RayJobs:
         return State("unknown") if response.status_code == 404 else _state(self._decoded(response))
 
     def log(self, job_id: str) -> str:
-        machine = self.state(job_id).machine
+        state = self.state(job_id)
+        if state.phase in ("lost", "unknown"):
+            return ""
         try:
             response = self._asked(lambda: self._jobs._do_request("GET", f"{_path(job_id)}/logs"))
-            if response.status_code == 404:
-                return ""
-            return str(self._decoded(response).get("logs", ""))
-        except Unreachable:
-            # The head asks the machine itself for it, which may be gone.
-            if machine in {other.id for other in self.machines()}:
-                raise
-            return ""
+            return "" if response.status_code == 404 else str(self._decoded(response).get("logs", ""))
+        except Unreachable as error:
+            unreachable = error
+        # The head asks the machine itself for it, which may be gone by now.
+        if state.machine in {machine.id for machine in self.machines()}:
+            raise unreachable
+        return ""
 
     def stop(self, job_id: str) -> None:
         response = self._asked(lambda: self._jobs._do_request("POST", f"{_path(job_id)}/stop"))
@@ -150,8 +149,9 @@ class RayJobs:
             ValueError,
             LookupError,
         ) as error:
-            cause = error.__cause__ or error.__context__ or error
-            raise Unreachable(f"Ray at {self.url} does not answer: {shown(in_one_line(cause))}.") from None
+            # Ray's own words for a failed request leave out what failed.
+            cause = error.__context__ if isinstance(error.__context__, OSError) else error
+            raise Unreachable(f"Ray at {self.url} does not answer: {shown(in_one_line(cause)).rstrip('.')}.") from None
 
     def _decoded(self, response: Any) -> Mapping[str, Any]:
         """The JSON object of an answer."""
