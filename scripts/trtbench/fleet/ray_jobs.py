@@ -5,6 +5,7 @@ What comes back is untrusted text: it is made printable and short, and nothing o
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +46,8 @@ def url_of(address: str) -> str:
     if "@" in text:
         raise UserError(f"--address holds a name or a password, which has no place there: {right}.")
     if (
-        parts.scheme not in ("http", "https")
+        not text.isprintable()
+        or parts.scheme not in ("http", "https")
         or not re.fullmatch(r"[\w.:-]+", parts.hostname or "", re.ASCII)
         or parts.query
         or parts.fragment
@@ -63,6 +65,7 @@ class RayJobs:
 
     def __init__(self, address: str, token: str = "") -> None:
         self.url = url_of(address)
+        need_ray()
         clone = str(ROOT)
         if "$" in clone:
             raise UserError(f"Ray would replace the dollar sign in the name of {clone}; move this clone elsewhere.")
@@ -169,6 +172,12 @@ class RayJobs:
         return answer
 
 
+def need_ray() -> None:
+    """Raises UserError where this Python has no Ray."""
+    if importlib.util.find_spec("ray") is None:
+        raise UserError("this Python has no Ray; make the environment that has it: bash scripts/fleet.sh --install")
+
+
 def _path(job_id: str) -> str:
     return f"/api/jobs/{quote(job_id, safe='')}"
 
@@ -209,18 +218,13 @@ def _clients(url: str, token: str) -> tuple[Any, Any]:
     # Ray would take these for the address that was given.
     for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
         os.environ.pop(name, None)
-    try:
-        import requests
-        from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
-        from ray._private.authentication.http_token_authentication import format_authentication_http_error
-        from ray.dashboard.modules.dashboard_sdk import SubmissionClient
-        from ray.exceptions import AuthenticationError
-        from ray.job_submission import JobSubmissionClient
-        from ray.util.state.api import StateApiClient
-    except ImportError as error:
-        raise UserError(
-            f"this Python has no Ray ({shown(error)}); make the environment that has it: bash scripts/fleet.sh --install"
-        ) from None
+    import requests
+    from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
+    from ray._private.authentication.http_token_authentication import format_authentication_http_error
+    from ray.dashboard.modules.dashboard_sdk import SubmissionClient
+    from ray.exceptions import AuthenticationError
+    from ray.job_submission import JobSubmissionClient
+    from ray.util.state.api import StateApiClient
 
     class Bounded(SubmissionClient):  # type: ignore[misc]
         def _do_request(
