@@ -4,6 +4,7 @@ and how it ends. Real processes, by the text that Ray gives to a shell."""
 from __future__ import annotations
 
 import ast
+import fcntl
 import json
 import os
 import re
@@ -286,6 +287,39 @@ def test_a_signal_to_it_alone_ends_the_run_too(clone: Clone, number: signal.Sign
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 128 + number and "ending" in said and "BUNDLE" not in said
     assert (clone.root / "ended").exists()
+
+
+def test_nothing_outlives_it_when_it_is_killed(clone: Clone) -> None:
+    """As Ray does when its part of a machine dies: the job's own process and no other, with SIGKILL."""
+    clone.measures("bench_local.sh", "trap 'touch ended; exit 1' TERM; (sleep 300) & touch begun; wait")
+    process = clone.start(RUN)
+    wait_for((clone.root / "begun").exists)
+    assert os.getpgid(process.pid) == process.pid
+    process.kill()
+    process.communicate(timeout=30)
+    wait_for((clone.root / "ended").exists)
+
+    def empty() -> bool:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    wait_for(empty)
+
+
+def test_what_was_placed_here_before_is_waited_for(clone: Clone) -> None:
+    _, said = clone(RUN)
+    place = clone.root / "data" / "results" / "fleet-runs" / handed_back(said).machine / RUN["id"]
+    clone.measures("bench_local.sh", "touch begun")
+    with (place / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = clone.start(RUN)
+        time.sleep(1)
+        assert process.poll() is None and not (clone.root / "begun").exists()
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0 and (clone.root / "begun").exists()
 
 
 def test_a_log_of_any_bytes_and_length_can_be_read(clone: Clone) -> None:

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -32,19 +33,34 @@ from trtbench.settings.reading import resolve
 BEGIN, END = "-----BEGIN TRTBENCH BUNDLE-----", "-----END TRTBENCH BUNDLE-----"
 LINE = 4096  # characters of base64 in one
 LARGEST = 32 * 2**20  # bytes of a bundle; trtbench.comparison.safe_reading takes no larger one
+WAITING = 60  # seconds for what was placed here before to end
 HEAD, TAIL = 2**20, 2**16  # characters of what a run says that are handed on: Ray reads a job's log whole
 VOID = 3  # exit status of a run whose verdict is void: its records are there all the same
 PATIENCE = 1.0  # seconds for a signal to reach the run itself; whoever stops a job or a machine sends it to all
+# Ends a process group once nobody holds the other end of its standard input. Ray ends the job's own process when its part of the
+# machine dies, and the watcher that would have ended the rest of the group with it.
+WATCH = """trap "" HUP INT TERM
+read -r _
+kill -s TERM -- "-$1" || exit
+left=40
+while [ "$left" -gt 0 ] && kill -s 0 -- "-$1"; do sleep 1; left=$((left - 1)); done
+kill -s KILL -- "-$1"
+"""
 HAS_TENSORRT = '. scripts/lib.sh; has_tensorrt "$(python_command)"'
 
 
 def main() -> int:
-    run = asked(os.environ)
+    with nothing_outlives_this():
+        return make(asked(os.environ))
+
+
+def make(run: Asked) -> int:
+    """Make the run, and say its bundle; the exit status."""
     environment = environment_for(run, os.environ, ROOT)
     machine = machine_digest()
     place = results(run, machine, environment)
     if run.docker:
-        place, status = ROOT / "data" / "results", 0
+        place = ROOT / "data" / "results"
         profile = "auto" if run.cards else "cpu"
         # Both would be the service of one Compose project, and the second end the first.
         with alone(ROOT / "data" / "cache" / "fleet-docker.lock"):
@@ -52,6 +68,7 @@ def main() -> int:
             return status if status not in (0, VOID) else hand_back(run, place, environment, machine)
     environment["RESULTS_DIR"] = str(place)
     if not (run.fleet and finished(place)):
+        wait_for_another(place)
         script = "run_all.sh" if run.cards and has_tensorrt(environment) else "bench_local.sh"
         if script == "bench_local.sh" and not environment.get("TRTBENCH_IMAGE"):
             # Runs beside each other, on a machine or in a clone that several have, would make the same environments.
@@ -82,6 +99,42 @@ def finished(place: Path) -> bool:
         )
     except (IndexError, KeyError, OSError, TypeError, ValueError):
         return False
+
+
+@contextlib.contextmanager
+def nothing_outlives_this() -> Iterator[None]:
+    """Have what is started in the block end when this process is killed. Where others are in its process group, they are not
+    ours to end."""
+    if os.getpgid(0) != os.getpid():
+        yield
+        return
+    watching = subprocess.Popen(
+        ["sh", "-c", WATCH, "sh", str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        watching.kill()
+        watching.wait()
+
+
+def wait_for_another(place: Path) -> None:
+    """The same run, placed here before, may still be ending: its machine was lost to Ray and is there all the same."""
+    try:
+        file = (place / ".lock").open()
+    except OSError:
+        return
+    with file:
+        for _ in range(WAITING):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError:
+                time.sleep(1)
 
 
 @contextlib.contextmanager
@@ -157,7 +210,7 @@ def measure(command: Sequence[str], environment: Mapping[str, str]) -> int:
         if process.poll() is None:
             process.send_signal(number)
 
-    # In this process group, which Ray ends when the machine's part of it dies.
+    # In this process group, so that it is ended with it.
     process = subprocess.Popen(
         command,
         cwd=ROOT,

@@ -7,6 +7,7 @@ its memory are none of ours, and Ctrl-C here does not end what runs there."""
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from trtbench.errors import UserError, reason_of
-from trtbench.fleet.ray_jobs import RayJobs
+from trtbench.fleet.ray_jobs import RayJobs, need_ray
 from trtbench.machine.child import environment
 from trtbench.records.files import shown
 
@@ -36,13 +37,14 @@ _WANTED = {
 def local_cluster(cards: int | None = None, cpus: int | None = None) -> Iterator[RayJobs]:
     """A new cluster of this machine; a Ray that runs here already is neither joined nor ended.
     Ray counts the machine's cards and processors unless they are given. Raises UserError where it does not start."""
+    need_ray()
     given = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     # A token of its own: without one, Ray makes one in the user's home that all later ones ask for.
     token = secrets.token_hex(32)
     wanted = {**_WANTED, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
-    with tempfile.TemporaryFile() as said, _short_folder() as folder:
+    with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
-            [sys.executable, "-B", "-m", "trtbench.fleet.own_ray", json.dumps([folder, cards, cpus])],
+            [sys.executable, "-B", "-m", "trtbench.fleet.own_ray", json.dumps([cards, cpus])],
             env={**given, **wanted, "PYTHONPATH": environment()["PYTHONPATH"]},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -70,34 +72,35 @@ def local_cluster(cards: int | None = None, cpus: int | None = None) -> Iterator
 
 @contextlib.contextmanager
 def _short_folder() -> Iterator[str]:
-    """A folder for Ray's logs and sockets: the name of a socket has 107 characters at most, of which Ray takes most."""
+    """A folder for Ray's logs and sockets: the name of a socket has 107 characters at most, of which Ray takes most. Ray lets
+    everybody write into it, so it lies in one that is this user's alone."""
     with tempfile.TemporaryDirectory(prefix="fleet-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        yield folder
+        yield f"{folder}/ray"
 
 
 def main() -> int:
     """Start Ray, say the address of its dashboard, and end it when nobody holds the other end of standard input any more."""
-    folder, cards, cpus = json.loads(sys.argv[1])
+    cards, cpus = json.loads(sys.argv[1])
     saying = os.dup(1)
     os.dup2(2, 1)  # whatever Ray itself says is not the address
-    context = _started(folder, cards, cpus)
-    with os.fdopen(saying, "w") as out:
-        out.write(f"{context.dashboard_url}\n")
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.stdin.buffer.read()
-    import ray
+    with _short_folder() as folder:
+        context = _started(folder, cards, cpus)
+        with os.fdopen(saying, "w") as out, contextlib.suppress(BrokenPipeError):
+            out.write(f"{context.dashboard_url}\n")
+        with contextlib.suppress(KeyboardInterrupt):
+            sys.stdin.buffer.read()
+        import ray
 
-    ray.shutdown()
+        ray.shutdown()
     return 0
 
 
 def _started(folder: str, cards: int | None, cpus: int | None) -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise UserError(
-            f"this Python has no Ray ({shown(error)}); make the environment that has it: bash scripts/fleet.sh --install"
-        ) from None
+    import ray
+    from ray._private.parameter import RayParams
+
+    # Whatever port is free, which ray.init has no argument for: where another Ray has the usual one, this one would take no job.
+    RayParams.__init__ = functools.partialmethod(RayParams.__init__, dashboard_agent_listen_port=0)
     return ray.init(
         address="local",  # a new one, whatever else is here
         num_cpus=cpus,

@@ -5,6 +5,7 @@ What comes back is untrusted text: it is made printable and short, and nothing o
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +46,8 @@ def url_of(address: str) -> str:
     if "@" in text:
         raise UserError(f"--address holds a name or a password, which has no place there: {right}.")
     if (
-        parts.scheme not in ("http", "https")
+        not text.isprintable()
+        or parts.scheme not in ("http", "https")
         or not re.fullmatch(r"[\w.:-]+", parts.hostname or "", re.ASCII)
         or parts.query
         or parts.fragment
@@ -63,6 +65,7 @@ class RayJobs:
 
     def __init__(self, address: str, token: str = "") -> None:
         self.url = url_of(address)
+        need_ray()
         clone = str(ROOT)
         if "$" in clone:
             raise UserError(f"Ray would replace the dollar sign in the name of {clone}; move this clone elsewhere.")
@@ -72,10 +75,8 @@ class RayJobs:
     def machines(self) -> Sequence[Machine]:
         from ray.util.state.common import ListApiOptions, StateResource
 
-        options = ListApiOptions(
-            limit=MOST_MACHINES, timeout=int(SECONDS), filters=[("state", "=", "ALIVE")], detail=True
-        )
-        # With this, a part of them is an error and not an answer.
+        # All of them, as Ray takes those that a filter leaves out for a part that is missing; and a part that is missing is an error.
+        options = ListApiOptions(limit=MOST_MACHINES, timeout=int(SECONDS), detail=True)
         nodes = self._asked(lambda: self._nodes.list(StateResource.NODES, options, raise_on_missing_output=True))
         return [_machine(node) for node in nodes if node.state == "ALIVE"]
 
@@ -113,17 +114,18 @@ class RayJobs:
         return State("unknown") if response.status_code == 404 else _state(self._decoded(response))
 
     def log(self, job_id: str) -> str:
-        machine = self.state(job_id).machine
+        state = self.state(job_id)
+        if state.phase in ("lost", "unknown"):
+            return ""
         try:
             response = self._asked(lambda: self._jobs._do_request("GET", f"{_path(job_id)}/logs"))
-            if response.status_code == 404:
-                return ""
-            return str(self._decoded(response).get("logs", ""))
-        except Unreachable:
-            # The head asks the machine itself for it, which may be gone.
-            if machine in {other.id for other in self.machines()}:
-                raise
-            return ""
+            return "" if response.status_code == 404 else str(self._decoded(response).get("logs", ""))
+        except Unreachable as error:
+            unreachable = error
+        # The head asks the machine itself for it, which may be gone by now.
+        if state.machine in {machine.id for machine in self.machines()}:
+            raise unreachable
+        return ""
 
     def stop(self, job_id: str) -> None:
         response = self._asked(lambda: self._jobs._do_request("POST", f"{_path(job_id)}/stop"))
@@ -150,8 +152,9 @@ class RayJobs:
             ValueError,
             LookupError,
         ) as error:
-            cause = error.__cause__ or error.__context__ or error
-            raise Unreachable(f"Ray at {self.url} does not answer: {shown(in_one_line(cause))}.") from None
+            # Ray's own words for a failed request leave out what failed.
+            cause = error.__context__ if isinstance(error.__context__, OSError) else error
+            raise Unreachable(f"Ray at {self.url} does not answer: {shown(in_one_line(cause)).rstrip('.')}.") from None
 
     def _decoded(self, response: Any) -> Mapping[str, Any]:
         """The JSON object of an answer."""
@@ -167,6 +170,12 @@ class RayJobs:
 
         answer: Mapping[str, Any] = self._asked(decode)
         return answer
+
+
+def need_ray() -> None:
+    """Raises UserError where this Python has no Ray."""
+    if importlib.util.find_spec("ray") is None:
+        raise UserError("this Python has no Ray; make the environment that has it: bash scripts/fleet.sh --install")
 
 
 def _path(job_id: str) -> str:
@@ -209,18 +218,13 @@ def _clients(url: str, token: str) -> tuple[Any, Any]:
     # Ray would take these for the address that was given.
     for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
         os.environ.pop(name, None)
-    try:
-        import requests
-        from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
-        from ray._private.authentication.http_token_authentication import format_authentication_http_error
-        from ray.dashboard.modules.dashboard_sdk import SubmissionClient
-        from ray.exceptions import AuthenticationError
-        from ray.job_submission import JobSubmissionClient
-        from ray.util.state.api import StateApiClient
-    except ImportError as error:
-        raise UserError(
-            f"this Python has no Ray ({shown(error)}); make the environment that has it: bash scripts/fleet.sh --install"
-        ) from None
+    import requests
+    from ray._private.authentication.authentication_token_setup import maybe_enable_token_auth_if_token_available
+    from ray._private.authentication.http_token_authentication import format_authentication_http_error
+    from ray.dashboard.modules.dashboard_sdk import SubmissionClient
+    from ray.exceptions import AuthenticationError
+    from ray.job_submission import JobSubmissionClient
+    from ray.util.state.api import StateApiClient
 
     class Bounded(SubmissionClient):  # type: ignore[misc]
         def _do_request(
