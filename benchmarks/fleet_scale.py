@@ -24,7 +24,6 @@ from pathlib import Path
 
 import msgspec
 from a_cluster import MODEL, bundle_of, machine
-from trtbench.fleet.merging import merge
 
 from trtbench.fleet import files
 from trtbench.fleet import plan as plans
@@ -32,6 +31,7 @@ from trtbench.fleet.auditing import Auditors, Judged, judged
 from trtbench.fleet.cluster import Job, Machine
 from trtbench.fleet.cluster import State as Seen
 from trtbench.fleet.conducting import Conductor
+from trtbench.fleet.merging import merge
 from trtbench.fleet.on_machine import bundle_lines
 from trtbench.fleet.outcome import Outcome
 from trtbench.fleet.plan import Plan

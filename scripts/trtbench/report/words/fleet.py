@@ -12,7 +12,10 @@ FLEET: dict[str, tuple[str, str]] = {
     "fleet.over_cells": ("over {n:cell}", "sur {n:cell}"),
     "fleet.count.failed": ("{n:n} failed", "{n:# échouée|# échouées}"),
     "fleet.count.refused": ("{n:n} refused", "{n:# refusée|# refusées}"),
-    "fleet.count.lost": ("{n:# lost with its machine|# lost with their machines}", "{n:# perdue avec sa machine|# perdues avec leurs machines}"),
+    "fleet.count.lost": (
+        "{n:# lost with its machine|# lost with their machines}",
+        "{n:# perdue avec sa machine|# perdues avec leurs machines}",
+    ),
     "fleet.count.stopped": ("{n:n} stopped", "{n:# arrêtée|# arrêtées}"),
     "fleet.count.missing": ("{n:n} missing", "{n:# manquante|# manquantes}"),
     "fleet.count.other": ("{n:n} {word}", "{n:n} {word}"),
