@@ -80,6 +80,7 @@ def outcome(figures: Sequence[Measured], **more: Any) -> Outcome:
         fails=0,
         warns=0,
         demonstration=False,
+        synthetic=False,
         simulated=any(m.simulated for m in figures),
         own=[],
     )

@@ -42,6 +42,7 @@ def small() -> Fleet:
         fleets.ran([fleets.measured(1.0, refused="count.new_ids")], "h200", "liar", 90, model=plan.models[0]),
         fleets.ran([fleets.measured(1.0, simulated=True)], "h210", "stand-in", 91, model=plan.models[0]),
         fleets.ran([fleets.measured(1.0)], "h210", "other", 92, model=plan.models[0], settings={}, demonstration=True),
+        fleets.ran([fleets.measured(1.0)], "h210", "random", 94, model=plan.models[0], synthetic=True),
         fleets.not_back("failed", "The model does not fit.", 93, "h200", plan.models[1]),
     ]
     return merge(plan, [*runs, *more])

@@ -66,6 +66,13 @@ def test_a_stand_in_is_called_simulated() -> None:
     assert (kept.simulated, kept.word) == (True, "simulated")
 
 
+@pytest.mark.parametrize("name", ["demo", "tinyllama"])
+def test_a_made_up_size_and_random_weights_are_two_things(name: str) -> None:
+    made = factory.trials(reports.TRIALS, model=factory.model(name=name, synthetic=True))
+    kept = of(compare(factory.run(demonstration=True), made))
+    assert (kept.demonstration, kept.synthetic) == (name == "demo", True)
+
+
 def test_only_settings_that_bear_on_a_figure_and_differ_are_kept() -> None:
     asked = factory.settings(num_iterations=7, lanes=("vllm",), report_lang="fr", results_dir="/somewhere")
     kept = of(compare(factory.run(settings=asked), factory.trials(reports.TRIALS)))

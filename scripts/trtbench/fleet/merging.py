@@ -54,6 +54,7 @@ def merge(plan: Plan, runs: Sequence[Ran]) -> Fleet:
         machines=len({ran.machine for ran in runs if ran.machine}),
         simulated=sum(r.outcome.simulated for r in back),
         demonstration=sum(r.outcome.demonstration for r in back),
+        synthetic=sum(r.outcome.synthetic and not r.outcome.demonstration for r in back),
         refused=sum(any(m.refused for m in r.outcome.measured) for r in back),
         disturbed=sum(any(m.disturbed for m in r.outcome.measured) for r in back),
         failing=sum(r.outcome.fails > 0 for r in back),

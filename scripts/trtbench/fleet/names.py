@@ -47,6 +47,7 @@ def notices(fleet: Fleet, say: Language) -> list[str]:
     counts = (
         ("fleet.simulated", fleet.simulated),
         ("fleet.demonstration", fleet.demonstration),
+        ("fleet.synthetic", fleet.synthetic),
         ("fleet.refused", fleet.refused),
         ("fleet.disturbed", fleet.disturbed),
     )

@@ -12,6 +12,7 @@ from trtbench.referee.audit.findings import FAIL, WARN, voiding
 from trtbench.report.headline import lead
 from trtbench.report.language import ENGLISH
 from trtbench.report.names import gpus
+from trtbench.report.notices import demonstrates
 from trtbench.settings.knobs import DEFAULTS, ROWS, show
 
 # What is each machine's own matter, and what digests say better: the model's, the workload's.
@@ -63,7 +64,8 @@ class Own(_Kept, frozen=True):
 class Outcome(_Kept, frozen=True):
     """Of one run. `cards` are those that it saw, `place` names them as reports do (empty: none). `machine` is made of what the
     machine is (trtbench.records.identity), so that two of one kind may have the same. `settings` are those that bear on a figure
-    and differ from the defaults, as a user would type them. `word` is the headline's (trtbench.report.headline.Lead)."""
+    and differ from the defaults, as a user would type them. `word` is the headline's (trtbench.report.headline.Lead).
+    `demonstration`: the model's size is made up, and its weights random as those of any `synthetic` one."""
 
     run: str
     created: str
@@ -81,6 +83,7 @@ class Outcome(_Kept, frozen=True):
     fails: int
     warns: int
     demonstration: bool
+    synthetic: bool
     simulated: bool
     own: list[Own]
     measured: list[Measured]
@@ -107,7 +110,8 @@ def of(comparison: Comparison) -> Outcome:
         word=lead(comparison, ENGLISH).word,
         fails=levels.count(FAIL),
         warns=levels.count(WARN),
-        demonstration=comparison.demonstration,
+        demonstration=demonstrates(comparison),
+        synthetic=comparison.model.synthetic,
         simulated=comparison.simulated,
         own=[_own(a, row) for row in comparison.cells for a in row.against if a.headline],
         measured=[_measured(f, row, comparison, unquiet) for row in comparison.cells for f in row.figures],

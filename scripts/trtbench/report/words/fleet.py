@@ -42,6 +42,10 @@ FLEET: dict[str, tuple[str, str]] = {
         "DEMONSTRATION: {n:# run has|# runs have} random weights and a made-up size; quote no figure of them as a result about engines.",
         "DÉMONSTRATION : {n:# exécution a|# exécutions ont} des poids aléatoires et une taille inventée ; n'en citez aucun chiffre comme résultat sur les moteurs.",
     ),
+    "fleet.synthetic": (
+        "SYNTHETIC WEIGHTS: {n:# run has|# runs have} a real model's shape and random weights: right for speed, meaningless as text.",
+        "POIDS SYNTHÉTIQUES : {n:# exécution a|# exécutions ont} la forme d'un vrai modèle et des poids aléatoires : valable pour la vitesse, sans valeur pour le texte.",
+    ),
     "fleet.refused": (
         "VOID: of {n:run} the audit refuses at least one figure; those are shown struck out and are not ranked.",
         "NUL : pour {n:run}, l'audit refuse au moins un chiffre ; ces chiffres sont barrés et ne sont pas classés.",
