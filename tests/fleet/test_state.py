@@ -90,7 +90,8 @@ def test_a_fleet_is_begun_once_and_resumed_where_it_is(tmp_path: Path) -> None:
     state = State(tmp_path, RUNS)
     with pytest.raises(UserError, match="holds no fleet; leave --resume out"), state.writing("first", resume=True):
         pass
-    begun(tmp_path)
+    assert begun(tmp_path).fleet == begun(tmp_path).fleet  # one that has placed nothing yet is as good as none
+    begun(tmp_path, Placing(run=ONE, job="a"))
     with pytest.raises(UserError, match="add --resume"), State(tmp_path, RUNS).writing("first", resume=False):
         pass
 

@@ -93,11 +93,16 @@ def conduct(plan: Plan, state: State, options: object) -> bool:
 @contextlib.contextmanager
 def reached(address: str | None) -> Iterator[Cluster]:
     """The cluster at `address`, or one of this machine alone that ends with the block."""
+    from trtbench.fleet.cluster import Unreachable
     from trtbench.fleet.own_ray import local_cluster
     from trtbench.fleet.ray_jobs import RayJobs
 
     if address is not None:
-        yield RayJobs(address)
+        try:
+            cluster = RayJobs(address)
+        except Unreachable as error:
+            raise UserError(f"{error}.") from None
+        yield cluster
         return
     with local_cluster() as cluster:
         tell(f"Ray is on this machine alone, and ends with the fleet: {cluster.url}")

@@ -78,16 +78,18 @@ class Conductor:
         }  # those of earlier calls are forgiven
         self._nodes: dict[Group, set[str]] = defaultdict(set)
         self._bundles = {course.bundle: run for run, course in state.courses.items() if course.bundle}
+        self._back = sum(course.how == "back" for course in state.courses.values())
         self._without: dict[str, float] = {}  # kinds of which there is no machine, since when
 
     def run(self) -> None:
         """Make all runs that are missing. Raises UserError where that can't go on; what was done is kept."""
         self._sort_out()
-        silent_since: float | None = None
+        checked, silent_since = False, None
         while True:
             try:
-                if silent_since is None and not self._flying:
+                if not checked:
                     self._check_kinds()
+                    checked = True
                 self._state.add(self._audited())
                 self._watch()
                 self._place()
@@ -115,6 +117,7 @@ class Conductor:
                 self._sleep(1.0)
         except Unreachable as error:
             self._tell(f"{error}; its jobs go on, and --resume finds them again")
+        self._state.add(self._audited(wait=True))
 
     # What was done before
 
@@ -145,7 +148,7 @@ class Conductor:
         """Raises UserError for a kind with runs to make and no machine, unless the plan says that some will come."""
         machines = self._cluster.machines()
         for name, queue in self._queues.items():
-            if queue and name not in self._without:
+            if queue:
                 self._take(name, machines)
 
     def _take(self, name: str, machines: Sequence[Machine]) -> tuple[Take, list[Machine]]:
@@ -235,7 +238,9 @@ class Conductor:
         wanted, kind = course.wanted, self._plan.kinds[course.wanted.kind]
         labels = {**kind.labels, **({NODE: f"!in({','.join(avoided)})"} if avoided else {})}
         cards, cpus = take or (0, 0)
-        return Job(job, message(wanted, kind, self._state.fleet), cards, cpus, room.named(kind), labels)
+        # A machine hands a finished run back again and does not measure it; one that was refused is to be measured anew.
+        fleet = self._state.fleet + (f"-{course.refusals}" if course.refusals else "")
+        return Job(job, message(wanted, kind, fleet), cards, cpus, room.named(kind), labels)
 
     # What became of it
 
@@ -294,7 +299,8 @@ class Conductor:
     def _follow(self, event: Event, stopping: bool) -> None:
         """What comes of an event that is in the journal."""
         if isinstance(event, Back):
-            self._tell(f"{event.run} is back")
+            self._back += 1
+            self._tell(f"{event.run} is back ({self._back} of {len(self._state.courses)})")
             self._auditors.begin(self._state.bundle(event.run), self._state.courses[event.run].wanted)
         elif isinstance(event, Ended):
             course = self._state.courses[event.run]

@@ -87,7 +87,7 @@ class RayJobs:
         reason = shown(response.text.strip().rpartition("\n")[2])
         if response.status_code < 500:
             raise UserError(f"Ray refuses the run {job.id}: {reason}.")
-        raise Unreachable(f"{self.url} could not take the run {job.id}: {reason}.")
+        raise Unreachable(f"{self.url} could not take the run {job.id}: {reason}")
 
     def _sent(self, job: Job) -> Any:
         environment = {
@@ -135,6 +135,7 @@ class RayJobs:
     def _asked(self, question: Callable[[], Any]) -> Any:
         """The answer to a question; Unreachable where there is none."""
         import requests
+        import urllib3
         from ray.exceptions import AuthenticationError
         from ray.util.state.exception import RayStateApiException
 
@@ -154,7 +155,12 @@ class RayJobs:
         ) as error:
             # Ray's own words for a failed request leave out what failed.
             cause = error.__context__ if isinstance(error.__context__, OSError) else error
-            raise Unreachable(f"Ray at {self.url} does not answer: {shown(in_one_line(cause)).rstrip('.')}.") from None
+            # The libraries in between say the same in a hundred words.
+            inner = cause
+            while isinstance(inner, (requests.RequestException, urllib3.exceptions.HTTPError)) and inner.__context__:
+                inner = inner.__context__
+            cause = inner if isinstance(inner, OSError) else cause
+            raise Unreachable(f"Ray at {self.url} does not answer: {shown(in_one_line(cause)).rstrip('.')}") from None
 
     def _decoded(self, response: Any) -> Mapping[str, Any]:
         """The JSON object of an answer."""

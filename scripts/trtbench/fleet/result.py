@@ -168,8 +168,8 @@ class Line(_Part, frozen=True):
 class Fleet(msgspec.Struct, kw_only=True, frozen=True, tag="fleet", tag_field="kind", forbid_unknown_fields=True):
     """All of it. `prices` are those of the kinds that have one, of one hour of what a run takes; `places` what
     the machines of a kind say that they are. `simulated`, `demonstration`, `synthetic`,
-    `refused`, `disturbed` and `failing` count runs: with a stand-in, with the demonstration model, with another model of random weights, with a figure that the audit
-    refuses, with a disturbed trial that counts, with a finding that fails."""
+    `refused`, `disturbed` and `failing` count runs: with a stand-in, with the demonstration model, with
+    another model of random weights, with a figure that the audit refuses, with a disturbed trial that counts, with a finding that fails."""
 
     schema: int
     program: str

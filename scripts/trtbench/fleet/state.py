@@ -78,7 +78,7 @@ Event = Begun | Placing | Ended | Back | Audited
 
 class Course(msgspec.Struct, kw_only=True):
     """How far one run is: `job` is the one it has in the cluster now, `how` how its last one ended. `placed` counts all jobs,
-    `attempts` those that found a machine or still may, `losses` those that ended with it."""
+    `attempts` those that found a machine or still may, `losses` those that ended with it, `refusals` what came back and was none."""
 
     wanted: Wanted
     job: str = ""
@@ -87,6 +87,7 @@ class Course(msgspec.Struct, kw_only=True):
     placed: int = 0
     attempts: int = 0
     losses: int = 0
+    refusals: int = 0
     node: str = ""
     machine: str = ""
     card: str = ""
@@ -164,6 +165,7 @@ class State:
         elif isinstance(event, Ended):
             course.job, course.how, course.reason, course.node = "", event.how, event.reason, event.node
             course.losses += event.how == "lost"
+            course.refusals += event.how == "refused"
             course.attempts -= event.how == "unplaced"
         elif isinstance(event, Back):
             course.job, course.how, course.reason, course.bundle = "", "back", "", event.bundle
@@ -187,13 +189,13 @@ class State:
         there = self.begun
         if resume and not there:
             raise UserError(f"--resume: {self.folder} holds no fleet; leave --resume out to begin one.")
-        if there and not resume:
-            raise UserError(
-                f"{self.folder} holds a fleet of this name: add --resume to go on with it, or give the plan another name."
-            )
         with lock.held(lock.opened(self.folder), busy):
             if there:
                 self.read()
+            if not resume and any(course.placed for course in self.courses.values()):
+                raise UserError(
+                    f"{self.folder} holds a fleet of this name: add --resume to go on with it, or give the plan another name."
+                )
             with self.path.open("ab") as journal:
                 _cut_torn_line(self.path)
                 self._journal = journal
