@@ -119,7 +119,7 @@ class Trusting(Auditors):
 
     def done(self, wait: bool = False) -> Iterator[tuple[str, Judged]]:
         for wanted in self.begun:
-            yield wanted.id, Judged(msgspec.structs.replace(self.known[wanted.model], run=wanted.id), "")
+            yield wanted.id, Judged(msgspec.structs.replace(self.known[wanted.model], run=wanted.id), "", wanted.id)
         self.begun = []
 
 

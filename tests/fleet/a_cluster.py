@@ -11,7 +11,7 @@ import factory
 from liars import Story
 from trtbench.comparison import bundle
 from trtbench.fleet.cluster import Job, Machine, State, Unreachable
-from trtbench.fleet.conducting import NODE
+from trtbench.fleet.flight import NODE
 from trtbench.fleet.on_machine import bundle_lines
 from trtbench.settings.reading import parse
 

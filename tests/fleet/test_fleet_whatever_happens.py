@@ -52,7 +52,7 @@ class Trusting(Auditors):
     def done(self, wait: bool = False) -> Iterator[tuple[str, Judged]]:
         begun, self.begun = self.begun, []
         for run in begun:
-            yield run, Judged(msgspec.structs.replace(self.known, run=run), "")
+            yield run, Judged(msgspec.structs.replace(self.known, run=run), "", run)
 
 
 class Watched(ACluster):

@@ -92,13 +92,19 @@ def test_a_machine_hands_back_what_is_read_and_no_more() -> None:
 
 def test_the_reason_is_the_last_of_what_was_said() -> None:
     assert reason("this and that\nerror: MODEL_NAME='x' is not there.\n\n") == "error: MODEL_NAME='x' is not there"
-    assert reason("") == "it ended with status 1 and said nothing"
+    of_ray = "2026-11-29 16:29:26,453\tINFO job_manager.py:581 -- Runtime env is setting up.\nRunning entrypoint for job a: cd x"
+    assert reason("") == reason(of_ray) == ""
+    assert reason(f"{of_ray}\nerror: no card") == "error: no card"
 
 
 @given(st.text(max_size=2000))
 def test_a_reason_is_printable_short_and_on_one_line(text: str) -> None:
     said = reason(text)
-    assert said.isprintable() and 0 < len(said) <= 310
+    assert (
+        said.isprintable()
+        and len(said) <= 310
+        and bool(said) >= bool(text.strip() and text.isascii() and text.isprintable())
+    )
 
 
 def test_a_reason_is_looked_for_at_the_end_of_a_long_log() -> None:

@@ -88,6 +88,14 @@ def test_an_old_name_of_a_setting_is_the_setting() -> None:
         (("repeats: 2", "repeats: !!python/object/apply:os.system [id]"), "line 11"),
         (("repeats: 2", "retries: &a 1\nrepeats: *a"), "alias"),
         (("repeats: 2", "repeats: [2"), "plain YAML"),
+        (("repeats: 2", 'repeats: !!float ""'), "plan.yaml is no plan"),
+        (("repeats: 2", "repeats: !!bool x"), "plan.yaml is no plan"),
+        (("repeats: 2", "repeats: !!timestamp x"), "plan.yaml is no plan"),
+        (("price: 3.5", "price: 1.0e-306"), "kinds.h200.price=1e-306"),
+        (("resource: laptop", "resource: CPU"), "kinds.laptop.resource='CPU'"),
+        (("NEW_TOKENS: 200", "MODEL_REVISION: ''"), "settings.MODEL_REVISION=''"),
+        (("NEW_TOKENS: 200", 'MODEL_REVISION: "a\u202eb"'), "in one line"),
+        (("NEW_TOKENS: 200", "TP_SIZE: [1, 2]"), "TP_SIZE='1,2'"),
     ],
 )
 def test_a_mistake_is_one_sentence(change: tuple[str, str], said: str) -> None:

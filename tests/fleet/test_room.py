@@ -36,8 +36,9 @@ def test_a_machine_fits_by_all_that_the_kind_names() -> None:
 
 def test_a_run_takes_the_whole_machine_unless_the_plan_says_less() -> None:
     eight = [machine(8), machine(8)]
-    assert room.taken("a", Kind(), eight) == Take(8, 0)
-    assert room.slots(Take(8, 0), eight) == 2
+    assert room.taken("a", Kind(), eight) == Take(8, 8)
+    assert room.slots(Take(8, 8), eight) == room.slots(Take(8, 0), eight) == 2
+    assert room.taken("a", Kind(), [machine(8, cpus=0)]) == Take(8, 0)
     assert room.taken("a", Kind(cards=1), eight) == Take(1, 0)
     assert room.slots(Take(1, 0), eight) == 16
     assert room.taken("a", Kind(cards=0), [machine(8, cpus=16)]) == Take(0, 16)

@@ -82,7 +82,7 @@ def test_an_outcome_counts_for_its_bundle_and_this_program_alone(tmp_path: Path)
         ("d" * 64, "1.0.0", b"[]"),
     ):
         folder = tmp_path / f"{bundle[0]}{program}{outcome.hex()}"
-        begun(folder, back, Audited(run=ONE, bundle=bundle, program=program, outcome=msgspec.Raw(outcome)))
+        begun(folder, back, Audited(run=ONE, bundle=bundle, content="c", program=program, outcome=msgspec.Raw(outcome)))
         assert read(folder).courses[ONE].outcome is None
 
 

@@ -110,6 +110,9 @@ _VERSIONS = {
 }  # 1.2.3.4 is no address
 
 
+TAKEN_OUT = re.compile(r"\[(?:address|id|name|path|token)\]")  # what stands in a text for what was taken out of it
+
+
 class Sieve:
     """Takes out of any text what would tell who, where or with which card. `names` are people and hosts."""
 

@@ -47,7 +47,7 @@ def parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
-    if options.page and (options.resume or options.address):
+    if options.page and (options.resume or options.address is not None):
         raise UserError("--page asks no cluster, so --resume and --address have no place beside it.")
     settings, _ = resolve(vars(options))
     # Only now: --help and a wrong flag answer without them.
@@ -65,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             interrupted = conduct(plan, state, options)
         status = report(plan, state, settings.report_lang)
+    except BrokenPipeError:  # who read this went away
+        raise
     except OSError as error:
         raise UserError(f"{error.filename or state.folder}: {why(error, error.filename or state.folder)}.") from None
     return 130 if interrupted else status

@@ -6,11 +6,10 @@ no machine for a quarter of an hour), which of them comes next, and that a repea
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import hashlib
-import json
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -21,17 +20,19 @@ from trtbench.fleet import handed_back, room
 from trtbench.fleet.auditing import Auditors
 from trtbench.fleet.cluster import Cluster, Job, Machine, Unreachable
 from trtbench.fleet.cluster import State as Seen
+from trtbench.fleet.flight import Flight, Group, group_of, job_of
 from trtbench.fleet.plan import Plan
 from trtbench.fleet.room import Take
 from trtbench.fleet.state import Audited, Back, Course, Ended, Event, Placing, State
-from trtbench.fleet.wanted import Kind, Wanted
 from trtbench.records.files import shown, write_whole
 
 LOOK = 5.0  # seconds between two looks at the jobs
 PATIENCE = 60.0  # seconds that a job waits for a machine before another may be submitted beside it
 SILENCE = 15 * 60.0  # seconds in which a cluster may not answer, or has no machine of a kind, before it is given up on
 STOPPING = 60.0  # seconds that stopped jobs get
-NODE = "ray.io/node-id"  # the label that Ray gives each machine
+UNREAD = 5 * 60.0  # seconds in which the log of a job that is over may not be had
+FAILURES = 3  # runs that fail on a machine in a row, after which others are kept from it
+UNPLACED = 100  # times in a row that Ray finds no machine for a run, which takes it a quarter of an hour each time
 
 WORDS = {
     "lost": "was lost with its machine",
@@ -40,20 +41,6 @@ WORDS = {
     "refused": "is refused",
     "stopped": "was stopped",
 }
-
-Group = tuple[str, str, str]  # kind, model, precision: the repeats of one run
-
-
-@dataclasses.dataclass
-class Flight:
-    """A job in the cluster, and since when it is as it is. `submitted` is False where this process can't know that it is."""
-
-    job: Job
-    course: Course
-    since: float
-    submitted: bool = False
-    phase: str = "waiting"
-    node: str = ""
 
 
 class Conductor:
@@ -77,7 +64,10 @@ class Conductor:
             run: course.losses for run, course in state.courses.items()
         }  # those of earlier calls are forgiven
         self._nodes: dict[Group, set[str]] = defaultdict(set)
-        self._bundles = {course.bundle: run for run, course in state.courses.items() if course.bundle}
+        self._contents = {course.content: run for run, course in state.courses.items() if course.content}
+        self._split = int(next(iter(state.courses.values())).wanted.settings.get("TP_SIZE", "1"))
+        self._failing: Counter[str] = Counter()  # nodes, how many runs failed there in a row
+        self._unplaced: Counter[str] = Counter()  # runs, how often in a row they found no machine
         self._back = sum(course.how == "back" for course in state.courses.values())
         self._without: dict[str, float] = {}  # kinds of which there is no machine, since when
 
@@ -109,14 +99,18 @@ class Conductor:
         flights = list(self._flying.values())
         self._tell(f"stopping {len(flights)} jobs")
         until = self._clock() + STOPPING
-        try:
-            for flight in flights:
+        unasked = 0
+        for flight in flights:
+            try:
                 self._cluster.stop(flight.job.id)
-            while self._flying and self._clock() < until:
+            except Unreachable:
+                unasked += 1
+        while self._flying and self._clock() < until:
+            with contextlib.suppress(Unreachable):
                 self._watch(stopping=True)
-                self._sleep(1.0)
-        except Unreachable as error:
-            self._tell(f"{error}; its jobs go on, and --resume finds them again")
+            self._sleep(1.0)
+        if unasked or self._flying:
+            self._tell(f"{max(unasked, len(self._flying))} jobs may go on; --resume finds them again")
         self._state.add(self._audited(wait=True))
 
     # What was done before
@@ -129,9 +123,10 @@ class Conductor:
                 self._state.add([Ended(run=run, job="", how="refused", reason=reason, node=course.node)])
                 self._tell(f"{run} {WORDS['refused']}: {reason}")
             if course.node:
-                self._nodes[_group(course.wanted)].add(course.node)
+                self._nodes[group_of(course.wanted)].add(course.node)
             if course.job:
-                self._flying[run] = Flight(self._job(course, course.job, None, []), course, self._clock())
+                job = self._job(course, course.job, Take(0, 0), [])
+                self._flying[run] = Flight(job, course, self._clock(), adopted=True)
             elif course.how == "back":
                 if course.outcome is None:
                     self._auditors.begin(self._state.bundle(run), course.wanted)
@@ -152,20 +147,7 @@ class Conductor:
                 self._take(name, machines)
 
     def _take(self, name: str, machines: Sequence[Machine]) -> tuple[Take, list[Machine]]:
-        kind = self._plan.kinds[name]
-        fitting = room.fitting(kind, machines)
-        take = room.taken(name, kind, fitting)
-        if not fitting and not kind.machines:
-            raise UserError(room.none_fits(name, kind, machines))
-        if take is None:
-            raise UserError(
-                f"kinds.{name}: there is no machine of it yet, so say how many cards a run takes for itself (cards), or on machines "
-                "without any how many processors (cards: 0 and cpus)."
-            )
-        split = int(self._plan.settings.get("TP_SIZE", 1))
-        if take.cards and split > take.cards:
-            raise UserError(f"kinds.{name}.cards={take.cards} is less than the TP_SIZE={split} of the plan's settings.")
-        return take, fitting
+        return room.asked(name, self._plan.kinds[name], machines, self._split)
 
     # What comes next
 
@@ -196,28 +178,36 @@ class Conductor:
         self._without.pop(name, None)
         now = self._clock()
         most = max(room.slots(take, fitting), self._plan.kinds[name].machines)
-        flying = [flight for flight in self._flying.values() if flight.course.wanted.kind == name]
+        of_kind = (flight for flight in self._flying.values() if flight.course.wanted.kind == name)
+        flying = [flight for flight in of_kind if flight.unread is None]  # the others have left their machines
         patient = [flight for flight in flying if flight.phase == "waiting" and now - flight.since > PATIENCE]
         free = min(most - len(flying) + len(patient), 2 * most - len(flying))
         # Where machines have room for several runs, repeats come one after another: which machine the last one got has to be known.
         roomy = room.slots(take, fitting) > len(fitting)
-        unplaced = {_group(flight.course.wanted) for flight in flying if roomy and flight.phase == "waiting"}
+        unplaced = {group_of(flight.course.wanted) for flight in flying if roomy and flight.phase == "waiting"}
         ids = {machine.id for machine in fitting}
         flights, passed = [], []
         for course in self._taken_from(queue, free, len(flying)):
-            group = _group(course.wanted)
+            group = group_of(course.wanted)
             if group in unplaced:
                 passed.append(course)
                 continue
             if roomy:
                 unplaced.add(group)
-            had = self._nodes[group] & ids
-            avoided = sorted(had) if had < ids else []
+            avoided = self._avoided(group, ids)
             flights.append(Flight(self._job(course, self._state.next_job(course), take, avoided), course, now))
             if len(flights) == free:
                 break
         queue.extendleft(reversed(passed))
         return flights
+
+    def _avoided(self, group: Group, ids: set[str]) -> list[str]:
+        """Machines that a run is kept from while there are others: those where several runs failed in a row, and those that had the
+        run already."""
+        broken = {node for node in ids if self._failing[node] >= FAILURES}
+        broken = broken if broken < ids else set()
+        had = self._nodes[group] & ids | broken
+        return sorted(had if had < ids else broken)
 
     @staticmethod
     def _taken_from(queue: deque[Course], free: int, flying: int) -> Iterator[Course]:
@@ -234,13 +224,8 @@ class Conductor:
             course.reason = str(error)
         queue.clear()
 
-    def _job(self, course: Course, job: str, take: Take | None, avoided: Sequence[str]) -> Job:
-        wanted, kind = course.wanted, self._plan.kinds[course.wanted.kind]
-        labels = {**kind.labels, **({NODE: f"!in({','.join(avoided)})"} if avoided else {})}
-        cards, cpus = take or (0, 0)
-        # A machine hands a finished run back again and does not measure it; one that was refused is to be measured anew.
-        fleet = self._state.fleet + (f"-{course.refusals}" if course.refusals else "")
-        return Job(job, message(wanted, kind, fleet), cards, cpus, room.named(kind), labels)
+    def _job(self, course: Course, name: str, take: Take, avoided: Sequence[str]) -> Job:
+        return job_of(course, self._plan.kinds[course.wanted.kind], name, self._state.fleet, take, avoided)
 
     # What became of it
 
@@ -252,13 +237,13 @@ class Conductor:
                 seen = self._cluster.state(flight.job.id)
                 if seen.machine:
                     flight.node = seen.machine
-                    self._nodes[_group(flight.course.wanted)].add(seen.machine)
+                    self._nodes[group_of(flight.course.wanted)].add(seen.machine)
                 if seen.phase in ("waiting", "running"):
                     flight.submitted = True
                     if seen.phase != flight.phase:
                         flight.phase, flight.since = seen.phase, self._clock()
                     continue
-                event = self._ending(run, flight, seen)
+                event = self._ending(run, flight, seen, stopping)
                 if event is not None:
                     events.append(event)
                     del self._flying[run]
@@ -267,32 +252,57 @@ class Conductor:
             for event in events:
                 self._follow(event, stopping)
 
-    def _ending(self, run: str, flight: Flight, seen: Seen) -> Event | None:
-        """The event of a job that is over; None where it has to be submitted again under its own name."""
+    def _ending(self, run: str, flight: Flight, seen: Seen, stopping: bool) -> Event | None:
+        """The event of a job that is over; None where it is not after all, and is looked at again."""
         job, how, reason = flight.job.id, seen.phase, seen.reason
         if how == "unknown":
-            # One that an earlier call numbered, and whose submission it did not live to see.
-            how = "lost" if flight.submitted else "unplaced"
-            reason = "the cluster does not know its job"
-        elif how == "ended":
-            log = self._cluster.log(job)
-            if log.strip():
+            if not flight.submitted and not stopping:
+                return self._submitted_again(flight)
+            how, reason = "lost", "the cluster does not know its job"
+        elif how == "stopped" and flight.adopted and not stopping:
+            how, reason = "unplaced", "an earlier call had it stopped"
+        elif how in ("ended", "failed"):
+            log = self._log(flight)
+            if log is None:
+                return None
+            if how == "failed":
+                reason = ": ".join(filter(None, [reason, handed_back.reason(log)]))
+            elif log.strip():
                 try:
                     return self._bring_back(run, flight, log)
                 except UserError as error:
                     how, reason = "refused", str(error)
             else:
                 how, reason = "lost", "its machine was gone before the bundle was brought back"
-        elif how == "failed":
-            reason = handed_back.reason(self._cluster.log(job)) or reason
         return Ended(run=run, job=job, how=how, reason=shown(reason), node=flight.node)
+
+    def _submitted_again(self, flight: Flight) -> Event | None:
+        """A job that the cluster does not know, and whose submission nobody saw arrive: it may still, so it keeps its name."""
+        wanted = flight.course.wanted
+        try:
+            take, _ = self._take(wanted.kind, self._cluster.machines())
+        except UserError as error:
+            return Ended(run=wanted.id, job=flight.job.id, how="unplaced", reason=str(error))
+        flight.job = self._job(flight.course, flight.job.id, take, [])
+        flight.since = self._clock()
+        self._submit(flight)
+        return None
+
+    def _log(self, flight: Flight) -> str | None:
+        """All that a job said; None where it can't be had now, though the cluster answers. After a while it counts as lost: no other
+        run is to wait for it."""
+        try:
+            return self._cluster.log(flight.job.id)
+        except Unreachable as error:
+            flight.unread = self._clock() if flight.unread is None else flight.unread
+            if self._clock() - flight.unread <= UNREAD:
+                return None
+            self._tell(f"{flight.course.wanted.id}: {error}")
+            return ""
 
     def _bring_back(self, run: str, flight: Flight, log: str) -> Event:
         back = handed_back.handed_back(log)
         digest = hashlib.sha256(back.bundle).hexdigest()
-        other = self._bundles.setdefault(digest, run)
-        if other != run:
-            raise UserError(f"what came back is the bundle of {other}, byte by byte.")
         write_whole(self._state.bundle(run), back.bundle)
         return Back(run=run, job=flight.job.id, bundle=digest, machine=back.machine, card=back.card, node=flight.node)
 
@@ -300,12 +310,15 @@ class Conductor:
         """What comes of an event that is in the journal."""
         if isinstance(event, Back):
             self._back += 1
+            self._failing[event.node] = 0
             self._tell(f"{event.run} is back ({self._back} of {len(self._state.courses)})")
             self._auditors.begin(self._state.bundle(event.run), self._state.courses[event.run].wanted)
         elif isinstance(event, Ended):
             course = self._state.courses[event.run]
             queue = self._queues[course.wanted.kind]
-            again = event.how == "unplaced" or (
+            self._failing[event.node] += event.how == "failed"
+            self._unplaced[event.run] += event.how == "unplaced"
+            again = (event.how == "unplaced" and self._unplaced[event.run] <= UNPLACED) or (
                 event.how == "lost" and course.losses - self._losses[event.run] <= self._plan.retries
             )
             self._tell(
@@ -316,32 +329,18 @@ class Conductor:
 
     def _audited(self, wait: bool = False) -> Iterator[Event]:
         for run, judged in self._auditors.done(wait):
-            course = self._state.courses[run]
-            if judged.outcome is None:
-                self._tell(f"{run} {WORDS['refused']}: {judged.refusal}")
-                yield Ended(run=run, job=course.job, how="refused", reason=judged.refusal, node=course.node)
+            course, refusal = self._state.courses[run], judged.refusal
+            other = self._contents.setdefault(judged.content, run) if judged.outcome is not None else run
+            if other != run:
+                refusal = f"what came back is the bundle of {other}"
+            if judged.outcome is None or refusal:
+                self._tell(f"{run} {WORDS['refused']}: {refusal}")
+                yield Ended(run=run, job=course.job, how="refused", reason=refusal, node=course.node)
             else:
                 yield Audited(
                     run=run,
                     bundle=course.bundle,
+                    content=judged.content,
                     program=__version__,
                     outcome=msgspec.Raw(msgspec.json.encode(judged.outcome)),
                 )
-
-
-def _group(wanted: Wanted) -> Group:
-    return wanted.kind, wanted.model, wanted.precision
-
-
-def message(wanted: Wanted, kind: Kind, fleet: str) -> str:
-    """What the machine is told of the run, as trtbench.fleet.on_machine reads it."""
-    return json.dumps(
-        {
-            "id": wanted.id,
-            "model": wanted.model,
-            "precision": wanted.precision,
-            "settings": wanted.settings,
-            "docker": kind.docker,
-            "fleet": fleet,
-        }
-    )

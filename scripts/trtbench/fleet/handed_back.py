@@ -15,6 +15,7 @@ from trtbench.records.files import shown
 
 _PLACE = re.compile(r"machine=([0-9a-f]{16}) card=([0-9a-f]{16}|)", re.ASCII)
 _SIZE = re.compile(r"sha256=([0-9a-f]{64}) bytes=([0-9]{1,9})", re.ASCII)
+_OF_RAY = re.compile(r"^Running entrypoint for job |\bjob_manager\.py:\d+ -- ")  # what Ray itself says in a job's log
 _LAST = 2**16  # characters of a log that are looked through for why a run failed
 
 
@@ -49,6 +50,7 @@ def handed_back(log: str) -> HandedBack:
     return HandedBack(where[1], where[2], bundle)
 
 
-def reason(log: str, status: int = 1) -> str:
-    """Why a run failed, by the last of what it said: printable, short, and on one line."""
-    return shown(reason_of(log[-_LAST:], status))
+def reason(log: str) -> str:
+    """Why a run failed, by the last of what it said: printable, short, and on one line; empty where it said nothing."""
+    said = "\n".join(line for line in log[-_LAST:].splitlines() if not _OF_RAY.search(line))
+    return shown(reason_of(said, 1)) if said.strip() else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import msgspec
 import yaml
 
-from trtbench.errors import UserError
+from trtbench.errors import UserError, in_one_line
+from trtbench.fleet.asked_run import LONGEST
 from trtbench.fleet.wanted import NAME, Kind, Wanted
 from trtbench.records.files import plain_bytes, shown
 from trtbench.settings.knobs import ALIASES, PRECISIONS, ROWS
@@ -49,7 +49,9 @@ class Plan(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
         """Every run, so that all models and kinds have a first run before any has a second."""
         texts = {ALIASES.get(name, name): _text(value) for name, value in self.settings.items()}
         return [
-            Wanted(kind=kind, model=model, precision=precision, repeat=repeat, settings=texts)
+            Wanted(
+                kind=kind, means=self.kinds[kind].means, model=model, precision=precision, repeat=repeat, settings=texts
+            )
             for repeat in range(1, self.repeats + 1)
             for model in self.models
             for precision in self.precisions
@@ -90,10 +92,11 @@ def parsed(data: bytes, where: str) -> Plan:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "it cannot be read"
         line = f", line {mark.line + 1}" if mark is not None else ""
         raise UserError(f"{where}{line}: {shown(problem)}; a plan is plain YAML.") from None
-    except (RecursionError, ValueError) as error:
-        raise UserError(
-            f"{where} is no plan: {shown(error) if isinstance(error, ValueError) else 'too deep'}."
-        ) from None
+    except RecursionError:
+        raise UserError(f"{where} is no plan: it is too deep.") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # PyYAML's own readers of numbers and dates trust what a tag says.
+        raise UserError(f"{where} is no plan: {shown(in_one_line(error))}.") from None
     if not isinstance(value, dict):
         raise UserError(f"{where} is no plan: it takes rows such as name, models, precisions and kinds.")
     unknown = next((name for name in value if name not in Plan.__struct_fields__), None)
@@ -151,6 +154,10 @@ def _check_kind(name: str, kind: Kind, refuse: Any) -> None:
         text = getattr(kind, field)
         if len(text) > 100 or not all(letter.isalnum() or letter in "-_." for letter in text):
             refuse(f"{row}.{field}", text, "letters, digits and -_. alone")
+    if kind.resource.lower() in ("cpu", "gpu", "memory", "object_store_memory"):
+        refuse(
+            f"{row}.resource", kind.resource, "a name from `ray start --resources`; Ray's own are cards and cpus here"
+        )
     for label, value in kind.labels.items():
         if not all(
             text and len(text) <= 100 and all(c.isalnum() or c in "-_./" for c in text) for text in (label, value)
@@ -162,8 +169,8 @@ def _check_kind(name: str, kind: Kind, refuse: Any) -> None:
             refuse(f"{row}.{field}", number, f"a whole number from {low} to {high:,}")
     if kind.cards and kind.cpus is not None:
         refuse(f"{row}.cpus", kind.cpus, "nothing where the kind has cards, for a run takes those")
-    if kind.price is not None and not (math.isfinite(kind.price) and 0 < kind.price < 1e9):
-        refuse(f"{row}.price", kind.price, "a number above 0: what one hour of what a run takes costs")
+    if kind.price is not None and not 1e-6 <= kind.price <= 1e9:
+        refuse(f"{row}.price", kind.price, "a number from 0.000001 to 1e9: what one hour of what a run takes costs")
 
 
 def _check_settings(plan: Plan, where: str) -> None:
@@ -184,9 +191,10 @@ def _check_settings(plan: Plan, where: str) -> None:
                 f"the plan's row for it is {NOT_HERE[own]}" if NOT_HERE[own] else "it is each machine's own matter"
             )
             raise UserError(f"{where}: settings.{name} does not belong into a plan; {instead}.")
-        if not isinstance(value, (str, int, float, bool, list)):
+        text = _text(value) if isinstance(value, (str, int, float, bool, list)) else ""
+        if not text.strip() or not text.isprintable() or len(text) > LONGEST:
             raise UserError(
-                f"{where}: settings.{name}={shown(repr(value))} is not valid: it takes a text, a number or a list."
+                f"{where}: settings.{name}={shown(repr(value))} is not valid: it takes a text in one line, a number or a list."
             )
     for precision in plan.precisions:
         for model in plan.models:

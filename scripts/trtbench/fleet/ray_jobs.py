@@ -6,8 +6,10 @@ What comes back is untrusted text: it is made printable and short, and nothing o
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -25,6 +27,7 @@ ENTRYPOINT = (
 )
 PORT = 8265  # of Ray's dashboard, which has the Job API
 SECONDS = 60.0  # for an answer to begin, and between its parts
+LONGEST = 600.0  # seconds for the whole of it
 MOST_MACHINES = 10_000  # that Ray's state API tells of at once
 ANSWER = 3 * PACKED  # bytes: a bundle as base64 and all that was said beside it
 # Exit statuses of a run that a signal ended, as a shell and as Python tell them. Nobody sends it one but a machine that is going
@@ -78,7 +81,7 @@ class RayJobs:
         # All of them, as Ray takes those that a filter leaves out for a part that is missing; and a part that is missing is an error.
         options = ListApiOptions(limit=MOST_MACHINES, timeout=int(SECONDS), detail=True)
         nodes = self._asked(lambda: self._nodes.list(StateResource.NODES, options, raise_on_missing_output=True))
-        return [_machine(node) for node in nodes if node.state == "ALIVE"]
+        return list(self._asked(lambda: [_machine(node) for node in nodes if node.state == "ALIVE"]))
 
     def submit(self, job: Job) -> None:
         response = self._asked(lambda: self._sent(job))
@@ -192,7 +195,7 @@ def _machine(node: Any) -> Machine:
     numbers = {
         shown(name): float(value)
         for name, value in dict(node.resources_total or {}).items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     }
     labels = {shown(name): shown(value) for name, value in dict(node.labels or {}).items()}
     return Machine(shown(node.node_id), int(numbers.get("GPU", 0)), int(numbers.get("CPU", 0)), numbers, labels)
@@ -209,6 +212,7 @@ def _state(job: Mapping[str, Any]) -> State:
     if kind in _UNPLACED:
         return State("unplaced", machine, reason)
     code = job.get("driver_exit_code")
+    code = code if isinstance(code, int) else None
     if kind == "JOB_ENTRYPOINT_COMMAND_ERROR" and code not in _SIGNALLED:
         return State("failed", machine, f"it ended with exit status {shown(code)}")
     # Lost: the job's own process died with its machine (JOB_SUPERVISOR_ACTOR_DIED), was not to be reached
@@ -253,11 +257,13 @@ def _clients(url: str, token: str) -> tuple[Any, Any]:
                 **{"timeout": SECONDS, **rest},
             )
             with response:
-                content = bytearray()
+                content, until = bytearray(), time.monotonic() + LONGEST
                 for part in response.iter_content(2**16):
                     content += part
                     if len(content) > ANSWER:
                         raise ValueError(f"its answer has more than {ANSWER // 2**20} MiB")
+                    if time.monotonic() > until:
+                        raise ValueError(f"its answer takes more than {LONGEST:.0f} s")
             response._content = bytes(content)
             refusal = format_authentication_http_error(response.status_code, "")
             if refusal:

@@ -55,7 +55,8 @@ def taken(name: str, kind: Kind, machines: Sequence[Machine]) -> Take | None:
                 "run takes for itself, or make a kind of each."
             )
         if cards[0]:
-            return Take(cards[0], 0)
+            # Its processors too, or a run of another kind that wants those alone would have room beside it.
+            return Take(cards[0], min(machine.cpus for machine in machines))
     if kind.cpus is not None:
         return Take(0, kind.cpus)
     least, most = min(machine.cpus for machine in machines), max(machine.cpus for machine in machines)
@@ -69,9 +70,29 @@ def taken(name: str, kind: Kind, machines: Sequence[Machine]) -> Take | None:
 
 def slots(take: Take, machines: Sequence[Machine]) -> int:
     """How many runs have room at one time on machines that fit."""
-    if take.cards:
-        return sum(machine.cards // take.cards for machine in machines)
-    return sum(machine.cpus // take.cpus for machine in machines)
+
+    def on(machine: Machine) -> int:
+        by_cards = [machine.cards // take.cards] if take.cards else []
+        return min([*by_cards, *([machine.cpus // take.cpus] if take.cpus else [])])
+
+    return sum(map(on, machines))
+
+
+def asked(name: str, kind: Kind, machines: Sequence[Machine], split: int) -> tuple[Take, list[Machine]]:
+    """What a run of the kind takes, whose model is split over so many cards, and the machines that fit. Raises UserError where none
+    does, unless some are to come, and where nobody can say what it takes."""
+    fits = fitting(kind, machines)
+    take = taken(name, kind, fits)
+    if not fits and not kind.machines:
+        raise UserError(none_fits(name, kind, machines))
+    if take is None:
+        raise UserError(
+            f"kinds.{name}: there is no machine of it yet, so say how many cards a run takes for itself (cards), or on machines "
+            "without any how many processors (cards: 0 and cpus)."
+        )
+    if take.cards and split > take.cards:
+        raise UserError(f"kinds.{name}.cards={take.cards} is less than the TP_SIZE={split} of the plan's settings.")
+    return take, fits
 
 
 def none_fits(name: str, kind: Kind, machines: Sequence[Machine]) -> str:

@@ -65,10 +65,12 @@ class Back(Strict, tag="back", tag_field="event"):
 
 
 class Audited(Strict, tag="audited", tag_field="event"):
-    """What the audit of this version of the program left of a bundle; kept so that ten thousand need no second one."""
+    """What the audit of this version of the program left of a bundle; kept so that ten thousand need no second one. `content` is the
+    SHA-256 of the bundle unpacked."""
 
     run: str
     bundle: str
+    content: str
     program: str
     outcome: msgspec.Raw
 
@@ -92,6 +94,7 @@ class Course(msgspec.Struct, kw_only=True):
     machine: str = ""
     card: str = ""
     bundle: str = ""
+    content: str = ""
     outcome: Outcome | None = None
 
     @property
@@ -160,10 +163,11 @@ class State:
             )
         if isinstance(event, Placing):
             course.placed += 1
-            course.job, course.how, course.reason = event.job, "", ""
+            course.job, course.how, course.reason, course.outcome = event.job, "", "", None
             course.attempts += 1
         elif isinstance(event, Ended):
             course.job, course.how, course.reason, course.node = "", event.how, event.reason, event.node
+            course.outcome, course.content = None, ""
             course.losses += event.how == "lost"
             course.refusals += event.how == "refused"
             course.attempts -= event.how == "unplaced"
@@ -171,10 +175,12 @@ class State:
             course.job, course.how, course.reason, course.bundle = "", "back", "", event.bundle
             course.machine, course.card, course.node = event.machine, event.card, event.node
             course.outcome = None
-        elif event.program == __version__ and event.bundle == course.bundle:
-            # One of another build of this version may have other fields; then the bundle is audited again.
-            with contextlib.suppress(msgspec.ValidationError):
-                course.outcome = msgspec.json.decode(event.outcome, type=Outcome)
+        elif event.bundle == course.bundle and course.how == "back":
+            course.content = event.content
+            if event.program == __version__:
+                # One of another build of this version may have other fields; then the bundle is audited again.
+                with contextlib.suppress(msgspec.ValidationError):
+                    course.outcome = msgspec.json.decode(event.outcome, type=Outcome)
 
     @contextlib.contextmanager
     def writing(self, plan: str, resume: bool) -> Iterator[None]:

@@ -32,12 +32,20 @@ class Kind(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
     price: float | None = None
     docker: bool = False
 
+    @property
+    def means(self) -> str:
+        """All of it that a figure depends on."""
+        found = self.accelerator, self.resource, sorted(self.labels.items())
+        return json.dumps([*found, self.cards, self.cpus, self.docker])
+
 
 class Wanted(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """One whole run: a model in one precision on a machine of one kind, with the plan's settings; `repeat` counts from 1 where
-    the plan wants several of them. `settings` are texts as a person types them, by their names."""
+    the plan wants several of them. `settings` are texts as a person types them, by their names; `means` is what the kind's name
+    stands for (`Kind.means`), so that a run is another one where that is another kind."""
 
     kind: str
+    means: str = ""
     model: str
     precision: str
     repeat: int
@@ -46,7 +54,9 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tr
     @property
     def id(self) -> str:
         """Its name in files and in Ray: readable, and another for everything that makes it another run."""
-        content = json.dumps([self.kind, self.model, self.precision, self.repeat, sorted(self.settings.items())])
+        content = json.dumps(
+            [self.kind, self.means, self.model, self.precision, self.repeat, sorted(self.settings.items())]
+        )
         slug = re.sub(r"[^a-z0-9]+", "-", self.model.rpartition("/")[2].lower()).strip("-")[:_SLUG].strip("-")
         digest = hashlib.sha256(content.encode()).hexdigest()[:8]
         return f"{self.kind}-{slug or 'model'}-{self.precision}-{self.repeat}-{digest}"
