@@ -54,7 +54,7 @@ class Auditors:
         return self
 
     def __exit__(self, *reason: object) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=not self._pending, cancel_futures=True)
 
     @staticmethod
     def _new(count: int) -> ProcessPoolExecutor:
