@@ -31,8 +31,8 @@ FLEET: dict[str, tuple[str, str]] = {
         "INCOMPLET : {n:# exécution n'est pas revenue|# exécutions ne sont pas revenues} ; chacune figure ci-dessous avec sa raison.",
     ),
     "fleet.between": (
-        'Figures of two kinds of machine were never measured on one machine. A ratio of them is called "between machines" wherever it stands: card, host, cooling and driver differ together. A speed-up of one engine over another is measured on one machine and stands apart.',
-        "Les chiffres de deux types de machine n'ont jamais été mesurés sur une même machine. Leur ratio est dit « entre machines » partout où il figure : carte, hôte, refroidissement et pilote diffèrent ensemble. L'accélération d'un moteur par rapport à un autre est mesurée sur une seule machine et figure à part.",
+        'Figures of two kinds of machine were never measured in one run. A ratio of them is called "between machines" wherever it stands: card, host, cooling and driver may differ together. A speed-up of one engine over another is measured within one run, on one machine, and stands apart.',
+        "Les chiffres de deux types de machine n'ont jamais été mesurés dans une même exécution. Leur ratio est dit « entre machines » partout où il figure : carte, hôte, refroidissement et pilote peuvent tous différer à la fois. L'accélération d'un moteur par rapport à un autre est mesurée au sein d'une exécution, sur une seule machine, et figure à part.",
     ),
     "fleet.simulated": (
         "SIMULATED: {n:# run has|# runs have} a stand-in for tests; those figures are no measurement and are not ranked.",
