@@ -111,6 +111,15 @@ def machines(latencies: Sequence[float], kind: str = "h200", **more: Any) -> lis
     return [ran([measured(ms)], kind, f"{kind} {i}", repeat=i, **more) for i, ms in enumerate(latencies, 1)]
 
 
+def cards(latencies: Sequence[Sequence[float]], kind: str = "h200", **more: Any) -> list[Ran]:
+    """One run on each card of several machines of a kind: a list of latencies a machine."""
+    return [
+        ran([measured(ms)], kind, f"{kind} {i}", repeat=100 * i + j, card=str(j), **more)
+        for i, of in enumerate(latencies, 1)
+        for j, ms in enumerate(of, 1)
+    ]
+
+
 def large(
     models: int = 20, kinds: int = 5, on: int = 10, repeats: int = 1, cells: int = 4, seed: int = 1
 ) -> tuple[Plan, list[Ran]]:

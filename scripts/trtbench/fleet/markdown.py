@@ -30,7 +30,7 @@ def render(fleet: Fleet, lang: str) -> str:
     for place, model in enumerate(page.models):
         lines += ["", f"### {escape(model.name)}"]
         if not place:
-            lines += ["", escape(page.table_note, 1000)]
+            lines += ["", escape(page.table_note, 2000)]
         for cell in model.cells:
             lines += ["", f"#### {escape(cell.name)}", ""]
             lines += [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -14,7 +14,6 @@ from trtbench.fleet import conditions, outcome, ranking
 from trtbench.fleet.conditions import Group
 from trtbench.fleet.plan import Plan
 from trtbench.fleet.ran import Ran
-from trtbench.fleet.ranking import Sample
 from trtbench.fleet.result import BACK, SCHEMA, Entry, Fleet, Line, Name, Own, Standing, Table, Unit
 
 SIMULATED = "simulated"
@@ -101,27 +100,21 @@ def _table(
     counting = {entry.name: entry for key, entry in entries.items() if not key[3]}
     prices = {name: plan.kinds[name].price for name in plan.kinds}
     speed, fastest = ranking.ranked(
-        {name: _sample(entry.units, [unit.latency for unit in entry.units]) for name, entry in counting.items()},
+        {name: _by_machine(entry.units, lambda unit: unit.latency) for name, entry in counting.items()},
         lambda name, latency: tokens / latency * 1e3,
         ratios=True,
     )
-    energies = {
-        name: ([unit for unit in entry.units if unit.energy], [unit.energy for unit in entry.units if unit.energy])
-        for name, entry in counting.items()
-    }
+    energies = {name: _by_machine(entry.units, lambda unit: unit.energy) for name, entry in counting.items()}
     watt, thriftiest = ranking.ranked(
-        {name: _sample(units, taken) for name, (units, taken) in energies.items() if taken},
+        {name: taken for name, taken in energies.items() if taken},
         lambda name, joules: 1 / joules,
     )
     costs = {
-        name: [unit.latency * price for unit in entry.units]
+        name: [latency * price for latency in _by_machine(entry.units, lambda unit: unit.latency)]
         for name, entry in counting.items()
         if (price := prices.get(name[0])) is not None
     }
-    money, cheapest = ranking.ranked(
-        {name: _sample(counting[name].units, taken) for name, taken in costs.items()},
-        lambda name, cost: tokens / cost * 3600e3,
-    )
+    money, cheapest = ranking.ranked(costs, lambda name, cost: tokens / cost * 3600e3)
     lines = [
         entry if key[3] else _standing(entry, speed[entry.name], watt.get(entry.name), money.get(entry.name))
         for key, entry in entries.items()
@@ -141,8 +134,14 @@ def _table(
     )
 
 
-def _sample(units: Sequence[Unit], taken: Sequence[float]) -> Sample:
-    return Sample(taken, len({unit.machine for unit in units}))
+def _by_machine(units: Iterable[Unit], figure: Callable[[Unit], float | None]) -> list[float]:
+    """One figure a machine: cards of one share all that is particular to it, and say no more of their kind than it does."""
+    taken = defaultdict(list)
+    for unit in units:
+        value = figure(unit)
+        if value is not None:
+            taken[unit.machine].append(value)
+    return [geometric_mean(values) for values in taken.values()]
 
 
 def _standing(entry: Entry, speed: Standing, watt: Standing | None, money: Standing | None) -> Entry:
@@ -164,11 +163,11 @@ def _entry(key: _Key, members: Mapping[_Of, Sequence[tuple[_Run, outcome.Measure
         machines=len({machine for machine, _ in members}),
         cards=cards,
         runs=len(outcomes),
-        throughput=geometric_mean(rates),
+        throughput=geometric_mean(_by_machine(units, lambda unit: unit.throughput)),
         low=min(rates),
         high=max(rates),
         spread=max(rates) / min(rates) - 1 if len(rates) > 1 else None,
-        latency=geometric_mean([unit.latency for unit in units]),
+        latency=geometric_mean(_by_machine(units, lambda unit: unit.latency)),
         disturbed=sum(m.disturbed for pairs in members.values() for _, m in pairs),
         speed=None,
         watt=None,
@@ -178,7 +177,7 @@ def _entry(key: _Key, members: Mapping[_Of, Sequence[tuple[_Run, outcome.Measure
 
 
 def _unit(of: _Of, measured: Sequence[outcome.Measured]) -> Unit:
-    energies = [m.energy for m in measured if m.energy is not None and m.energy > 0]
+    energies = [m.energy for m in measured if m.energy is not None]
     return Unit(
         machine=of[0],
         card=of[1],
@@ -190,11 +189,11 @@ def _unit(of: _Of, measured: Sequence[outcome.Measured]) -> Unit:
 
 
 def _own(name: Name, members: Sequence[tuple[_Run, outcome.Own]]) -> Own:
-    ratios = defaultdict(list)
+    ratios: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for run, own in members:
         if own.word != "void" and not run.outcome.simulated:
-            ratios[run.unit].append(own.ratio)
-    means = [geometric_mean(of) for of in ratios.values()]
+            ratios[run.ran.machine][run.ran.card].append(own.ratio)
+    means = [geometric_mean([geometric_mean(of) for of in cards.values()]) for cards in ratios.values()]
     return Own(
         kind=name[0],
         lane=name[1],

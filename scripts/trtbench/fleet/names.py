@@ -142,8 +142,6 @@ def said_of(best: Best, table: Table, say: Language) -> str:
         clauses.append(say(key, n=best.fewest, names=_named(between, table, say)))
     if within:
         clauses.append(say("fleet.open_within", names=_named(within, table, say)))
-    if best.one_machine:
-        clauses.append(say("fleet.one_machine"))
     return say.clauses(clauses)
 
 
@@ -183,7 +181,7 @@ def rank(entry: Entry, say: Language) -> str:
 
 
 def span(entry: Entry, say: Language) -> str:
-    """From the lowest to the highest machine, where there are several."""
+    """From the lowest to the highest machine (or card, where each run takes some), where there are several."""
     return f"{say.number(entry.low)}{RANGE}{say.number(entry.high)}" if entry.spread is not None else ""
 
 

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from trtbench.comparison.clean_text import NAME, plain
 from trtbench.comparison.history import NO_MATTER
 from trtbench.comparison.result import Against, Comparison, Row
+from trtbench.errors import UserError
 from trtbench.figures.summary import Figures
 from trtbench.referee.audit.findings import FAIL, WARN, voiding
 from trtbench.report.headline import lead
 from trtbench.report.language import ENGLISH
 from trtbench.report.names import gpus
 from trtbench.report.notices import demonstrates
+from trtbench.settings.cells import MOST
 from trtbench.settings.knobs import DEFAULTS, ROWS, show
 
 # What is each machine's own matter, and what digests say better: the model's, the workload's.
 _OF_MACHINE = {*NO_MATTER, "GPU_INDEX", "MODEL_NAME", "MODEL_REVISION"}
+
+# What a figure can be. Records hold whole nanoseconds from 1 to MOST, so that no other time is of one; a factor of two is for
+# rounding. Less than a millionth of a joule is one watt at a million tokens a second: no machine, but a counter that did not count,
+# or a lie. What is put together from figures within these bounds is a number too, and can be written.
+LATENCY = (0.5 / 1e6, 2 * MOST / 1e6)  # ms
+THROUGHPUT = (1e3 / LATENCY[1], (ROWS["BATCH_SIZES"].high or 1) * (ROWS["NEW_TOKENS"].high or 1) * 1e3 / LATENCY[0])
+RATIO = (LATENCY[0] / LATENCY[1], LATENCY[1] / LATENCY[0])
+ENERGY = (1e-6, 1e9)  # J per new token
+NUMBER = (math.ulp(0.0), math.inf)  # any that is above 0
 
 
 class _Kept(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -24,7 +37,8 @@ class _Kept(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
 
 
 class Measured(_Kept, frozen=True):
-    """One lane in one cell. `latency` in ms, `throughput` in output tokens per second, `energy` in J per new token of all cards.
+    """One lane in one cell. `latency` in ms, `throughput` in output tokens per second, `energy` in J per new token of all cards; None
+    too where what was counted is within no bounds of what can be, and so nothing is known of it.
 
     `refused` is the code of the finding that makes the figure no result, empty where none does. `disturbed`: a trial that
     others disturbed counts in it. `near` is the judge's share, `left` the round after which the lane ran no further trial."""
@@ -45,7 +59,8 @@ class Measured(_Kept, frozen=True):
 
 
 class Own(_Kept, frozen=True):
-    """The run's own comparison on its own machine, of its headline's lane with the best PyTorch lane in one cell."""
+    """The run's own comparison on its own machine, of its headline's lane with the best PyTorch lane in one cell. Its interval is None
+    without one, and where it is too wide for numbers."""
 
     batch: int
     prompt_length: int
@@ -90,7 +105,8 @@ class Outcome(_Kept, frozen=True):
 
 
 def of(comparison: Comparison) -> Outcome:
-    """What is kept of a comparison; texts of records are made safe to show and cut."""
+    """What is kept of a comparison; texts of records are made safe to show and cut. Raises UserError where a time, a rate or a ratio
+    is none that records can give: whoever made it made all others, so that the run as a whole is refused."""
     environment, model = comparison.environment, comparison.model
     levels = [finding.level for finding in comparison.findings]
     unquiet = {(d.lane, d.precision) for d in comparison.disturbed if d.counts}
@@ -131,7 +147,20 @@ def _settings(comparison: Comparison) -> dict[str, str]:
     }
 
 
+def _within(value: float | None, bounds: tuple[float, float]) -> bool:
+    """Whether it is a number within these bounds."""
+    return value is not None and math.isfinite(value) and bounds[0] <= value <= bounds[1]
+
+
+def _held(value: float, bounds: tuple[float, float], name: str, lane: str) -> float:
+    if not _within(value, bounds):
+        raise UserError(f"the {name} of {plain(lane, NAME)} is {value:g}, which no records can give.")
+    return value
+
+
 def _own(a: Against, row: Row) -> Own:
+    low, high = a.speedup.low, a.speedup.high
+    bounded = _within(low, NUMBER) and _within(high, NUMBER)
     return Own(
         batch=row.batch,
         prompt_length=row.prompt_length,
@@ -141,9 +170,9 @@ def _own(a: Against, row: Row) -> Own:
         base=plain(a.base, NAME),
         base_precision=plain(a.base_precision, NAME),
         word=a.verdict.word,
-        ratio=a.speedup.ratio,
-        low=a.speedup.low,
-        high=a.speedup.high,
+        ratio=_held(a.speedup.ratio, RATIO, "speed-up", a.lane),
+        low=low if bounded else None,
+        high=high if bounded else None,
         weak=bool(a.weak),
     )
 
@@ -156,10 +185,10 @@ def _measured(f: Figures, row: Row, comparison: Comparison, unquiet: set[tuple[s
         new_tokens=row.new_tokens,
         lane=plain(f.lane, NAME),
         precision=plain(f.precision, NAME),
-        latency=f.latency,
-        throughput=f.throughput,
-        energy=f.energy,
-        near=f.near,
+        latency=_held(f.latency, LATENCY, "latency", f.lane),
+        throughput=_held(f.throughput, THROUGHPUT, "throughput", f.lane),
+        energy=f.energy if _within(f.energy, ENERGY) else None,
+        near=f.near if _within(f.near, (0.0, 1.0)) else None,
         left=f.left,
         simulated=f.simulated,
         refused=failed.code if failed is not None else "",

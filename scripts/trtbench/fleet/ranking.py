@@ -1,5 +1,5 @@
 """Who is first in a table, and who cannot be told from it. The unit is the machine: what differs between two of one kind is part of
-every difference between kinds, so runs on one machine, however many, are one figure of it."""
+every difference between kinds, so runs on one machine, however many and on however many of its cards, are one figure of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import functools
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from trtbench.figures.speedup import FLOOR_SD, MIN_EFFECT, MIN_TRIALS, Interval, interval
 from trtbench.figures.student_t import quantile
@@ -17,18 +18,12 @@ from trtbench.fleet.result import Best, Name, Standing
 LEVEL = 0.95
 
 
-class Sample(NamedTuple):
-    """What one entry took, a figure a machine (or card): time, energy or cost, the less the better. `machines` of them all."""
-
-    taken: Sequence[float]
-    machines: int
-
-
 def ranked(
-    samples: Mapping[Name, Sample], value: Callable[[Name, float], float], ratios: bool = False
+    samples: Mapping[Name, Sequence[float]], value: Callable[[Name, float], float], ratios: bool = False
 ) -> tuple[dict[Name, Standing], Best | None]:
-    """How each stands, and who is first by its mean; `value` makes of a mean what the table shows, and `ratios` has every other's
-    ratio to the first with its interval. Nobody is first where there are none.
+    """How each stands, and who is first by its mean. `samples` are what each took, one figure a machine: time, energy or cost, the
+    less the better. `value` makes of a mean what the table shows, and `ratios` has every other's ratio to the first with its
+    interval. Nobody is first where there are none.
 
     The first is compared with every other, and these comparisons share one error rate: with n of them each stands at 1 - 0.05 / n
     (Bonferroni). So who truly is the fastest is called behind in at most one table of twenty (it has one comparison that can go
@@ -36,16 +31,16 @@ def ranked(
     the best (Hsu 1981). That what is called behind is not just as fast is not promised so strictly."""
     if not samples:
         return {}, None
-    means = {name: geometric_mean(sample.taken) for name, sample in samples.items()}
+    means = {name: geometric_mean(sample) for name, sample in samples.items()}
     first, *others = sorted(samples, key=lambda name: (means[name], name))
     best = samples[first]
-    few = {name for name in others if min(len(best.taken), len(samples[name].taken)) < MIN_TRIALS}
+    few = {name for name in others if min(len(best), len(samples[name])) < MIN_TRIALS}
     level = 1 - (1 - LEVEL) / max(1, len(others) - len(few))
     standings = {first: Standing(rank=1, word="first", value=value(first, means[first]))}
     for rank, name in enumerate(others, 2):
-        taken = samples[name].taken
-        ratio = interval(best.taken, taken, level) if ratios else None
-        behind = name not in few and _told_apart(best.taken, taken, level, ratio)
+        taken = samples[name]
+        ratio = _interval(best, taken, level) if ratios else None
+        behind = name not in few and _told_apart(best, taken, level, ratio)
         standings[name] = Standing(
             rank=rank,
             word="few" if name in few else "behind" if behind else "among",
@@ -59,9 +54,8 @@ def ranked(
         others=len(others),
         alike=[name for name in others if standings[name].word == "among"],
         open=[name for name in others if name in few],
-        fewest=min(len(side.taken) for side in sides),
-        one_each=all(len(side.taken) == 1 for side in sides),
-        one_machine=any(sample.machines == 1 and len(sample.taken) > 1 for sample in samples.values()),
+        fewest=min(len(side) for side in sides),
+        one_each=all(len(side) == 1 for side in sides),
     )
 
 
@@ -78,8 +72,19 @@ def _told_apart(best: Sequence[float], other: Sequence[float], level: float, kno
             return True
         if gain < _quantile(level, most) * error * (1 - 1e-6) or gain < math.log1p(MIN_EFFECT) - 1e-9:
             return False
-        known = interval(best, other, level)
+        known = _interval(best, other, level)
     return known.low is not None and known.low > 1 and known.ratio >= 1 + MIN_EFFECT
+
+
+def _interval(best: Sequence[float], other: Sequence[float], level: float) -> Interval:
+    """The ratio of the other's time to the first's; without limits where no number can hold them, as with machines of which one
+    took a million times what another did."""
+    try:
+        return interval(best, other, level)
+    except OverflowError:
+        without = interval(best[:1], other[:1], level)
+        ratio = geometric_mean(other) / geometric_mean(best)
+        return msgspec.structs.replace(without, ratio=ratio, trials=len(best), base_trials=len(other))
 
 
 def _variance(values: Sequence[float]) -> float:

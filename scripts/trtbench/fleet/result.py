@@ -16,8 +16,8 @@ class _Part(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=Tru
 
 
 class Unit(_Part, frozen=True):
-    """One machine of a kind, or one card of it where each run takes some: what differs between machines is told from these, never
-    from the runs. Figures are geometric means over its runs that count; `energy` is in J per token."""
+    """One machine of a kind, or one card of it where each run takes some. Figures are geometric means over its runs that count;
+    `energy` is in J per token. Comparisons are between machines: the geometric means of these."""
 
     machine: str
     card: str
@@ -40,9 +40,10 @@ class Standing(_Part, frozen=True):
 
 class Entry(_Part, frozen=True):
     """One lane on one kind of machine in one cell. `refused`: empty where the figures count; simulated, or the code of the finding
-    that refuses them, and then nothing of it is ranked. `throughput` and `latency` are geometric means over `units`, from `low` to
-    `high`; `spread` is high over low, less 1, and None for a single one. `cards` are those of all units together. `watt` is in
-    tokens/s per watt, `money` in tokens per unit of the plan's currency."""
+    that refuses them, and then nothing of it is ranked. `throughput` and `latency` are geometric means over machines, of each the one
+    over its `units`. `low`, `high` and `spread` (high over low, less 1; None for a single unit) are over the throughputs of `units`:
+    of machines, or of cards where each run takes some of a machine's. `cards` are those of all units together. `watt` is in tokens/s
+    per watt, `money` in tokens per unit of the plan's currency."""
 
     kind: str
     lane: str
@@ -70,8 +71,8 @@ class Entry(_Part, frozen=True):
 
 class Best(_Part, frozen=True):
     """Who is first in a table by one measure. `alike` are those not told apart from it, `open` those of which (or of the first) too
-    few machines are there to tell. `fewest` is the least number of machines (or cards) on a side of those comparisons, `one_each`
-    whether it is a single one on every side. `one_machine`: all of a side are cards of a single machine."""
+    few machines are there to tell. `fewest` is the least number of machines on a side of those comparisons, `one_each` whether it
+    is a single one on every side."""
 
     first: Name
     value: float
@@ -80,7 +81,6 @@ class Best(_Part, frozen=True):
     open: list[Name]
     fewest: int
     one_each: bool
-    one_machine: bool
 
 
 class Own(_Part, frozen=True):

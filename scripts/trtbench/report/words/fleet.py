@@ -31,8 +31,8 @@ FLEET: dict[str, tuple[str, str]] = {
         "INCOMPLET : {n:# exécution n'est pas revenue|# exécutions ne sont pas revenues} ; chacune figure ci-dessous avec sa raison.",
     ),
     "fleet.between": (
-        'Figures of two kinds of machine were never measured on one machine. A ratio of them is called "between machines" wherever it stands: card, host, cooling and driver differ together. A speed-up of one engine over another is measured on one machine and stands apart.',
-        "Les chiffres de deux types de machine n'ont jamais été mesurés sur une même machine. Leur ratio est dit « entre machines » partout où il figure : carte, hôte, refroidissement et pilote diffèrent ensemble. L'accélération d'un moteur par rapport à un autre est mesurée sur une seule machine et figure à part.",
+        'Figures of two kinds of machine were never measured in one run. A ratio of them is called "between machines" wherever it stands: card, host, cooling and driver may differ together. A speed-up of one engine over another is measured within one run, on one machine, and stands apart.',
+        "Les chiffres de deux types de machine n'ont jamais été mesurés dans une même exécution. Leur ratio est dit « entre machines » partout où il figure : carte, hôte, refroidissement et pilote peuvent tous différer à la fois. L'accélération d'un moteur par rapport à un autre est mesurée au sein d'une exécution, sur une seule machine, et figure à part.",
     ),
     "fleet.simulated": (
         "SIMULATED: {n:# run has|# runs have} a stand-in for tests; those figures are no measurement and are not ranked.",
@@ -76,8 +76,8 @@ FLEET: dict[str, tuple[str, str]] = {
     "fleet.on": ("{lane} on {kind}", "{lane} sur {kind}"),
     "fleet.overview": ("Who is fastest", "Le plus rapide"),
     "fleet.overview_note": (
-        "First by the geometric mean of machines, of each machine the geometric mean of its runs. What cannot be told from the first stands beside it; where it says so, too few machines were there to tell.",
-        "Premier selon la moyenne géométrique des machines, chacune prise comme moyenne géométrique de ses exécutions. Ce qui ne se distingue pas du premier figure à côté ; là où c'est indiqué, trop peu de machines permettaient de trancher.",
+        "First by the geometric mean of machines, of each machine the geometric mean of its runs (where a run takes only some of its cards, of these cards' means). What cannot be told from the first stands beside it; where it says so, too few machines were there to tell.",
+        "Premier selon la moyenne géométrique des machines, chacune prise comme moyenne géométrique de ses exécutions (ou, si une exécution n'occupe qu'une partie de ses cartes, des moyennes de ces cartes). Ce qui ne se distingue pas du premier figure à côté ; là où c'est indiqué, trop peu de machines permettaient de trancher.",
     ),
     "fleet.fastest": ("Fastest", "Le plus rapide"),
     "fleet.thriftiest": ("Best per watt", "Le meilleur par watt"),
@@ -106,10 +106,6 @@ FLEET: dict[str, tuple[str, str]] = {
         "too few machines of its kind for a verdict against {names}: see what each run says of its own lanes",
         "trop peu de machines de ce type pour un verdict face à {names} : voir ce que chaque exécution dit de ses propres voies",
     ),
-    "fleet.one_machine": (
-        "cards of a single machine stand for their kind here, and share what is particular to it",
-        "les cartes d'une seule machine représentent ici leur type, et partagent ses particularités",
-    ),
     # a table
     "fleet.who": ("Lane and kind", "Voie et type"),
     "fleet.place_disturbed": (
@@ -118,7 +114,7 @@ FLEET: dict[str, tuple[str, str]] = {
     ),
     "fleet.verdict_weak": ("{word} ({weak})", "{word} ({weak})"),
     "fleet.rate": ("Tokens/s", "Jetons/s"),
-    "fleet.spread": ("Spread", "Dispersion"),
+    "fleet.spread": ("Spread of machines or cards", "Dispersion des machines ou cartes"),
     "fleet.of": ("Machines / cards / runs", "Machines / cartes / exécutions"),
     "fleet.latency": ("Latency (ms)", "Latence (ms)"),
     "fleet.against": ("Time against the first", "Temps par rapport au premier"),
@@ -135,8 +131,8 @@ FLEET: dict[str, tuple[str, str]] = {
     "fleet.ratio_between": ("{ratio}{interval} between machines", "{ratio}{interval} entre machines"),
     "fleet.ratio_within": ("{ratio}{interval} on the same kind", "{ratio}{interval} sur le même type"),
     "fleet.table_note": (
-        "Below a rate: from the slowest to the fastest machine. Spread: the fastest over the slowest, less 1. Per watt: of all cards that a run takes, by their own counters.",
-        "Sous un débit : de la machine la plus lente à la plus rapide. Dispersion : machine la plus rapide rapportée à la plus lente, moins 1. Par watt : toutes les cartes qu'une exécution occupe, d'après leurs propres compteurs.",
+        "Below a rate: from the slowest to the fastest machine; where each run takes only some of a machine's cards, from the slowest to the fastest of these. Spread: the fastest over the slowest of them, less 1. What is told apart is told from machines alone. Per watt: of all cards that a run takes, by their own counters.",
+        "Sous un débit : de la machine la plus lente à la plus rapide ; là où une exécution n'occupe qu'une partie des cartes d'une machine, de la plus lente à la plus rapide de celles-ci. Dispersion : la plus rapide d'entre elles rapportée à la plus lente, moins 1. Seules les machines, et non leurs cartes, permettent de distinguer. Par watt : toutes les cartes qu'une exécution occupe, d'après leurs propres compteurs.",
     ),
     "fleet.table_note_money": (
         "Per {currency}: at the plan's prices of an hour ({prices}).",
