@@ -19,7 +19,8 @@ function watch(page) {
 
 // The runs that are shown, field by field, and what the page says of itself.
 function runs(page) {
-  return page.evaluate(() => {
+  return page.evaluate(async () => {
+    await new Promise((done) => setTimeout(done)); // the page, too, takes a reset after the event
     const section = [...document.querySelectorAll(".runs")].find((one) => one.checkVisibility());
     const rows = [...section.querySelectorAll("tbody tr")].filter((row) => row.checkVisibility());
     const sorted = section.querySelector("th[aria-sort]");
