@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from trtbench.fleet.cluster import Cluster
     from trtbench.fleet.plan import Plan
     from trtbench.fleet.state import State
+    from trtbench.settings.knobs import Settings
 
 FOLDER = "fleets"  # below the results
 
@@ -26,7 +28,7 @@ def parser() -> Parser:
         prog="fleet.sh",
         description="Measure every model, precision and kind of machine of a plan, each run as a whole on one machine of a Ray "
         "cluster, and write one table across the machines.",
-        epilog="Exit status: 0 all runs are back, 1 some are not, 2 the plan or an option is wrong, 3 the audit refuses a verdict "
+        epilog="Exit status: 0 all runs are back, 1 some are not, 2 the plan or an option is wrong, 3 the audit refuses a figure "
         "of a run, 130 stopped.",
     )
     flags.add_argument("plan", metavar="PLAN.yaml", type=Path, help="what is to be measured (docs/fleet.md)")
@@ -63,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.page:
             put_together(plan, state)
         else:
-            interrupted = conduct(plan, state, options)
+            interrupted = conduct(plan, state, options, settings)
         status = report(plan, state, settings.report_lang)
     except BrokenPipeError:  # who read this went away
         raise
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 130 if interrupted else status
 
 
-def conduct(plan: Plan, state: State, options: object) -> bool:
+def conduct(plan: Plan, state: State, options: object, settings: Settings) -> bool:
     """Make what is missing; True where somebody stopped it."""
     from trtbench.fleet.auditing import Auditors
     from trtbench.fleet.conducting import Conductor
@@ -81,7 +83,7 @@ def conduct(plan: Plan, state: State, options: object) -> bool:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with state.writing(plan.name, resume):
         keep_plan(state, path)
-        with reached(address) as cluster, Auditors() as auditors:
+        with reached(address, settings) as cluster, Auditors() as auditors:
             conductor = Conductor(plan, state, cluster, auditors, tell)
             try:
                 conductor.run()
@@ -93,7 +95,7 @@ def conduct(plan: Plan, state: State, options: object) -> bool:
 
 
 @contextlib.contextmanager
-def reached(address: str | None) -> Iterator[Cluster]:
+def reached(address: str | None, settings: Settings) -> Iterator[Cluster]:
     """The cluster at `address`, or one of this machine alone that ends with the block."""
     from trtbench.fleet.cluster import Unreachable
     from trtbench.fleet.own_ray import local_cluster
@@ -106,6 +108,8 @@ def reached(address: str | None) -> Iterator[Cluster]:
             raise UserError(f"{error}.") from None
         yield cluster
         return
+    # Its runs are this machine's own: their files lie where this command was told.
+    os.environ.update(DATA_DIR=str(settings.data.absolute()), RESULTS_DIR=str(settings.results.absolute()))
     with local_cluster() as cluster:
         tell(f"Ray is on this machine alone, and ends with the fleet: {cluster.url}")
         yield cluster
