@@ -180,7 +180,8 @@ def test_a_whole_run_of_the_tests_ends_with_what_was_not_tested(there: str, stat
         (tmp_path / "requirements" / f"{name}.lock").write_text("# nothing\n")
     for name in ("lib.sh", "test.sh"):
         shutil.copy(ROOT / "scripts" / name, tmp_path / "scripts")
-    (tmp_path / "scripts" / "site.sh").write_text("echo the site can be made\n")
+    for name, thing in (("site.sh", "the site"), ("fleet.sh", "a fleet")):
+        (tmp_path / "scripts" / name).write_text(f"echo {thing} can be made\n")
     for environment, torch in ((".venv", LOCAL), (".venv-ngc", there)):
         tools = tmp_path / environment / "bin"
         tools.mkdir(parents=True)
