@@ -177,9 +177,11 @@ def between_trials(trials: Sequence[Sequence[int]]) -> tuple[float, float]:
     means = [statistics.fmean(times) for times in trials]
     calls = [len(times) for times in trials]
     overall = sum(map(sum, trials)) / sum(calls)
-    between = sum(n * (mean - overall) ** 2 for n, mean in zip(calls, means, strict=True)) / (len(trials) - 1)
-    squares = sum((time - mean) ** 2 for times, mean in zip(trials, means, strict=True) for time in times)
-    within = squares / (sum(calls) - len(trials))
+    # A product is rounded correctly and a power is not, so only products scale exactly.
+    apart = (mean - overall for mean in means)
+    between = sum(n * (d * d) for n, d in zip(calls, apart, strict=True)) / (len(trials) - 1)
+    deviations = (time - mean for times, mean in zip(trials, means, strict=True) for time in times)
+    within = sum(d * d for d in deviations) / (sum(calls) - len(trials))
     return (max(means) - min(means)) / statistics.fmean(means), between / within if within else math.inf
 
 
