@@ -31,27 +31,21 @@ STEPS = (Most(400, 40, 2000), Most(200, 24, 1000), Most(100, 12, 500), Most(30, 
 
 def render(fleet: Fleet, lang: str) -> str:
     """The whole document; `lang` is shown first."""
-    script = Markup("\n").join([templates.beside("page.js"), templates.beside("page.js", FOLDER)])
-    for most in STEPS:
-        articles = {code: article(fleet, say, *most) for code, say in LANGUAGES.items()}
-        style = Markup("").join(
-            [templates.beside("page.css"), templates.beside("page.css", FOLDER), _heads(articles.values())]
-        )
-        page = (
-            templates.environment(FOLDER)
-            .get_template("page.html.jinja")
-            .render(
-                articles=articles.values(),
-                first=articles[lang],
-                style=style,
-                style_hash=templates.digest(style),
-                script=script,
-                script_hash=templates.digest(script),
-            )
-        )
-        if len(page.encode()) < LIMIT:
-            break
-    return page
+    return templates.first_below(LIMIT, (_page(fleet, lang, most) for most in STEPS))
+
+
+def _page(fleet: Fleet, lang: str, most: Most) -> str:
+    articles = {code: article(fleet, say, *most) for code, say in LANGUAGES.items()}
+    style = [templates.beside("page.css"), templates.beside("page.css", FOLDER), _heads(articles.values())]
+    script = [templates.beside("page.js"), templates.beside("page.js", FOLDER)]
+    return templates.document(
+        "page.html.jinja",
+        FOLDER,
+        style=Markup("").join(style),
+        script=Markup("\n").join(script),
+        articles=articles.values(),
+        first=articles[lang],
+    )
 
 
 def _heads(articles: Iterable[Article]) -> Markup:

@@ -31,22 +31,18 @@ def render() -> str:
     style = templates.beside("page.css") + templates.beside("possible.css", FOLDER)
     script = Markup("\n").join([Markup('"use strict";'), *(templates.beside(name, FOLDER) for name in SCRIPTS)])
     made = data()
-    return (
-        templates.environment(FOLDER)
-        .get_template("possible.html.jinja")
-        .render(
-            say=ENGLISH,
-            languages=LANGUAGES.values(),
-            cards=[(card["gpu"], card["gpu"]) for card in made["CARDS"]],
-            models=[(model["name"], model["label"]) for model in made["MODELS"]],
-            precisions=[(precision["name"], precision["name"]) for precision in made["PRECISIONS"]],
-            style=style,
-            style_hash=templates.digest(style),
-            script=script,
-            script_hash=templates.digest(script),
-            # In a script element nothing but its end has to be kept out.
-            data=Markup(json.dumps(made, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")),
-        )
+    return templates.document(
+        "possible.html.jinja",
+        FOLDER,
+        style=style,
+        script=script,
+        say=ENGLISH,
+        languages=LANGUAGES.values(),
+        cards=[(card["gpu"], card["gpu"]) for card in made["CARDS"]],
+        models=[(model["name"], model["label"]) for model in made["MODELS"]],
+        precisions=[(precision["name"], precision["name"]) for precision in made["PRECISIONS"]],
+        # In a script element nothing but its end has to be kept out.
+        data=Markup(json.dumps(made, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")),
     )
 
 

@@ -24,17 +24,9 @@ def render(comparison: Comparison, lang: str) -> str:
 
     style, script = templates.beside("page.css"), templates.beside("page.js")
     articles = {code: article(comparison, say, CELLS[0]) for code, say in LANGUAGES.items()}
-    template = templates.environment().get_template("page.html.jinja")
-    for cells in CELLS:
-        page = template.render(
-            articles=articles.values(),
-            first=articles[lang],
-            most=cells,
-            style=style,
-            style_hash=templates.digest(style),
-            script=script,
-            script_hash=templates.digest(script),
-        )
-        if len(page.encode()) < LIMIT:
-            break
-    return page
+    shown = {"articles": articles.values(), "first": articles[lang]}
+    pages = (
+        templates.document("page.html.jinja", templates.FOLDER, style=style, script=script, most=cells, **shown)
+        for cells in CELLS
+    )
+    return templates.first_below(LIMIT, pages)

@@ -6,7 +6,9 @@ import base64
 import functools
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -54,6 +56,23 @@ def pieces(text: str) -> list[str]:
         cut[-1] += first
         cut += others
     return cut
+
+
+def document(template: str, folder: Path, *, style: Markup, script: Markup, **values: Any) -> str:
+    """A whole page: a folder's template with `values`, its style sheet and script, and what its policy knows those two by."""
+    return (
+        environment(folder)
+        .get_template(template)
+        .render(style=style, style_hash=digest(style), script=script, script_hash=digest(script), **values)
+    )
+
+
+def first_below(limit: int, pages: Iterable[str]) -> str:
+    """The first page of fewer bytes than `limit`, or the last, where each shows less than the one before it."""
+    for page in pages:
+        if len(page.encode()) < limit:
+            break
+    return page
 
 
 def beside(name: str, folder: Path = FOLDER) -> Markup:
